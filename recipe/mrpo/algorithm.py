@@ -1,0 +1,144 @@
+"""The arithmetic of MRPO: group-relative advantages and their shaping by step labels. Pure tensors.
+
+Source of every formula: arXiv 2606.31825 and DESIGN section 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+
+import torch
+
+EPSILON = 1e-4
+"""Added to the group's standard deviation, as in the study's training code."""
+
+_TIE = 1e-9
+"""Rewards of one group closer than this are equal: sums taken in another order differ by about 1e-16 of their size."""
+
+
+def group_advantages(
+    rewards: torch.Tensor, groups: Sequence[Hashable], *, norm_by_std: bool, missing: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Advantage of each rollout relative to its group.
+
+        A_i = (R_i - mean_G R) / (std_G R + 1e-4)        std unbiased; divisor 1 if not `norm_by_std`
+
+    `rewards`: (B,), or (B, M) for M weighted rewards whose sum is R. `groups`: B hashable prompt ids. `missing`:
+    (B, M) bool, a reward that is not known (a failed judgement). It is left out of its reward's mean, and its
+    rollout is given that mean instead, which neither rewards nor punishes it; no known value in a group: 0 for all.
+
+    Returns (B,) float64 on the device of `rewards`. Equal rewards in a group, and a group of one, give exactly 0:
+    float64 and differences to a member of the group, because a mean of equal float32 values can miss them by a bit
+    and the arbitrary sign of that bit would steer the shaping.
+
+    Raises ValueError if shapes disagree or a known reward is not finite.
+    """
+    values = rewards.to(torch.float64)
+    if values.ndim == 1:
+        values = values[:, None]
+    if len(groups) != len(values):
+        raise ValueError(f"{len(groups)} group ids for {len(values)} rollouts")
+    known = torch.ones_like(values, dtype=torch.bool) if missing is None else ~missing.reshape(values.shape)
+    if not torch.isfinite(values[known]).all():
+        raise ValueError("a reward is not finite; an unknown reward must be marked in `missing`")
+    values = torch.where(known, values, 0.0)
+
+    ids: dict[Hashable, int] = {}
+    member = torch.tensor([ids.setdefault(g, len(ids)) for g in groups], dtype=torch.int64, device=values.device)
+    n_groups, n_rewards = len(ids), values.shape[1]
+
+    def group_sum(x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(n_groups, x.shape[1], dtype=x.dtype, device=x.device).index_add_(0, member, x)
+
+    # Differences to the largest known value of the group and reward: exact zeros for equal values.
+    lowest = torch.full((n_groups, n_rewards), -math.inf, dtype=values.dtype, device=values.device)
+    anchor = lowest.scatter_reduce_(
+        0, member[:, None].expand(-1, n_rewards), torch.where(known, values, -math.inf), reduce="amax"
+    )
+    anchor = torch.where(torch.isfinite(anchor), anchor, 0.0)
+    shifted = torch.where(known, values - anchor[member], 0.0)
+    count = group_sum(known.to(values.dtype))
+    mean = group_sum(shifted) / count.clamp(min=1.0)
+    centred = torch.where(known, shifted - mean[member], 0.0).sum(dim=1, keepdim=True)
+    centred = torch.where(centred.abs() < _TIE, 0.0, centred)
+
+    size = group_sum(torch.ones_like(centred))
+    if norm_by_std:
+        std = (group_sum(centred**2) / (size - 1).clamp(min=1.0)).sqrt()
+        centred = centred / (std[member] + EPSILON)
+    return torch.where(size[member] > 1, centred, 0.0).squeeze(1)
+
+
+def step_factors(num_steps: torch.Tensor, *, base: float, round_factors: bool) -> torch.Tensor:
+    """How hard an invalid step is pushed down: the first one `base` times, the last one once.
+
+        f_k = base ** (1 - (k - 1) / (K - 1))   for K > 1;   f_1 = 1   for K = 1
+
+    `num_steps`: (B,) integers K. Returns (B, max K) float64; columns beyond a rollout's K are 0.
+    `round_factors` rounds to two decimals, as the released code of the paper does.
+    """
+    width = int(num_steps.max()) if num_steps.numel() else 0
+    k = torch.arange(width, dtype=torch.float64, device=num_steps.device)
+    total = num_steps.to(torch.float64)[:, None]
+    exponent = torch.where(total > 1, 1.0 - k / (total - 1.0).clamp(min=1.0), 0.0)
+    factors = torch.pow(torch.as_tensor(base, dtype=torch.float64, device=num_steps.device), exponent)
+    if round_factors:
+        factors = torch.round(factors, decimals=2)
+    return torch.where(k < total, factors, 0.0)
+
+
+def step_advantages(
+    advantages: torch.Tensor,
+    labels: torch.Tensor,
+    num_steps: torch.Tensor,
+    wrong: torch.Tensor,
+    *,
+    base: float,
+    round_factors: bool,
+) -> torch.Tensor:
+    """Advantage of every step of every rollout.
+
+        answer right, or label unknown     A_i
+        answer wrong, v_k = 1             +|A_i|
+        answer wrong, v_k = 0             -f_k |A_i|
+
+    `advantages`: (B,). `labels`: (B, K) with 1 valid, 0 invalid, NaN unknown; K may exceed a rollout's own count.
+    `num_steps`: (B,) int. `wrong`: (B,) bool, R_ans <= tau. Returns (B, K) float64.
+    """
+    advantage = advantages.to(torch.float64)[:, None]
+    size = advantage.abs()
+    labels = labels.to(torch.float64)
+    factors = step_factors(num_steps, base=base, round_factors=round_factors)
+    factors = torch.nn.functional.pad(factors, (0, labels.shape[1] - factors.shape[1]))
+    shaped = torch.where(labels == 1, size, torch.where(labels == 0, -factors * size, advantage))
+    return torch.where(wrong[:, None], shaped, advantage)
+
+
+def spread(per_step: torch.Tensor, outside: torch.Tensor, step_of_token: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Give each token the value of its step, or of `outside`.
+
+    `per_step`: (B, K). `outside`: (B,). `step_of_token`: (B, T) int64, 0 outside every step, k in step k.
+    `mask`: (B, T), tokens where it is 0 get 0. Returns (B, T) float32.
+    """
+    table = torch.cat([outside.to(per_step.dtype)[:, None], per_step], dim=1).to(torch.float32)
+    return table.gather(1, step_of_token).mul_(mask)
+
+
+def shape_advantages(
+    advantages: torch.Tensor,
+    response_mask: torch.Tensor,
+    step_of_token: torch.Tensor,
+    labels: torch.Tensor,
+    num_steps: torch.Tensor,
+    wrong: torch.Tensor,
+    *,
+    base: float,
+    round_factors: bool,
+) -> torch.Tensor:
+    """Token advantages of MRPO: `step_advantages` inside the steps, A_i on every other token, 0 outside the mask.
+
+    Shapes as in `step_advantages` and `spread`; returns (B, T) float32.
+    """
+    per_step = step_advantages(advantages, labels, num_steps, wrong, base=base, round_factors=round_factors)
+    return spread(per_step, advantages, step_of_token, response_mask)

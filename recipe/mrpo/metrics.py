@@ -1,0 +1,54 @@
+"""What step labels say about where reasoning breaks: FFP, FAR and stage shares. Pure Python.
+
+Source: arXiv 2606.31825, analysis; DESIGN section 1. The stage cut-offs are unpublished, hence arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+STAGES = ("early", "mid", "late")
+
+
+def first_failure_position(labels: Sequence[int]) -> float | None:
+    """FFP = (k* - 1) / (K - 1) with k* the first invalid step; K = 1 gives 0, no invalid step gives None."""
+    for k, valid in enumerate(labels):
+        if not valid:
+            return k / (len(labels) - 1) if len(labels) > 1 else 0.0
+    return None
+
+
+def failure_after(labels: Sequence[int]) -> float | None:
+    """FAR: share of invalid steps among those strictly after the first one; none after gives 0, no failure None."""
+    for k, valid in enumerate(labels):
+        if not valid:
+            after = labels[k + 1 :]
+            return sum(not v for v in after) / len(after) if after else 0.0
+    return None
+
+
+def stage(ffp: float, *, cuts: tuple[float, float]) -> str:
+    """Name of the stage: "early" below the first cut, "mid" below the second, else "late"."""
+    return STAGES[0] if ffp < cuts[0] else STAGES[1] if ffp < cuts[1] else STAGES[2]
+
+
+def stage_shares(rollouts: Iterable[Sequence[int]], *, cuts: tuple[float, float]) -> dict[str, float]:
+    """Share of early, mid and late first failures among the rollouts that have one; empty if none has."""
+    ffps = [p for p in map(first_failure_position, rollouts) if p is not None]
+    if not ffps:
+        return {}
+    stages = [stage(p, cuts=cuts) for p in ffps]
+    return {name: stages.count(name) / len(stages) for name in STAGES}
+
+
+def far_by_ffp(rollouts: Iterable[Sequence[int]], *, width: float) -> dict[tuple[float, float], tuple[float, int]]:
+    """Mean FAR and count of rollouts per FFP bin [n * width, (n + 1) * width), the last bin closed; empty bins left out."""
+    n_bins = math.ceil(1 / width - 1e-9)
+    bins: dict[int, list[float]] = {}
+    for labels in rollouts:
+        ffp = first_failure_position(labels)
+        if ffp is not None:
+            # The tiny shift keeps 3/5 in the bin that begins at 0.6, which 0.6 / 0.2 = 2.9999… would miss.
+            bins.setdefault(min(int(ffp / width + 1e-9), n_bins - 1), []).append(failure_after(labels))
+    return {(n * width, min(1.0, (n + 1) * width)): (sum(v) / len(v), len(v)) for n, v in sorted(bins.items())}

@@ -1,0 +1,170 @@
+"""Reasoning steps: the sentences inside the think block, as character spans.
+
+A step is a sentence. Abbreviations, decimals, initials and species names stay whole, a bare list number joins the
+sentence after it, and nothing here depends on a data file or on what happens to be installed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from recipe.mrpo.parsing import Parsed, Span, parse
+
+__all__ = ["SPLITTERS", "UNCLOSED", "Parsed", "Step", "parse", "split_steps"]
+
+
+class Step(NamedTuple):
+    """`text[start:end]` is the sentence; `text[lead:start]` is the white space between it and what comes before."""
+
+    start: int
+    end: int
+    lead: int
+
+
+# Never end a sentence: something always follows them.
+_BEFORE_A_NAME = {"dr", "drs", "mr", "mrs", "ms", "prof", "rev", "hon", "gen", "col", "capt", "lt", "sgt", "st"}
+_BEFORE_A_CLAUSE = {"e.g", "i.e", "eg", "ie", "vs", "v.s", "cf", "viz", "approx", "ca", "incl", "esp", "spp", "var", "subsp"}
+_NEVER_ENDS = _BEFORE_A_NAME | _BEFORE_A_CLAUSE
+# Abbreviations only in front of a number or a label ("Fig. 2", "No. 5"); otherwise a word that may end a sentence.
+_BEFORE_A_NUMBER = {
+    "fig", "figs", "no", "nos", "eq", "eqs", "ref", "refs", "sec", "ch", "chap", "vol", "p", "pp", "tab", "art", "nr",
+}  # fmt: skip
+# End a sentence only if the next one begins like one.
+_MAY_END = {"etc", "jr", "sr", "inc", "ltd", "co", "corp", "dept", "a.m", "p.m", "resp", "max", "min", "wt", "ht", "pt"}
+# Words that open a sentence even after an initial or an acronym ("… hepatitis C. The liver …").
+_OPENERS = frozenset(
+    "the this that these those it its there here in on at a an no not so thus therefore however hence overall given since "
+    "because as if when while although though but and or we i you he she they both all each neither none based after "
+    "before with without from for by to final finally first second third next then also additionally furthermore "
+    "moreover considering looking among another other our my is are was were".split()
+)
+
+_CLOSERS = "\"'”’»)\\]}*_`」』）"
+_ITEM = r"(?:[-*•–—+]\s|\(?\d{1,3}[.)]\s|\(?[a-zA-Z]\)\s|(?:step|Step|STEP)\s+\d{1,3}\b)"
+_CANDIDATE = re.compile(
+    rf"(?P<blank>\n[^\S\n]*\n)|(?P<item>\n(?=[^\S\n]*[*_]{{0,2}}{_ITEM}))"
+    rf"|(?P<mark>[.!?…]+)(?P<close>[{_CLOSERS}]*)(?=\s|$)|(?P<wide>[。！？｡]+[{_CLOSERS}]*)"
+)
+_LAST_WORD = re.compile(r"[^\W_]+(?:[.][^\W_]+)*$")
+_NEXT_WORD = re.compile(r"[^\w\s]*\s*(\w+)?")
+_NUMBER_OR_LABEL = re.compile(r"\s+(?:\d|#|[IVX]+\b|[A-Z]\b(?!\s+[a-z]+\s+(?:is|are|was)))")
+_HEADER = re.compile(r"[\W_]*(?:step\s*)?(?:\d{1,3}|[a-z])[.):]+[\W_]*", re.IGNORECASE)
+_REFERENCE = re.compile(r"(?<=[.!?])\s+(?=\S)")
+
+
+def _ends_sentence(text: str, block: Span, mark: re.Match) -> bool:
+    """Does this run of `.`, `!` or `?` (with its closing quotes and brackets) end a sentence?"""
+    rest = _NEXT_WORD.match(text, mark.end(), block[1])
+    following = (rest.group(1) or "") if rest else ""
+    if not text[mark.end() : block[1]].strip():
+        return True
+    next_is_lower = following[:1].islower()
+    closers = mark.group("close")
+    if any(c in "\"'”’»" for c in closers) and next_is_lower:
+        return False  # a quotation inside a sentence
+    dots = mark.group("mark")
+    if set(dots) - {".", "…"}:
+        return True
+    if len(dots) > 1 or "…" in dots:
+        return not next_is_lower
+    if closers:
+        return True
+    window = text[max(block[0], mark.start() - 24) : mark.start()]
+    found = _LAST_WORD.search(window)
+    if not found:
+        return True
+    word = found.group().lower()
+    if word in _NEVER_ENDS:
+        return False
+    if word in _BEFORE_A_NUMBER:
+        return not _NUMBER_OR_LABEL.match(text, mark.end(), block[1])
+    if word in _MAY_END:
+        return not next_is_lower and not following[:1].isdigit()
+    if word == "al":  # "et al."
+        return following.lower() in _OPENERS and not next_is_lower
+    if "." in word and all(len(part) <= 2 and part.isalpha() for part in word.split(".")):  # U.S., M.D., Ph.D.
+        return following.lower() in _OPENERS and not next_is_lower
+    if len(word) == 1 and found.group().isalpha() and found.group().isupper():  # S. aureus, J. R. Smith, hepatitis C.
+        return following.lower() in _OPENERS and not next_is_lower
+    return True
+
+
+def _cuts(text: str, block: Span) -> list[int]:
+    cuts = []
+    for found in _CANDIDATE.finditer(text, *block):
+        if found.group("mark") is None or _ends_sentence(text, block, found):
+            cuts.append(found.end())
+    return cuts
+
+
+def _reference_cuts(text: str, block: Span) -> list[int]:
+    return [block[0] + found.start() for found in _REFERENCE.finditer(text[slice(*block)])]
+
+
+def _pieces(text: str, block: Span, cuts: list[int]) -> list[Span]:
+    """Stretches between cuts, white space trimmed, empty ones dropped."""
+    out = []
+    for a, b in zip([block[0], *cuts], [*cuts, block[1]], strict=True):
+        raw = text[a:b]
+        body = raw.strip()
+        if body:
+            start = a + len(raw) - len(raw.lstrip())
+            out.append((start, start + len(body)))
+    return out
+
+
+def _join_headers(text: str, pieces: list[Span]) -> list[Span]:
+    """A bare number ("1.", "Step 2:") or a piece without any letter joins the sentence after it, or the last one."""
+    out: list[Span] = []
+    pending: int | None = None
+    for start, end in pieces:
+        body = text[start:end]
+        bare = _HEADER.fullmatch(body) is not None or not any(map(str.isalnum, body))
+        first = start if pending is None else pending
+        if bare:
+            pending = first
+            last = end
+        else:
+            out.append((first, end))
+            pending = None
+    if pending is not None:
+        if out and not any(map(str.isalpha, text[pending:last])):
+            out[-1] = (out[-1][0], last)
+        else:
+            out.append((pending, last))
+    return out
+
+
+SPLITTERS = ("rules", "reference")
+UNCLOSED = ("none", "keep")
+
+
+def split_steps(parsed: Parsed, *, splitter: str, unclosed: str) -> list[Step]:
+    """Split the reasoning of a completion into steps, K = len(result).
+
+    `splitter`: "rules" (this module) or "reference" (the regex `(?<=[.!?])\\s+(?=\\S)` of the published code).
+    `unclosed`: "none" gives a block that never closes no steps, "keep" splits it like any other.
+    Spans are in order, disjoint, trimmed of white space and inside a think block; blocks are numbered on.
+
+    Raises ValueError for an unknown `splitter` or `unclosed`. Source: DESIGN section 1.
+    """
+    if splitter not in SPLITTERS:
+        raise ValueError(f"mrpo.steps.splitter={splitter!r} is unknown; choose one of {', '.join(SPLITTERS)}.")
+    if unclosed not in UNCLOSED:
+        raise ValueError(f"mrpo.steps.unclosed={unclosed!r} is unknown; choose one of {', '.join(UNCLOSED)}.")
+    text = parsed.text
+    blocks = list(parsed.think)
+    if unclosed == "keep" and parsed.open_think is not None:
+        blocks.append(parsed.open_think)
+    steps: list[Step] = []
+    for block in blocks:
+        if splitter == "reference":
+            pieces = _pieces(text, block, _reference_cuts(text, block))
+        else:
+            pieces = _join_headers(text, _pieces(text, block, _cuts(text, block)))
+        lead = block[0]
+        for start, end in pieces:
+            steps.append(Step(start, end, lead))
+            lead = end
+    return steps
