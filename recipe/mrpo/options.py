@@ -1,0 +1,95 @@
+"""The options tree: defaults from `config/options.yaml`, a user's values over them, ranges checked."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+OPTIONS_FILE = Path(__file__).parent / "config" / "options.yaml"
+
+# Below these nodes a user may add names of their own (a reward, a judge); everywhere else an unknown name is a typo.
+OPEN_NODES = ("rewards", "judge.members")
+
+
+class OptionError(ValueError):
+    """A value or name that MRPO cannot run with; the message names the option to change."""
+
+
+@cache
+def _defaults() -> DictConfig:
+    return OmegaConf.load(OPTIONS_FILE)
+
+
+def load_options(overrides: Mapping[str, Any] | DictConfig | None = None) -> DictConfig:
+    """All options of MRPO: the defaults with `overrides` merged over them.
+
+    Raises OptionError for an unknown name or a value out of range.
+    """
+    given = OmegaConf.create({} if overrides is None else overrides)
+    if not isinstance(given, DictConfig):
+        raise OptionError(f"mrpo must be a mapping of options, not {type(overrides).__name__}.")
+    _refuse_unknown(given, _defaults(), "")
+    options = OmegaConf.merge(_defaults(), given)
+    check_options(options)
+    return options
+
+
+def _refuse_unknown(given: DictConfig, known: DictConfig, path: str) -> None:
+    for key in given:
+        name = f"{path}.{key}" if path else str(key)
+        if key not in known:
+            if path in OPEN_NODES:
+                continue
+            close = difflib.get_close_matches(str(key), [str(k) for k in known], n=1)
+            hint = f"did you mean mrpo.{path + '.' if path else ''}{close[0]}?" if close else f"see {OPTIONS_FILE.name}."
+            raise OptionError(f"mrpo.{name} is no option of MRPO; {hint}")
+        child = known[key] if not OmegaConf.is_missing(known, key) else None
+        if isinstance(child, DictConfig) and isinstance(given[key], DictConfig):
+            _refuse_unknown(given[key], child, name)
+        elif isinstance(child, DictConfig) and given[key] is not None:
+            raise OptionError(f"mrpo.{name} is a group of options ({', '.join(map(str, child))}), not one value.")
+
+
+def _number(options: DictConfig, name: str, low: float, high: float | None = None) -> None:
+    value = OmegaConf.select(options, name)
+    inside = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= low
+    if not inside or (high is not None and value > high):
+        limits = f"at least {low}" if high is None else f"in [{low}, {high}]"
+        raise OptionError(f"mrpo.{name} must be a number {limits}, not {value!r}.")
+
+
+def _choice(options: DictConfig, name: str, allowed: tuple[str, ...]) -> None:
+    value = OmegaConf.select(options, name)
+    if value not in allowed:
+        raise OptionError(f"mrpo.{name}={value!r} is unknown; choose one of {', '.join(allowed)}.")
+
+
+def check_options(options: DictConfig) -> None:
+    """Raise OptionError for the first value out of range."""
+    from recipe.mrpo.steps import SPLITTERS, UNCLOSED
+
+    _number(options, "tau", 0, 1)
+    _number(options, "factor_base", 1)
+    _choice(options, "steps.splitter", SPLITTERS)
+    _choice(options, "steps.unclosed", UNCLOSED)
+    _choice(options, "gold_reasoning", ("required", "optional"))
+    _number(options, "metrics.stage_cuts.early", 0, 1)
+    _number(options, "metrics.stage_cuts.mid", options.metrics.stage_cuts.early, 1)
+    _number(options, "guards.min_probs_correlation", -1, 1)
+    _choice(options, "guards.on_low_correlation", ("warn", "stop"))
+    _number(options, "guards.weight_sync_timeout_s", 0)
+    if "answer" not in options.rewards:
+        raise OptionError("mrpo.rewards.answer is missing; without it no rollout can be right or wrong.")
+    for name, reward in options.rewards.items():
+        if reward is None or "weight" not in reward:
+            raise OptionError(f"mrpo.rewards.{name} has no weight; set mrpo.rewards.{name}.weight.")
+        _number(options, f"rewards.{name}.weight", float("-inf"))
+    length = options.rewards.get("length")
+    if length is not None:
+        _number(options, "rewards.length.k_min", 1)
+        _number(options, "rewards.length.k_max", length.k_min)

@@ -1,0 +1,68 @@
+"""Entry point `verl.plugins`: verl imports this module at the end of `import verl`, in every process.
+
+It only registers post-import hooks, so that a process pays for a part of MRPO when it loads the part of verl that the
+part belongs to. verl swallows what a plugin raises (at DEBUG level), hence the log line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+logger = logging.getLogger(__name__)
+
+
+def _register_estimators(module) -> None:
+    from recipe.mrpo.estimators import mrpo_advantage
+
+    module.register_adv_est("mrpo")(mrpo_advantage)
+
+
+def _register_reward_manager(module) -> None:
+    import recipe.mrpo.reward_manager  # noqa: F401 - registers itself
+
+
+def _mix_into_trainers(module) -> None:
+    from recipe.mrpo.trainer import mix_into_trainers
+
+    mix_into_trainers(module)
+
+
+def _wrap_validate_config(module) -> None:
+    from recipe.mrpo.startup import wrap_validate_config
+
+    wrap_validate_config(module)
+
+
+def _bound_weight_sync(module) -> None:
+    from recipe.mrpo.guards import bound_weight_sync
+
+    bound_weight_sync(module)
+
+
+def _add_config_directory(module) -> None:
+    from recipe.mrpo.config.search_path import register
+
+    register()
+
+
+def _install() -> None:
+    from recipe.mrpo.hooks import after_import
+
+    after_import("hydra.main", _add_config_directory)
+    after_import("verl.utils.config", _wrap_validate_config)
+    after_import("verl.trainer.ppo.core_algos", _register_estimators)
+    after_import("verl.experimental.reward_loop.reward_manager", _register_reward_manager)
+    after_import("verl.trainer.ppo.v1", _mix_into_trainers)
+    after_import("verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _bound_weight_sync)
+    if os.environ.get("VERL_PLATFORM", "").lower() == "cpu":
+        from recipe.mrpo.cpu import activate
+
+        activate()
+
+
+try:
+    _install()
+except Exception:
+    logger.exception("MRPO could not register itself in verl; this run has no adv_estimator=mrpo.")
+    raise

@@ -1,0 +1,161 @@
+"""The `mrpo` reward manager: one rollout in, its reward and its step labels out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Any
+
+from omegaconf import OmegaConf
+from verl import DataProto
+from verl.experimental.reward_loop.reward_manager import register
+from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
+
+from recipe.mrpo.judge import JudgeRequest, Judgement, get_judge
+from recipe.mrpo.options import load_options
+from recipe.mrpo.parsing import parse
+from recipe.mrpo.record import RolloutRecord
+from recipe.mrpo.steps import split_steps
+from recipe.mrpo.tokens import TokenTable, TokenText, align
+from reward_fns.registry import RewardInput, build_rewards
+
+logger = logging.getLogger(__name__)
+
+
+def first_image(messages: Any) -> tuple[bytes | None, str | None]:
+    """Encoded bytes and MIME type of the first image in a chat prompt, (None, None) without one.
+
+    verl keeps the image in the content list of `raw_prompt`, as a PIL image with its original bytes beside it.
+    """
+    for message in messages if messages is not None else ():
+        content = message.get("content")
+        for part in content if isinstance(content, (list, tuple)) else ():
+            if isinstance(part, dict) and part.get("type") == "image" and part.get("bytes"):
+                return bytes(part["bytes"]), _mime(bytes(part["bytes"][:12]))
+    return None, None
+
+
+def _mime(head: bytes) -> str:
+    if head.startswith(b"\x89PNG"):
+        return "image/png"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head.startswith(b"GIF8"):
+        return "image/gif"
+    return "image/jpeg"
+
+
+@register("mrpo")
+class MRPORewardManager(RewardManagerBase):
+    """Rewards a rollout by the weighted sum of its named rewards and labels its steps.
+
+    verl runs it in its reward workers, one row at a time, while other rollouts are still being generated.
+    """
+
+    def __init__(self, config, tokenizer, compute_score, reward_router_address=None, reward_model_tokenizer=None):
+        super().__init__(config, tokenizer, compute_score)
+        self.options = load_options(config.get("mrpo"))
+        self.rewards = build_rewards(self.options.rewards)
+        judge_options = OmegaConf.to_container(self.options.judge, resolve=True)
+        self.judge = get_judge(judge_options)
+        self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
+        self._table: TokenTable | None = None
+
+    async def run_single(self, data: DataProto) -> dict:
+        """Reward of one rollout (the last row of `data`): `reward_score` and `reward_extra_info`."""
+        item = data[-1]
+        ids = item.batch["responses"]
+        length = int(item.batch["attention_mask"][-len(ids) :].sum())
+        fields = item.non_tensor_batch
+        image, mime = first_image(fields.get("raw_prompt"))
+        record = await self.judge_rollout(
+            ids[:length].tolist(),
+            gold=fields["reward_model"]["ground_truth"],
+            extra_info=dict(fields.get("extra_info") or {}),
+            image=image,
+            image_mime=mime,
+        )
+        return {"reward_score": record.total, "reward_extra_info": record.to_extra_info(stage_cuts=self.stage_cuts)}
+
+    async def judge_rollout(
+        self, ids: list[int], *, gold: Any, extra_info: dict[str, Any], image: bytes | None, image_mime: str | None
+    ) -> RolloutRecord:
+        """Everything about one rollout, from its sampled ids."""
+        if self._table is None:
+            self._table = await asyncio.to_thread(TokenTable.from_tokenizer, self.tokenizer)
+        text = TokenText.from_ids(ids, self._table)
+        parsed = parse(text.text)
+        steps = split_steps(parsed, splitter=self.options.steps.splitter, unclosed=self.options.steps.unclosed)
+        step_texts = [parsed.text[s.start : s.end] for s in steps]
+        golds = [gold] if isinstance(gold, str) else [str(g) for g in gold]
+        reasoning = str(extra_info.get("gold_reasoning") or "")
+
+        judgement, labels, status = await self._label(
+            JudgeRequest(
+                question=str(extra_info.get("question") or ""),
+                answer=golds[0] if golds else "",
+                gold_reasoning=reasoning,
+                steps=tuple(step_texts),
+                image=image,
+                image_mime=image_mime,
+                may_leave_machine=bool(extra_info.get("may_leave_machine", True)),
+            )
+        )
+        given = RewardInput(
+            parsed=parsed,
+            prediction=parsed.answer,
+            gold=tuple(golds),
+            gold_reasoning=reasoning,
+            num_steps=len(steps),
+            labels=labels,
+            question=str(extra_info.get("question") or ""),
+            answer_correct=None,
+            extra_info=extra_info,
+        )
+        values = await asyncio.to_thread(self._score, given)
+        return RolloutRecord(
+            steps=step_texts,
+            spans=align(steps, text),
+            labels=labels,
+            judge_status=status,
+            rewards=values,
+            weights={reward.name: float(reward.weight) for reward in self.rewards},
+            answer=parsed.answer,
+            wrong=values["answer"] <= self.options.tau,
+            well_formed=parsed.well_formed,
+            response_tokens=len(ids),
+            judge={} if judgement is None else _usage(judgement),
+        )
+
+    async def _label(self, request: JudgeRequest) -> tuple[Judgement | None, list[int] | None, str]:
+        """A failed judgement is never a label and never reward 0: the record says so and the rollout stays unshaped."""
+        if not request.steps:
+            return None, [], "ok"  # a fact about the rollout, not about the judge: there is nothing to label
+        if not request.gold_reasoning:
+            return None, None, "skipped:no_gold_reasoning"
+        judgement = await self.judge.label(request)
+        if judgement.labels is None:
+            logger.warning("judge %s failed: %s %s", self.judge.name, judgement.failure, judgement.detail[:200])
+            return judgement, None, f"failed:{judgement.failure}"
+        return judgement, list(judgement.labels), "ok"
+
+    def _score(self, given: RewardInput) -> dict[str, float | None]:
+        """Value of every reward; `answer` first, because others may depend on whether it is right."""
+        values: dict[str, float | None] = {}
+        for reward in sorted(self.rewards, key=lambda r: r.name != "answer"):
+            values[reward.name] = reward.fn(given)
+            if reward.name == "answer":
+                given = replace(given, answer_correct=values["answer"] > self.options.tau)
+        return values
+
+
+def _usage(judgement: Judgement) -> dict[str, Any]:
+    return {
+        "calls": judgement.calls,
+        "retries": judgement.retries,
+        "latency_s": judgement.latency_s,
+        "cached": judgement.cached,
+        "prompt_tokens": judgement.prompt_tokens,
+        "completion_tokens": judgement.completion_tokens,
+    }

@@ -1,0 +1,145 @@
+"""What happens to a run's configuration before anything is loaded: defaults filled in, mistakes refused.
+
+Runs in the driver, right after Hydra has composed the configuration and before Ray starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from recipe.mrpo.estimators import ESTIMATORS
+from recipe.mrpo.guards import TIMEOUT_ENV
+from recipe.mrpo.options import OptionError, load_options
+
+logger = logging.getLogger(__name__)
+
+REWARD_MANAGER = "mrpo"
+VERL_DEFAULT_REWARD_MANAGER = "naive"
+
+
+def uses_mrpo(config: DictConfig) -> bool:
+    """Does this run ask for anything of ours? Every other run is left exactly as it is."""
+    return str(config.algorithm.adv_estimator) in ESTIMATORS or "mrpo" in config
+
+
+def prepare(config: DictConfig) -> None:
+    """Complete and check the configuration of an MRPO run in place; leave any other run alone.
+
+    Fills `config.mrpo` with every option, turns verl's default reward manager into `mrpo` if the estimator needs it,
+    and hands the weight-sync limit to the workers. Safe to call twice.
+
+    Raises OptionError with one sentence that names the override to set.
+    """
+    if not uses_mrpo(config):
+        return
+    given = config.get("mrpo")
+    options = load_options(given)
+    with open_dict(config):
+        config.mrpo = options
+    ours = str(config.algorithm.adv_estimator) in ESTIMATORS
+    if ours:
+        _choose_reward_manager(config)
+        _refuse_unsupported(config)
+    if config.reward.reward_manager.name == REWARD_MANAGER:
+        check_judge(options)
+        if options.gold_reasoning == "required":
+            check_gold_reasoning(_files(config.data.get("train_files")))
+    _bound_weight_sync(config, options.guards.weight_sync_timeout_s)
+    logger.warning("MRPO options: %s", OmegaConf.to_container(options, resolve=True))
+
+
+def _choose_reward_manager(config: DictConfig) -> None:
+    manager = config.reward.reward_manager
+    legacy = OmegaConf.select(config, "reward_model.reward_manager")
+    name = legacy if legacy is not None else manager.name
+    if manager.get("source", "register") == "register" and name == VERL_DEFAULT_REWARD_MANAGER and legacy is None:
+        manager.name = REWARD_MANAGER
+        logger.warning(
+            "algorithm.adv_estimator=%s: reward.reward_manager.name was verl's default '%s' and is now '%s'.",
+            config.algorithm.adv_estimator, VERL_DEFAULT_REWARD_MANAGER, REWARD_MANAGER,
+        )  # fmt: skip
+    elif name != REWARD_MANAGER or manager.get("source", "register") != "register":
+        raise OptionError(
+            f"algorithm.adv_estimator={config.algorithm.adv_estimator} needs the step labels of its own reward manager, "
+            f"not '{name}'; set reward.reward_manager.name={REWARD_MANAGER}."
+        )
+
+
+def _refuse_unsupported(config: DictConfig) -> None:
+    if not config.trainer.get("use_v1", True):
+        raise OptionError("MRPO runs on verl's v1 trainers; set trainer.use_v1=True.")
+    if OmegaConf.select(config, "actor_rollout_ref.rollout.multi_turn.enable", default=False):
+        raise OptionError(
+            "MRPO credits the steps of one response; tool turns have none: set actor_rollout_ref.rollout.multi_turn.enable=False."
+        )
+    if int(config.actor_rollout_ref.rollout.n) < 2:
+        raise OptionError("MRPO compares the rollouts of a group; set actor_rollout_ref.rollout.n to 2 or more.")
+
+
+def check_judge(options: DictConfig) -> None:
+    """Raise OptionError if the judge is unknown or cannot be made from its options."""
+    from recipe.mrpo.judge import get_judge
+
+    try:
+        get_judge(OmegaConf.to_container(options.judge, resolve=True))
+    except ValueError as error:
+        raise OptionError(str(error)) from error
+
+
+def _files(files) -> list[str]:
+    if files is None:
+        return []
+    return [files] if isinstance(files, str) else [str(f) for f in files]
+
+
+def check_gold_reasoning(files: Iterable[str]) -> None:
+    """Raise OptionError if a row of a training file has no gold reasoning to judge its steps against."""
+    import pyarrow.parquet as pq
+
+    for file in files:
+        path = os.path.expanduser(file)
+        if not os.path.exists(path) or not path.endswith(".parquet"):
+            continue  # a remote or JSON file: verl fetches it later, and each row that lacks reasoning is counted
+        parquet = pq.ParquetFile(path)
+        if "extra_info" not in parquet.schema_arrow.names:
+            raise OptionError(f"data.train_files: {file} has no column extra_info; make it with `python -m data_preprocess`.")
+        row = 0
+        for batch in parquet.iter_batches(columns=["extra_info"], batch_size=4096):
+            for info in batch.column(0).to_pylist():
+                if not str((info or {}).get("gold_reasoning") or "").strip():
+                    raise OptionError(
+                        f"data.train_files: row {row} of {file} has no extra_info.gold_reasoning, so its steps cannot be "
+                        "judged; convert the data with --gold-reasoning, or set +mrpo.gold_reasoning=optional to train "
+                        "such rows unshaped."
+                    )
+                row += 1
+
+
+def _bound_weight_sync(config: DictConfig, seconds: float) -> None:
+    with open_dict(config):
+        env = OmegaConf.select(config, "ray_kwargs.ray_init.runtime_env.env_vars") or {}
+        OmegaConf.update(
+            config, "ray_kwargs.ray_init.runtime_env.env_vars", {**env, TIMEOUT_ENV: str(seconds)}, force_add=True
+        )
+
+
+def wrap_validate_config(module) -> None:
+    """Run `prepare` whenever verl validates a configuration: the one call between Hydra and Ray in `main_ppo`.
+
+    verl 0.9.1 has no hook at this point; its own check still runs, on the completed configuration.
+    """
+    original = module.validate_config
+
+    def validate_config(config, *args, **kwargs):
+        try:
+            prepare(config)
+        except OptionError as error:
+            raise SystemExit(f"mrpo: {error}") from error  # one sentence for the user instead of Hydra's traceback
+        return original(config, *args, **kwargs)
+
+    validate_config.__wrapped__ = original
+    module.validate_config = validate_config

@@ -1,0 +1,58 @@
+"""The numbers of one training step, under verl's naming: `mrpo/…` in the logger that the user has chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from recipe.mrpo import metrics
+from recipe.mrpo.estimators import StepCredit
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    values = list(values)
+    return float(np.mean(values)) if values else None
+
+
+def step_metrics(credit: StepCredit) -> dict[str, float]:
+    """Metrics of the rollouts of one advantage computation; a mean over nothing is left out, not 0.
+
+    Counts end in `_total`, so that verl's aggregation over several mini-batches of a step adds them.
+    """
+    records = [r for r in credit.records if r is not None]
+    lost = sum(r is None for r in credit.records)
+    labelled = [r.labels for r in records if r.labels]
+    cuts = (credit.options.metrics.stage_cuts.early, credit.options.metrics.stage_cuts.mid)
+    ffps = [p for p in map(metrics.first_failure_position, labelled) if p is not None]
+    judged = [r for r in records if r.judge.get("calls", 0) > 0 or r.judge_failed]
+    steps = sum(len(r.steps) for r in records)
+    names = dict.fromkeys(name for r in records for name in r.rewards)
+    shares = metrics.stage_shares(labelled, cuts=cuts)
+
+    out: dict[str, float | None] = {
+        f"reward/{name}": _mean(r.rewards[name] for r in records if r.rewards.get(name) is not None) for name in names
+    }
+    out |= {
+        "wrong_answers": _mean(r.wrong for r in records),
+        "well_formed": _mean(r.well_formed for r in records),
+        "steps_per_rollout": _mean(len(r.steps) for r in records),
+        "rollouts_with_2_steps": _mean(len(r.steps) >= 2 for r in records),
+        "valid_steps": _mean(v for labels in labelled for v in labels),
+        "unaligned_steps": sum(r.unaligned_steps for r in records) / steps if steps else None,
+        "no_invalid_step": 1 - len(ffps) / len(labelled) if labelled else None,
+        "ffp": _mean(ffps),
+        "far": _mean(f for f in map(metrics.failure_after, labelled) if f is not None),
+        "judge/calls_total": float(sum(r.judge.get("calls", 0) for r in records)),
+        "judge/failures_total": float(sum(r.judge_failed for r in records)),
+        "judge/failure_share": _mean(r.judge_failed for r in records),
+        "judge/skipped_total": float(sum(r.judge_status.startswith("skipped") for r in records)),
+        "judge/cached_total": float(sum(bool(r.judge.get("cached")) for r in records)),
+        "judge/latency_s": _mean(r.judge.get("latency_s", 0.0) for r in judged),
+        "judge/prompt_tokens_total": float(sum(r.judge.get("prompt_tokens", 0) for r in records)),
+        "judge/completion_tokens_total": float(sum(r.judge.get("completion_tokens", 0) for r in records)),
+        "rows_without_record_total": float(lost),
+    }
+    out |= {f"ffp/{name}": share for name, share in shares.items()}
+    out |= {f"tokens/{name}": share for name, share in credit.token_shares.items()}
+    return {f"mrpo/{name}": value for name, value in out.items() if value is not None}

