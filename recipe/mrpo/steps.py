@@ -23,15 +23,19 @@ class Step(NamedTuple):
 
 
 # Never end a sentence: something always follows them.
-_BEFORE_A_NAME = {"dr", "drs", "mr", "mrs", "ms", "prof", "rev", "hon", "gen", "col", "capt", "lt", "sgt", "st"}
-_BEFORE_A_CLAUSE = {"e.g", "i.e", "eg", "ie", "vs", "v.s", "cf", "viz", "approx", "ca", "incl", "esp", "spp", "var", "subsp"}
+_BEFORE_A_NAME = {"dr", "drs", "mr", "mrs", "ms", "prof", "rev", "hon", "gen", "col", "capt", "sgt", "st"}
+_BEFORE_A_CLAUSE = {"e.g", "i.e", "eg", "ie", "vs", "v.s", "cf", "viz", "approx", "ca", "incl", "esp", "var", "subsp", "rt", "lt"}
 _NEVER_ENDS = _BEFORE_A_NAME | _BEFORE_A_CLAUSE
 # Abbreviations only in front of a number or a label ("Fig. 2", "No. 5"); otherwise a word that may end a sentence.
 _BEFORE_A_NUMBER = {
     "fig", "figs", "no", "nos", "eq", "eqs", "ref", "refs", "sec", "ch", "chap", "vol", "p", "pp", "tab", "art", "nr",
+    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
 }  # fmt: skip
 # End a sentence only if the next one begins like one.
-_MAY_END = {"etc", "jr", "sr", "inc", "ltd", "co", "corp", "dept", "a.m", "p.m", "resp", "max", "min", "wt", "ht", "pt"}
+_MAY_END = {"etc", "jr", "sr", "inc", "ltd", "co", "corp", "dept", "a.m", "p.m", "resp", "max", "min", "wt", "ht", "pt", "temp", "sp", "spp"}
+# After a number, before a word that opens no sentence ("5 mg. daily").
+_UNITS = {"mg", "g", "kg", "ml", "l", "dl", "mm", "cm", "m", "hr", "hrs", "wk", "wks", "yr", "yrs", "sec", "in", "ft", "oz", "lb"}
+_ABBREVIATIONS = _NEVER_ENDS | _BEFORE_A_NUMBER | _MAY_END | _UNITS | {"al"}
 # Words that open a sentence even after an initial or an acronym ("… hepatitis C. The liver …").
 _OPENERS = frozenset(
     "the this that these those it its there here in on at a an no not so thus therefore however hence overall given since "
@@ -40,62 +44,69 @@ _OPENERS = frozenset(
     "moreover considering looking among another other our my is are was were".split()
 )
 
+_QUOTES = "\"'”’»"
 _CLOSERS = "\"'”’»)\\]}*_`」』）"
-_ITEM = r"(?:[-*•–—+]\s|\(?\d{1,3}[.)]\s|\(?[a-zA-Z]\)\s|(?:step|Step|STEP)\s+\d{1,3}\b)"
+_ITEM = r"(?:[-*•–—+]\s|\(?\d{1,3}[.)]\s|\(?[a-zA-Z]\)\s|[A-Z]\.\s|(?:step|Step|STEP)\s+\d{1,3}\b)"
 _CANDIDATE = re.compile(
     rf"(?P<blank>\n[^\S\n]*\n)|(?P<item>\n(?=[^\S\n]*[*_]{{0,2}}{_ITEM}))"
     rf"|(?P<mark>[.!?…]+)(?P<close>[{_CLOSERS}]*)(?=\s|$)|(?P<wide>[。！？｡]+[{_CLOSERS}]*)"
 )
+_ALWAYS = ("blank", "item", "wide")
 _LAST_WORD = re.compile(r"[^\W_]+(?:[.][^\W_]+)*$")
 _NEXT_WORD = re.compile(r"[^\w\s]*\s*(\w+)?")
 _NUMBER_OR_LABEL = re.compile(r"\s+(?:\d|#|[IVX]+\b|[A-Z]\b(?!\s+[a-z]+\s+(?:is|are|was)))")
+_AFTER_NUMBER = re.compile(r"\d\s?[a-z]+\.$")
 _HEADER = re.compile(r"[\W_]*(?:step\s*)?(?:\d{1,3}|[a-z])[.):]+[\W_]*", re.IGNORECASE)
 _REFERENCE = re.compile(r"(?<=[.!?])\s+(?=\S)")
 
 
-def _ends_sentence(text: str, block: Span, mark: re.Match) -> bool:
+def _ends_sentence(text: str, block: Span, found: re.Match) -> bool:
     """Does this run of `.`, `!` or `?` (with its closing quotes and brackets) end a sentence?"""
-    rest = _NEXT_WORD.match(text, mark.end(), block[1])
-    following = (rest.group(1) or "") if rest else ""
-    if not text[mark.end() : block[1]].strip():
-        return True
+    mark, closers = found.group("mark", "close")
+    if mark == "." and not closers:
+        # The common case first: a plain lower-case word that is no abbreviation.
+        at = found.start()
+        head = text[text.rfind(" ", block[0], at) + 1 : at]
+        if len(head) > 1 and head.islower() and head.isalpha() and head not in _ABBREVIATIONS:
+            return True
+    following = _NEXT_WORD.match(text, found.end(), block[1]).group(1) or ""
     next_is_lower = following[:1].islower()
-    closers = mark.group("close")
-    if any(c in "\"'”’»" for c in closers) and next_is_lower:
+    if next_is_lower and any(c in _QUOTES for c in closers):
         return False  # a quotation inside a sentence
-    dots = mark.group("mark")
-    if set(dots) - {".", "…"}:
+    if "!" in mark or "?" in mark:
         return True
-    if len(dots) > 1 or "…" in dots:
+    if mark != ".":  # an ellipsis
         return not next_is_lower
     if closers:
         return True
-    window = text[max(block[0], mark.start() - 24) : mark.start()]
-    found = _LAST_WORD.search(window)
-    if not found:
-        return True
-    word = found.group().lower()
-    if word in _NEVER_ENDS:
+    word = _LAST_WORD.search(text, max(block[0], found.start() - 24), found.start())
+    return word is None or _period_ends(word.group(), following, next_is_lower, text, found.end(), block[1])
+
+
+def _period_ends(word: str, following: str, next_is_lower: bool, text: str, end: int, stop: int) -> bool:
+    """Does a full stop after `word` end a sentence that `following` may begin?"""
+    lower = word.lower()
+    if lower in _NEVER_ENDS:
         return False
-    if word in _BEFORE_A_NUMBER:
-        return not _NUMBER_OR_LABEL.match(text, mark.end(), block[1])
-    if word in _MAY_END:
+    if lower in _UNITS and next_is_lower and _AFTER_NUMBER.search(text, max(0, end - 16), end):
+        return following in _OPENERS
+    if lower in _BEFORE_A_NUMBER:
+        return not _NUMBER_OR_LABEL.match(text, end, stop)
+    if lower in _MAY_END:
         return not next_is_lower and not following[:1].isdigit()
-    if word == "al":  # "et al."
-        return following.lower() in _OPENERS and not next_is_lower
-    if "." in word and all(len(part) <= 2 and part.isalpha() for part in word.split(".")):  # U.S., M.D., Ph.D.
-        return following.lower() in _OPENERS and not next_is_lower
-    if len(word) == 1 and found.group().isalpha() and found.group().isupper():  # S. aureus, J. R. Smith, hepatitis C.
-        return following.lower() in _OPENERS and not next_is_lower
+    initial = len(word) == 1 and word.isalpha() and word.isupper()  # S. aureus, J. R. Smith; but also hepatitis C.
+    acronym = "." in word and all(len(part) <= 2 and part.isalpha() for part in word.split("."))  # U.S., Ph.D.
+    if initial or acronym or lower == "al":
+        return not next_is_lower and following.lower() in _OPENERS
     return True
 
 
 def _cuts(text: str, block: Span) -> list[int]:
-    cuts = []
-    for found in _CANDIDATE.finditer(text, *block):
-        if found.group("mark") is None or _ends_sentence(text, block, found):
-            cuts.append(found.end())
-    return cuts
+    return [
+        found.end()
+        for found in _CANDIDATE.finditer(text, *block)
+        if found.lastgroup in _ALWAYS or _ends_sentence(text, block, found)
+    ]
 
 
 def _reference_cuts(text: str, block: Span) -> list[int]:
