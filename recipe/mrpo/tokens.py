@@ -37,7 +37,7 @@ class TokenTable:
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if backend is None:
             raise ValueError(f"{type(tokenizer).__name__} is not a fast tokenizer; set use_fast=True, MRPO reads token bytes from it.")
-        decoder = json.dumps(json.loads(backend.to_str()).get("decoder") or {})
+        decoder = json.dumps(json.loads(backend.to_str()).get("decoder") or {}, ensure_ascii=False)
         if '"ByteLevel"' in decoder:
             to_bytes = _byte_level
         elif "▁" in decoder or '"Metaspace"' in decoder:
