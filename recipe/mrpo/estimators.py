@@ -6,6 +6,7 @@ knows about each row travels beside it in a context variable, set by the trainer
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import torch
 from omegaconf import DictConfig
 
 from recipe.mrpo.algorithm import group_advantages, spread, step_advantages
+from recipe.mrpo.gdpo import gdpo_advantages
 from recipe.mrpo.record import RolloutRecord
 
 ESTIMATORS = ("mrpo",)
@@ -29,11 +31,8 @@ class StepCredit:
     options: DictConfig
     norm_by_std: bool
     use_kl_in_reward: bool
-    group_advantages: np.ndarray | None = field(default=None)
-    """(B,) A_i, filled in by the estimator."""
-    step_advantages: list[list[float]] | None = field(default=None)
-    """Per row, the advantage of each step, filled in by the estimator."""
     token_shares: dict[str, float] = field(default_factory=dict)
+    """Filled in by the estimator: share of tokens whose advantage shaping raised, lowered, left alone."""
 
 
 CREDIT: ContextVar[StepCredit | None] = ContextVar("mrpo_step_credit", default=None)
@@ -58,17 +57,20 @@ def step_of_token(records: Sequence[RolloutRecord | None], width: int, device: t
     return torch.from_numpy(flat.reshape(len(records), width)).to(device)
 
 
-def reward_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weighted rewards (B, M) float64 and which of them are not known (B, M) bool; a row without a record has zeros."""
-    names = list(dict.fromkeys(name for r in records if r for name, w in r.weights.items() if w != 0))
-    values = torch.zeros(len(records), max(1, len(names)), dtype=torch.float64)
+def reward_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rewards (B, M) float64, their weights (M,), and which of them are not known (B, M) bool.
+
+    Rewards of weight 0 are left out; a row without a record has zeros.
+    """
+    weights = {name: w for r in records if r for name, w in r.weights.items() if w != 0} or {"none": 1.0}
+    values = torch.zeros(len(records), len(weights), dtype=torch.float64)
     missing = torch.zeros_like(values, dtype=torch.bool)
     for i, record in enumerate(records):
-        for m, name in enumerate(names if record else ()):
+        for m, name in enumerate(weights if record else ()):
             value = record.rewards.get(name)
             missing[i, m] = value is None
-            values[i, m] = 0.0 if value is None else record.weights[name] * value
-    return values, missing
+            values[i, m] = 0.0 if value is None else value
+    return values, torch.tensor(list(weights.values()), dtype=torch.float64), missing
 
 
 def label_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -103,7 +105,8 @@ def mrpo_advantage(
             "set trainer.use_v1=True."
         )
     options, records, device = credit.options, credit.records, response_mask.device
-    rewards, missing = reward_matrix(records)
+    values, weights, missing = reward_matrix(records)
+    rewards = values * weights
     if credit.use_kl_in_reward:
         # verl has put the KL penalty into the token rewards: what they hold beyond our rewards belongs to R too.
         known = torch.where(missing, 0.0, rewards).sum(dim=1)
@@ -118,10 +121,47 @@ def mrpo_advantage(
     tokens = step_of_token(records, response_mask.shape[1], device)
     out = spread(per_step.to(device), advantages.to(device), tokens, response_mask)
 
-    credit.group_advantages = advantages.numpy()
-    credit.step_advantages = [row[:n].tolist() for row, n in zip(per_step, counts.tolist(), strict=True)]
     credit.token_shares = _token_shares(advantages, per_step, tokens, response_mask)
     return out, out
+
+
+def gdpo_advantage(
+    token_level_rewards: torch.Tensor, response_mask: torch.Tensor, index: np.ndarray, **_: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """GDPO over the rewards of MRPO's reward manager (`gdpo.gdpo_advantages`), A_i on every token of the rollout.
+
+    Shapes as in `mrpo_advantage`. Called only where StepCredit is set; see `with_step_credit`.
+    """
+    credit = CREDIT.get()
+    values, weights, missing = reward_matrix(credit.records)
+    advantages = gdpo_advantages(
+        values,
+        weights,
+        list(index),
+        norm_by_std=credit.norm_by_std,
+        final_norm=credit.options.gdpo.final_norm,
+        counted=torch.tensor([r is not None for r in credit.records]),
+        lengths=response_mask.sum(dim=1).cpu(),
+        missing=missing,
+    )
+    out = advantages.to(response_mask.device, torch.float32)[:, None] * response_mask
+    return out, out
+
+
+def with_step_credit(ours, stock):
+    """verl's own estimator of a name, except in a run whose rewards come from MRPO's reward manager.
+
+    verl 0.9.1's v1 trainers give stock GDPO neither prompts nor reward components (KeyError: "prompts"), so there is
+    nothing to lose there; the v0 trainer, and every run without our reward manager, gets `stock` unchanged.
+    """
+
+    @functools.wraps(stock)
+    def estimator(*args, **kwargs):
+        credit = CREDIT.get()
+        known = credit is not None and any(r is not None for r in credit.records)
+        return (ours if known else stock)(*args, **kwargs)
+
+    return estimator
 
 
 def _token_shares(

@@ -13,9 +13,12 @@ logger = logging.getLogger(__name__)
 
 
 def _register_estimators(module) -> None:
-    from recipe.mrpo.estimators import mrpo_advantage
+    from recipe.mrpo.estimators import gdpo_advantage, mrpo_advantage, with_step_credit
 
     module.register_adv_est("mrpo")(mrpo_advantage)
+    # `register_adv_est` refuses a second function for a name, so the registry's own dict is written (verl 0.9.1).
+    registry = module.ADV_ESTIMATOR_REGISTRY
+    registry["gdpo"] = with_step_credit(gdpo_advantage, registry["gdpo"])
 
 
 def _register_reward_manager(module) -> None:

@@ -23,7 +23,8 @@ VERL_DEFAULT_REWARD_MANAGER = "naive"
 
 def uses_mrpo(config: DictConfig) -> bool:
     """Does this run ask for anything of ours? Every other run is left exactly as it is."""
-    return str(config.algorithm.adv_estimator) in ESTIMATORS or "mrpo" in config
+    estimator = str(config.algorithm.adv_estimator)
+    return estimator in ESTIMATORS or "mrpo" in config or config.reward.reward_manager.name == REWARD_MANAGER
 
 
 def prepare(config: DictConfig) -> None:

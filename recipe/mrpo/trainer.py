@@ -37,7 +37,7 @@ class StepCreditMixin:
         return batch
 
     def _compute_advantage(self, batch, metrics):
-        if str(self.config.algorithm.adv_estimator) not in ESTIMATORS:
+        if not self._mrpo:
             return super()._compute_advantage(batch, metrics)
         credit = StepCredit(
             records=self._records(batch),
@@ -52,7 +52,7 @@ class StepCreditMixin:
             CREDIT.reset(token)
         metrics.update(step_metrics(credit))
         if self.config.trainer.get("rollout_data_dir"):
-            self._keep_for_dump(batch.keys, credit)
+            self._keep_for_dump(batch, credit)
         return batch
 
     @staticmethod
@@ -72,14 +72,17 @@ class StepCreditMixin:
             for row, tag in zip(extra, batch.tags, strict=True)
         ]
 
-    def _keep_for_dump(self, keys, credit: StepCredit) -> None:
-        for i, (key, record) in enumerate(zip(keys, credit.records, strict=True)):
+    def _keep_for_dump(self, batch, credit: StepCredit) -> None:
+        """Remember each row's record and the advantages that the actor will be given, whichever estimator made them."""
+        rows = tq.kv_batch_get(
+            keys=batch.keys, partition_id=batch.partition_id, select_fields=["advantages", "response_mask"]
+        )
+        cuts = tuple(self.config.mrpo.metrics.stage_cuts.values())
+        for i, (key, record) in enumerate(zip(batch.keys, credit.records, strict=True)):
             if record is not None:
-                info = record.to_extra_info(stage_cuts=tuple(self.config.mrpo.metrics.stage_cuts.values()))
-                self._mrpo_dump[key] = info | {
-                    "advantage": float(credit.group_advantages[i]),
-                    "step_advantages": credit.step_advantages[i],
-                }
+                info = record.to_extra_info(stage_cuts=cuts)
+                per_token = rows["advantages"][i].tolist()
+                self._mrpo_dump[key] = info | advantage_columns(record, per_token, rows["response_mask"][i].tolist())
 
     def _log_rollout_data(self, batch, timing_raw, rollout_data_dir):
         try:
@@ -91,6 +94,17 @@ class StepCreditMixin:
         if self._mrpo:
             reward_extra_infos_dict = dump_columns(reward_extra_infos_dict, self._mrpo_dump)
         return super()._dump_generations(inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path)
+
+
+def advantage_columns(record: RolloutRecord, advantages: list[float], mask: list[int]) -> dict[str, Any]:
+    """What a dump says of a row's token advantages: A of the tokens outside every step, and of each step.
+
+    A step without a token of its own has None; so has the outside when every token belongs to a step.
+    """
+    inside = {t for t0, t1 in record.spans for t in range(t0, t1)}
+    outside = [a for t, (a, m) in enumerate(zip(advantages, mask, strict=True)) if m and t not in inside]
+    steps = [advantages[t0] if t0 < t1 else None for t0, t1 in record.spans]
+    return {"advantage": outside[-1] if outside else None, "step_advantages": steps}
 
 
 def dump_columns(columns: dict[str, list], kept: dict[str, dict[str, Any]]) -> dict[str, list]:
