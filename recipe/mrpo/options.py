@@ -12,6 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 OPTIONS_FILE = Path(__file__).parent / "config" / "options.yaml"
 
+GDPO_FINAL_NORMS = ("rollout", "token", "none")
+
 # Below these nodes a user may add names of their own (a reward, a judge); everywhere else an unknown name is a typo.
 OPEN_NODES = ("rewards", "judge.members")
 
@@ -71,12 +73,11 @@ def _choice(options: DictConfig, name: str, allowed: tuple[str, ...]) -> None:
 
 def check_options(options: DictConfig) -> None:
     """Raise OptionError for the first value out of range."""
-    from recipe.mrpo.gdpo import FINAL_NORMS
     from recipe.mrpo.steps import SPLITTERS, UNCLOSED
 
     _number(options, "tau", 0, 1)
     _number(options, "factor_base", 1)
-    _choice(options, "gdpo.final_norm", FINAL_NORMS)
+    _choice(options, "gdpo.final_norm", GDPO_FINAL_NORMS)
     _choice(options, "steps.splitter", SPLITTERS)
     _choice(options, "steps.unclosed", UNCLOSED)
     _choice(options, "gold_reasoning", ("required", "optional"))
