@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from recipe.mrpo.algorithm import group_advantages, spread, step_advantages
+from recipe.mrpo.algorithm import group_advantages, spread
 from recipe.mrpo.gdpo import gdpo_advantages
 from recipe.mrpo.record import RolloutRecord
+from recipe.mrpo.shaping import SHAPINGS
 
 ESTIMATORS = ("mrpo",)
 
@@ -57,8 +58,8 @@ def step_of_token(records: Sequence[RolloutRecord | None], width: int, device: t
     return torch.from_numpy(flat.reshape(len(records), width)).to(device)
 
 
-def reward_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Rewards (B, M) float64, their weights (M,), and which of them are not known (B, M) bool.
+def reward_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, dict[str, float], torch.Tensor]:
+    """Rewards (B, M) float64, the weight of each by name, and which of them are not known (B, M) bool.
 
     Rewards of weight 0 are left out; a row without a record has zeros.
     """
@@ -70,7 +71,7 @@ def reward_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor
             value = record.rewards.get(name)
             missing[i, m] = value is None
             values[i, m] = 0.0 if value is None else value
-    return values, torch.tensor(list(weights.values()), dtype=torch.float64), missing
+    return values, weights, missing
 
 
 def label_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -91,7 +92,7 @@ def mrpo_advantage(
     config: Any = None,
     **_: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """MRPO: group-relative advantages, reshaped inside the steps of wrong rollouts (`algorithm.step_advantages`).
+    """Group-relative advantages, reshaped inside the steps of wrong rollouts by `mrpo.shaping` (MRPO by default).
 
     `token_level_rewards`, `response_mask`: (B, T). `index`: B group ids (verl's uid). Returns (advantages, returns),
     the same (B, T) float32 tensor twice, as verl's own outcome estimators do.
@@ -105,8 +106,13 @@ def mrpo_advantage(
             "set trainer.use_v1=True."
         )
     options, records, device = credit.options, credit.records, response_mask.device
+    labels, counts, wrong = label_matrix(records)
+    shaping = SHAPINGS[options.shaping]
     values, weights, missing = reward_matrix(records)
-    rewards = values * weights
+    if shaping.process_only_if_right and "process" in weights:
+        gated = wrong & ~missing[:, (m := list(weights).index("process"))]
+        values[gated, m] = 0.0
+    rewards = values * torch.tensor(list(weights.values()), dtype=torch.float64)
     if credit.use_kl_in_reward:
         # verl has put the KL penalty into the token rewards: what they hold beyond our rewards belongs to R too.
         known = torch.where(missing, 0.0, rewards).sum(dim=1)
@@ -114,8 +120,7 @@ def mrpo_advantage(
         rewards = torch.cat([rewards, extra[:, None]], dim=1)
         missing = torch.cat([missing, torch.zeros_like(extra, dtype=torch.bool)[:, None]], dim=1)
     advantages = group_advantages(rewards, list(index), norm_by_std=credit.norm_by_std, missing=missing)
-    labels, counts, wrong = label_matrix(records)
-    per_step = step_advantages(
+    per_step = shaping.steps(
         advantages, labels, counts, wrong, base=options.factor_base, round_factors=options.round_factors
     )
     tokens = step_of_token(records, response_mask.shape[1], device)
@@ -136,7 +141,7 @@ def gdpo_advantage(
     values, weights, missing = reward_matrix(credit.records)
     advantages = gdpo_advantages(
         values,
-        weights,
+        list(weights.values()),
         list(index),
         norm_by_std=credit.norm_by_std,
         final_norm=credit.options.gdpo.final_norm,

@@ -12,7 +12,7 @@ from recipe.mrpo.options import GDPO_FINAL_NORMS
 
 def gdpo_advantages(
     rewards: torch.Tensor,
-    weights: torch.Tensor,
+    weights: Sequence[float],
     groups: Sequence[Hashable],
     *,
     norm_by_std: bool,
@@ -27,7 +27,7 @@ def gdpo_advantages(
         A_i  = sum_m w_m A_im
         out  = (A_i - mean A) / (std A + 1e-4)                 over the batch
 
-    `rewards`: (B, M) before weights. `weights`: (M,). `missing`: (B, M) bool, unknown rewards, as in
+    `rewards`: (B, M) before weights. `weights`: M numbers. `missing`: (B, M) bool, unknown rewards, as in
     `group_advantages`. `counted`: (B,) bool, rows of the batch statistics (verl's padding rows are left out).
     `lengths`: (B,) response tokens. `final_norm`: "rollout" takes the batch statistics over rollouts (the paper),
     "token" over tokens, each rollout counting as often as it is long (verl), "none" leaves A_i.
@@ -40,7 +40,7 @@ def gdpo_advantages(
     total = torch.zeros(len(values), dtype=torch.float64, device=values.device)
     for m in range(values.shape[1]):
         column = None if missing is None else missing[:, m]
-        total += float(weights[m]) * group_advantages(values[:, m], groups, norm_by_std=norm_by_std, missing=column)
+        total += weights[m] * group_advantages(values[:, m], groups, norm_by_std=norm_by_std, missing=column)
     if final_norm == "none":
         return total
     weight = torch.where(counted, lengths.to(torch.float64) if final_norm == "token" else 1.0, 0.0)

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 OPTIONS_FILE = Path(__file__).parent / "config" / "options.yaml"
 
+SHAPING_NAMES = ("mrpo", "none", "vppo", "pgrpo")
 GDPO_FINAL_NORMS = ("rollout", "token", "none")
 
 # Below these nodes a user may add names of their own (a reward, a judge); everywhere else an unknown name is a typo.
@@ -75,6 +76,7 @@ def check_options(options: DictConfig) -> None:
     """Raise OptionError for the first value out of range."""
     from recipe.mrpo.steps import SPLITTERS, UNCLOSED
 
+    _choice(options, "shaping", SHAPING_NAMES)
     _number(options, "tau", 0, 1)
     _number(options, "factor_base", 1)
     _choice(options, "gdpo.final_norm", GDPO_FINAL_NORMS)
