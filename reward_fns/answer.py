@@ -1,0 +1,203 @@
+"""How right is a short answer? The answer reward of arXiv 2606.31825, kept from being fooled by sides, counts and units."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+from reward_fns.conflicts import CONFLICTS, find_conflict
+from reward_fns.math_check import as_math, is_expression, is_safe, math_verify_accepts
+from reward_fns.normalise import RULES, spell_out, tokens
+from reward_fns.overlap import bleu1, reference_rouge_tokens, rouge1_f1, stem
+from reward_fns.quantities import COUNT, Quantity, find_quantities
+
+logger = logging.getLogger(__name__)
+
+_ALL_RULES = frozenset(RULES)
+_TERMS = ("rouge1", "bleu1", "bertscore")
+
+
+class PairEncoder(Protocol):
+    """What the answer reward needs of `reward_fns.bertscore.Encoder`."""
+
+    def f1(self, predictions: Sequence[str], references: Sequence[str]) -> list[float]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerScore:
+    """`value` in [0, 1]; `parts` says what it is made of, for logs and dumps (numbers, and short names).
+
+    Parts: accepted (math | number | exact | yes_no | ""), rouge1, bleu1, bertscore (only with an encoder),
+    encoder 0/1, conflict ("" or its kind), capped 0/1, empty 0/1, truncated 0/1, reference (index of the gold answer).
+    """
+
+    value: float
+    parts: Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """The node mrpo.rewards.answer without weight and encoder; the defaults are in options.yaml.
+
+    Raises ValueError naming the option for a value out of range.
+    """
+
+    mix: Mapping[str, float]
+    compat: str
+    normalise: frozenset[str]
+    conflicts: frozenset[str]
+    conflict_cap: float
+    yes_no: str
+    max_chars: int
+    max_math_chars: int
+
+    def __post_init__(self) -> None:
+        node = "mrpo.rewards.answer"
+        if set(self.mix) != set(_TERMS) or min(self.mix.values()) < 0 or abs(sum(self.mix.values()) - 1) > 1e-6:
+            raise ValueError(f"{node}.mix needs {', '.join(_TERMS)}, none negative, that sum to 1, not {dict(self.mix)}.")
+        for name, value, allowed in (
+            ("compat", {self.compat}, ("none", "reference")),
+            ("yes_no", {self.yes_no}, ("exact", "leading", "mix")),
+            ("normalise", self.normalise, RULES),
+            ("conflicts", self.conflicts, CONFLICTS),
+        ):
+            if unknown := sorted(set(value) - set(allowed)):
+                raise ValueError(f"{node}.{name}: {unknown[0]!r} is unknown; choose from {', '.join(allowed)}.")
+        if not 0 <= self.conflict_cap <= 1:
+            raise ValueError(f"{node}.conflict_cap must be in [0, 1], not {self.conflict_cap}.")
+        for name in ("max_chars", "max_math_chars"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{node}.{name} must be at least 1, not {getattr(self, name)}.")
+
+
+def answer_reward(
+    prediction: str | None, gold: str | Sequence[str], *, options: AnswerOptions, encoder: PairEncoder | None
+) -> AnswerScore:
+    """Agreement of an answer with the gold answer, or with the best of several, in [0, 1].
+
+        R_ans = 1                                                     if accepted
+              = 0.25 ROUGE-1 F1 + 0.25 BLEU-1 + 0.5 BERTScore F1      else (weights: options.mix)
+        R_ans = min(R_ans, conflict_cap)                              if not accepted and the answers conflict
+
+    Accepted: equal after normalisation; the same quantity (3.5 cm = 35 mm); or math-verify finds two expressions equal.
+    A yes/no gold answer is scored 0 or 1 (options.yes_no: exact; leading: the first word decides; mix: like the rest).
+    Conflicts: see `find_conflict`. Only the answer is looked at, never the reasoning. Without an encoder the other
+    weights are scaled to sum to 1, the parts say encoder 0 and a warning is logged once. An empty prediction scores 0;
+    characters beyond options.max_chars are not looked at.
+
+    options.compat = "reference" is the published arithmetic and nothing else: math-verify on any answer with a number
+    in it ("2 lesions" = "2 masses"), ROUGE-1 on stems of ASCII words, BLEU-1 on white-space tokens with their case.
+
+    Raises ValueError if there is no gold answer. Source: arXiv 2606.31825, reward definition; its released code.
+    """
+    golds = [gold] if isinstance(gold, str) else list(gold)
+    if not golds:
+        raise ValueError("an answer reward needs at least one gold answer")
+    if encoder is None:
+        _warn_without_encoder()
+    common = {"encoder": float(encoder is not None), "empty": 0.0, "truncated": 0.0}
+    if prediction is None or not prediction.strip():
+        return AnswerScore(0.0, {"accepted": "", "conflict": "", "capped": 0.0, "reference": 0.0, **common, "empty": 1.0})
+    if len(prediction) > options.max_chars:
+        prediction, common["truncated"] = prediction[: options.max_chars], 1.0
+    score_one = _published if options.compat == "reference" else _score
+    scores = [score_one(prediction, one[: options.max_chars], options, encoder) for one in golds]
+    best = max(range(len(golds)), key=lambda i: scores[i].value)
+    return AnswerScore(scores[best].value, {**scores[best].parts, **common, "reference": float(best)})
+
+
+def _score(prediction: str, gold: str, options: AnswerOptions, encoder: PairEncoder | None) -> AnswerScore:
+    gold_words = tokens(gold, _ALL_RULES)
+    if options.yes_no != "mix" and gold_words in (("yes",), ("no",)):
+        words = tokens(prediction, _ALL_RULES)
+        right = words == gold_words if options.yes_no == "exact" else words[:1] == gold_words
+        return AnswerScore(float(right), {"accepted": "yes_no" if right else "", "conflict": "", "capped": 0.0})
+    p_tokens, g_tokens = tokens(prediction, options.normalise), tokens(gold, options.normalise)
+    accepted = _accepted(prediction, gold, p_tokens, g_tokens, options)
+    if accepted:
+        return AnswerScore(1.0, {"accepted": accepted, "conflict": "", "capped": 0.0})
+    value, parts = _mix(
+        rouge1_f1(stem(p_tokens), stem(g_tokens)), bleu1(p_tokens, g_tokens), prediction, gold, options, encoder
+    )
+    conflict = find_conflict(prediction, gold, options.conflicts) or ""
+    capped = bool(conflict) and value > options.conflict_cap
+    if capped:
+        value = options.conflict_cap
+    return AnswerScore(value, {"accepted": "", **parts, "conflict": conflict, "capped": float(capped)})
+
+
+def _published(prediction: str, gold: str, options: AnswerOptions, encoder: PairEncoder | None) -> AnswerScore:
+    if _math_accepts(prediction, gold, options):
+        return AnswerScore(1.0, {"accepted": "math", "conflict": "", "capped": 0.0})
+    rouge = rouge1_f1(reference_rouge_tokens(prediction), reference_rouge_tokens(gold))
+    value, parts = _mix(rouge, bleu1(prediction.split(), gold.split()), prediction, gold, options, encoder)
+    return AnswerScore(value, {"accepted": "", **parts, "conflict": "", "capped": 0.0})
+
+
+def _mix(
+    rouge: float, bleu: float, prediction: str, gold: str, options: AnswerOptions, encoder: PairEncoder | None
+) -> tuple[float, dict[str, float]]:
+    parts = {"rouge1": rouge, "bleu1": bleu}
+    if encoder is not None:
+        parts["bertscore"] = encoder.f1([prediction.strip()], [gold.strip()])[0]
+    weight = sum(options.mix[name] for name in parts)
+    if weight == 0:
+        raise ValueError("mrpo.rewards.answer.mix weighs BERTScore alone; set mrpo.rewards.answer.encoder.")
+    value = sum(options.mix[name] * part for name, part in parts.items()) / weight
+    return min(1.0, max(0.0, value)), parts
+
+
+def _accepted(
+    prediction: str, gold: str, p_tokens: tuple[str, ...], g_tokens: tuple[str, ...], options: AnswerOptions
+) -> str:
+    if p_tokens and p_tokens == g_tokens:
+        return "exact"
+    if _same_quantity(prediction, gold):
+        return "number"
+    if is_expression(prediction) or is_expression(gold):
+        bare = [is_expression(text) or _is_bare(text) for text in (prediction, gold)]
+        if all(bare) and _math_accepts(as_math(prediction), as_math(gold), options):
+            return "math"
+    return ""
+
+
+def _math_accepts(prediction: str, gold: str, options: AnswerOptions) -> bool:
+    safe = all(is_safe(text, max_chars=options.max_math_chars) for text in (prediction, gold))
+    return safe and math_verify_accepts(prediction, gold)
+
+
+@lru_cache(maxsize=8192)
+def _number_and_words(text: str) -> tuple[tuple[Quantity, ...], int]:
+    plain = spell_out(text, _ALL_RULES)
+    quantities = find_quantities(plain)
+    return quantities, len(tokens(text, _ALL_RULES)) - len(quantities)
+
+
+def _is_bare(text: str) -> bool:
+    quantities, words = _number_and_words(text)
+    return len(quantities) == 1 and words == 0
+
+
+def _same_quantity(prediction: str, gold: str) -> bool:
+    """Is one answer a bare quantity and the other that same quantity in a few words ("4" and "there are 4 lesions")?
+
+    A gold answer may hold one word beside its number ("4 lesions"), or the number is not the whole answer ("type 2
+    diabetes"). The prediction may add a unit that the gold answer leaves out, but may not leave out the gold's.
+    """
+    (p, p_words), (g, g_words) = _number_and_words(prediction), _number_and_words(gold)
+    if len(p) != 1 or len(g) != 1 or (p_words > 0 and g_words > 0) or g_words > 1:
+        return False
+    if p_words and find_conflict(prediction, gold, ("negation",)):
+        return False
+    return p[0].value == g[0].value if p[0].dimension == g[0].dimension else g[0].dimension == COUNT and p[0].raw == g[0].raw
+
+
+@lru_cache(maxsize=1)
+def _warn_without_encoder() -> None:
+    logger.warning(
+        "mrpo.rewards.answer.encoder is not set: the answer reward is ROUGE-1 and BLEU-1 alone, their weights scaled to "
+        "sum to 1. Published figures use BERTScore with BiomedBERT as well."
+    )

@@ -1,0 +1,20 @@
+"""Does the completion keep to the response format?"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class HasForm(Protocol):
+    """What the format reward needs of `recipe.mrpo.parsing.Parsed`."""
+
+    @property
+    def well_formed(self) -> bool: ...
+
+
+def format_reward(parsed: HasForm) -> float:
+    """1 for one closed think block, then one closed answer, neither empty, and only white space around them; else 0.
+
+    Source: the response format of arXiv 2606.31825; what is well-formed is decided by `recipe.mrpo.parsing.parse`.
+    """
+    return float(parsed.well_formed)
