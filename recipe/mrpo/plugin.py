@@ -43,6 +43,24 @@ def _bound_weight_sync(module) -> None:
     bound_weight_sync(module)
 
 
+def _accept_internvl_processor(module) -> None:
+    from recipe.mrpo.internvl import accept_processor
+
+    accept_processor(module)
+
+
+def _restore_internvl_placeholders(module) -> None:
+    from recipe.mrpo.internvl import restore_placeholders
+
+    restore_placeholders(module)
+
+
+def _deduplicate_internvl_tokens(module) -> None:
+    from recipe.mrpo.internvl import deduplicate_for_vllm
+
+    deduplicate_for_vllm(module)
+
+
 def _add_config_directory(module) -> None:
     from recipe.mrpo.config.search_path import register
 
@@ -58,6 +76,9 @@ def _install() -> None:
     after_import("verl.experimental.reward_loop.reward_manager", _register_reward_manager)
     after_import("verl.trainer.ppo.v1", _mix_into_trainers)
     after_import("verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _bound_weight_sync)
+    after_import("verl.utils.tokenizer.tokenizer", _accept_internvl_processor)
+    after_import("verl.experimental.agent_loop.agent_loop", _restore_internvl_placeholders)
+    after_import("verl.workers.rollout.vllm_rollout.vllm_async_server", _deduplicate_internvl_tokens)
     if os.environ.get("VERL_PLATFORM", "").lower() == "cpu":
         from recipe.mrpo.cpu import activate
 
