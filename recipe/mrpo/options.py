@@ -42,6 +42,20 @@ def load_options(overrides: Mapping[str, Any] | DictConfig | None = None) -> Dic
     return options
 
 
+def changed_options(options: DictConfig) -> dict[str, Any]:
+    """Dotted names and values of the options that differ from their defaults."""
+    return {name: value for name, value in _flat(options) if (name, value) not in list(_flat(_defaults()))}
+
+
+def _flat(node: DictConfig, path: str = "") -> list[tuple[str, Any]]:
+    out = []
+    for key in node:
+        name = f"{path}.{key}" if path else str(key)
+        value = node[key]
+        out += _flat(value, name) if isinstance(value, DictConfig) else [(name, value)]
+    return out
+
+
 def _refuse_unknown(given: DictConfig, known: DictConfig, path: str) -> None:
     for key in given:
         name = f"{path}.{key}" if path else str(key)
@@ -90,11 +104,3 @@ def check_options(options: DictConfig) -> None:
     _number(options, "guards.weight_sync_timeout_s", 0)
     if "answer" not in options.rewards:
         raise OptionError("mrpo.rewards.answer is missing; without it no rollout can be right or wrong.")
-    for name, reward in options.rewards.items():
-        if reward is None or "weight" not in reward:
-            raise OptionError(f"mrpo.rewards.{name} has no weight; set mrpo.rewards.{name}.weight.")
-        _number(options, f"rewards.{name}.weight", float("-inf"))
-    length = options.rewards.get("length")
-    if length is not None:
-        _number(options, "rewards.length.k_min", 1)
-        _number(options, "rewards.length.k_max", length.k_min)

@@ -56,7 +56,7 @@ class MRPORewardManager(RewardManagerBase):
     def __init__(self, config, tokenizer, compute_score, reward_router_address=None, reward_model_tokenizer=None):
         super().__init__(config, tokenizer, compute_score)
         self.options = load_options(config.get("mrpo"))
-        self.rewards = build_rewards(self.options.rewards)
+        self.rewards = build_rewards(self.options.rewards, tau=self.options.tau)
         judge_options = OmegaConf.to_container(self.options.judge, resolve=True)
         self.judge = get_judge(judge_options)
         self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
@@ -141,9 +141,9 @@ class MRPORewardManager(RewardManagerBase):
         return judgement, list(judgement.labels), "ok"
 
     def _score(self, given: RewardInput) -> dict[str, float | None]:
-        """Value of every reward; `answer` first, because others may depend on whether it is right."""
+        """Value of every reward; `answer` comes first, because others may depend on whether it is right."""
         values: dict[str, float | None] = {}
-        for reward in sorted(self.rewards, key=lambda r: r.name != "answer"):
+        for reward in self.rewards:
             values[reward.name] = reward.fn(given)
             if reward.name == "answer":
                 given = replace(given, answer_correct=values["answer"] > self.options.tau)

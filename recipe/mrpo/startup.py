@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from recipe.mrpo.estimators import ESTIMATORS
 from recipe.mrpo.guards import TIMEOUT_ENV
-from recipe.mrpo.options import OptionError, load_options
+from recipe.mrpo.options import OPTIONS_FILE, OptionError, changed_options, load_options
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +47,12 @@ def prepare(config: DictConfig) -> None:
         _refuse_unsupported(config)
     if config.reward.reward_manager.name == REWARD_MANAGER:
         check_judge(options)
+        check_rewards(options)
         if options.gold_reasoning == "required":
             check_gold_reasoning(_files(config.data.get("train_files")))
     _bound_weight_sync(config, options.guards.weight_sync_timeout_s)
-    logger.warning("MRPO options: %s", OmegaConf.to_container(options, resolve=True))
+    changed = ", ".join(f"mrpo.{name}={value}" for name, value in changed_options(options).items())
+    logger.warning("MRPO: %s; every other option has its default (%s).", changed or "no option set", OPTIONS_FILE.name)
 
 
 def _choose_reward_manager(config: DictConfig) -> None:
@@ -87,6 +89,16 @@ def check_judge(options: DictConfig) -> None:
 
     try:
         get_judge(OmegaConf.to_container(options.judge, resolve=True))
+    except ValueError as error:
+        raise OptionError(str(error)) from error
+
+
+def check_rewards(options: DictConfig) -> None:
+    """Raise OptionError if a reward is unknown, its options are wrong, or its encoder or function cannot be loaded."""
+    from reward_fns.registry import build_rewards
+
+    try:
+        build_rewards(options.rewards, tau=options.tau)
     except ValueError as error:
         raise OptionError(str(error)) from error
 
