@@ -1,0 +1,47 @@
+"""Shared by every test: Hypothesis profiles and a byte-level BPE tokenizer trained on the spot (offline, < 0.1 s)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The default profile finds the same examples in every run, so that a red test is red for everyone.
+# `pytest --hypothesis-profile thorough` searches further, with a new seed each time.
+settings.register_profile(
+    "default",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("thorough", database=None, deadline=None, max_examples=3000, print_blob=True)
+settings.load_profile("default")
+
+CORPUS = [
+    "The chest X-ray shows a consolidation in the right lower lobe. The heart is not enlarged.",
+    "The lesion measures 3.5 cm, e.g. on T2-weighted images (Fig. 2).",
+    "First, the image is a CT scan.\n\nSecond, the liver is normal.\n\nThere is no mass.",
+    "1. Look at the image.\n2. Find the lesion.\n- the lung\n- the liver",
+    "<think>The answer is yes.</think><answer>yes</answer>",
+    "肺部有阴影。心脏正常。",
+    "température 38 °C, dose 5 µg, ≥ 3 mm",
+]
+
+
+@pytest.fixture(scope="session")
+def bpe():
+    """A byte-level BPE as Qwen has it: every byte is a token, `<think>` tags are plain added tokens, chat marks special."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=700, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    core.train_from_iterator(CORPUS * 4, trainer)
+    core.add_special_tokens(["<|endoftext|>", "<|im_end|>", "<|image_pad|>"])
+    core.add_tokens([AddedToken("<think>", special=False), AddedToken("</think>", special=False)])
+    return PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>")
