@@ -14,6 +14,11 @@ RECORD_KEY = "mrpo_record"
 """Key of the JSON text in verl's `reward_extra_info`; verl leaves strings out of its metrics and keeps them in dumps."""
 
 
+def is_wrong(answer_reward: float, *, tau: float) -> bool:
+    """R_ans <= tau: exactly tau counts as wrong. Source: DESIGN section 1."""
+    return answer_reward <= tau
+
+
 @dataclass(frozen=True)
 class RolloutRecord:
     """One judged rollout. Step k stands at index k - 1 of `steps`, `spans` and `labels`."""

@@ -15,7 +15,7 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 from recipe.mrpo.judge import JudgeRequest, Judgement, get_judge
 from recipe.mrpo.options import load_options
 from recipe.mrpo.parsing import parse
-from recipe.mrpo.record import RolloutRecord
+from recipe.mrpo.record import RolloutRecord, is_wrong
 from recipe.mrpo.steps import split_steps
 from recipe.mrpo.tokens import TokenTable, TokenText, align
 from reward_fns.registry import RewardInput, build_rewards
@@ -122,7 +122,7 @@ class MRPORewardManager(RewardManagerBase):
             rewards=values,
             weights={reward.name: float(reward.weight) for reward in self.rewards},
             answer=parsed.answer,
-            wrong=values["answer"] <= self.options.tau,
+            wrong=is_wrong(values["answer"], tau=self.options.tau),
             well_formed=parsed.well_formed,
             response_tokens=len(ids),
             judge={} if judgement is None else _usage(judgement),
@@ -146,7 +146,7 @@ class MRPORewardManager(RewardManagerBase):
         for reward in self.rewards:
             values[reward.name] = reward.fn(given)
             if reward.name == "answer":
-                given = replace(given, answer_correct=values["answer"] > self.options.tau)
+                given = replace(given, answer_correct=not is_wrong(values["answer"], tau=self.options.tau))
         return values
 
 

@@ -139,7 +139,8 @@ def align(steps: Sequence[Step], tokens: TokenText) -> list[Span]:
             mine = min(b, step.end) - max(a, step.start)
             theirs = min(b, steps[owner].end) - max(a, steps[owner].start)
             if mine > theirs:
-                spans[owner] = (spans[owner][0], max(spans[owner][0], taken - 1))
+                spans[owner] = (min(spans[owner][0], taken - 1), taken - 1)
+                spans[owner + 1 :] = [(taken - 1, taken - 1)] * (k - owner - 1)  # empty ones move with the boundary
                 t0 = taken - 1
             else:
                 t0 = taken
