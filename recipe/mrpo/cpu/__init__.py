@@ -1,0 +1,45 @@
+"""Unmodified verl 0.9.1 on a machine without a GPU, switched on by ``VERL_PLATFORM=cpu``.
+
+One obstacle a file: platform.py (device), engines.py (FSDP2), distributed.py (gloo), weights.py (weight transfer),
+vllm_plugin.py (vLLM's packed weights), shim/ (torchvision and the name of the vLLM distribution). A run with a GPU
+imports none of them. The settings that such a run needs are in ``recipe/mrpo/config/mrpo_cpu.yaml``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SHIM_DIR = Path(__file__).parent / "shim"
+
+
+def is_active() -> bool:
+    """Whether this process was asked to run verl without a GPU."""
+    return os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu"
+
+
+def apply_shim() -> None:
+    """Install the import shim in this process, and in every Python process started from it (through PYTHONPATH)."""
+    from recipe.mrpo.cpu.shim import mrpo_cpu_shim
+
+    mrpo_cpu_shim.install()
+    inherited = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    if str(SHIM_DIR) not in inherited:
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(SHIM_DIR), *inherited])
+
+
+def activate() -> None:
+    """Make verl in this process, and in its children, run on CPU; calling it again does nothing.
+
+    Called at the end of ``import verl``. Registers the platform and hooks; imports no training or rollout code itself.
+    """
+    from recipe.mrpo.cpu import distributed, engines, platform, weights
+    from recipe.mrpo.hooks import after_import
+
+    apply_shim()
+    # TransferQueue wants 8 threads and warns on every transfer where there are fewer cores.
+    os.environ.setdefault("TQ_NUM_THREADS", str(min(8, platform.physical_cores())))
+    platform.register()
+    after_import("verl.utils.distributed", distributed.use_plain_gloo)
+    after_import("verl.workers.engine.fsdp.transformer_impl", engines.register_cpu_engines)
+    after_import("verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", weights.copy_received_weights)
