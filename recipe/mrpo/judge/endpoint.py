@@ -1,0 +1,89 @@
+"""Where a judge lives, and which cases may be sent there."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+
+def is_loopback(host: str) -> bool:
+    """Is `host` this machine by its own spelling? No name but `localhost` is believed, and nothing is looked up."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A checked address; `private_allowed`: may cases go there that must not leave the machine?"""
+
+    url: str
+    host: str
+    loopback: bool
+    private_allowed: bool
+
+    @classmethod
+    def of(cls, base_url: str, allow_hosts: Sequence[str]) -> Endpoint:
+        """Raises ValueError naming the option for an address that is none or that holds a password."""
+        try:
+            parts = urlsplit(base_url)
+            host = (parts.hostname or "").lower()
+            valid = parts.scheme in ("http", "https") and host and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ValueError(f"mrpo.judge.openai.base_url={base_url!r} is no http or https address.")
+        if parts.username or parts.password:
+            raise ValueError("mrpo.judge.openai.base_url holds a password; put the key into the environment (api_key_env).")
+        if isinstance(allow_hosts, str):
+            raise ValueError("mrpo.judge.allow_hosts is a list of host names, e.g. [judge.example.org].")
+        allowed = is_loopback(host) or host in {str(h).lower() for h in allow_hosts}
+        return cls(base_url.rstrip("/"), host, is_loopback(host), allowed)
+
+    def require(self, *, may_leave_machine: bool) -> None:
+        """Raises PermissionError if a case that must not leave the machine would go to another host."""
+        if not may_leave_machine and not self.private_allowed:
+            raise PermissionError(
+                f"a case marked may_leave_machine=false would be sent to {self.host}; use a judge on this machine, or "
+                f"allow the host with mrpo.judge.allow_hosts=[{self.host}]."
+            )
+
+
+def read_key(api_key_env: str | None) -> str | None:
+    """The key from the environment variable of that name; None if none is named.
+
+    Raises ValueError if the variable is not set: no key of another purpose is ever sent in its place.
+    """
+    if api_key_env is None:
+        return None
+    key = os.environ.get(api_key_env, "").strip()
+    if not key:
+        raise ValueError(
+            f"mrpo.judge.openai.api_key_env={api_key_env} is not set in the environment of the reward workers; export it, "
+            "or set mrpo.judge.openai.api_key_env=null for an endpoint that asks for no key."
+        )
+    return key
+
+
+def check_endpoint(options: Mapping[str, Any], *, private_data: bool) -> None:
+    """For start-up: can the judge of `options` (the node `mrpo.judge`) take the data of this run?
+
+    `private_data`: does some row say may_leave_machine=false? Raises ValueError for an address or key that cannot work
+    and PermissionError for private rows with a host that they may not go to; nothing is sent.
+    """
+    for judge in _members(options):
+        if judge["name"] == "openai":
+            read_key(judge["openai"]["api_key_env"])
+            endpoint = Endpoint.of(judge["openai"]["base_url"], judge["allow_hosts"])
+            endpoint.require(may_leave_machine=not private_data)
+
+
+def _members(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [options]

@@ -1,0 +1,275 @@
+"""A judge behind any endpoint that speaks the OpenAI chat completions protocol (vLLM, SGLang, hosted models)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import openai
+
+from recipe.mrpo.judge.completion import Completion, read_completion
+from recipe.mrpo.judge.endpoint import Endpoint, read_key
+from recipe.mrpo.judge.images import BadImage, prepare_image
+from recipe.mrpo.judge.parse import parse_reply
+from recipe.mrpo.judge.prompt import PROMPTS, REPLY_SCHEMA, Rubric, build_messages
+from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
+from recipe.mrpo.judge.registry import register_judge
+from recipe.mrpo.judge.retry import backoff_s, is_transient, retry_after_s
+
+logger = logging.getLogger(__name__)
+
+# How an endpoint says that it does not know `response_format` or this kind of it.
+_REFUSES_SETTING = frozenset({"http_400", "http_404", "http_415", "http_422", "http_501"})
+
+
+@dataclass(frozen=True)
+class OpenAISettings:
+    """The node `mrpo.judge.openai`; every field is described there. Raises ValueError naming the option."""
+
+    base_url: str
+    model: str | None
+    api_key_env: str | None
+    temperature: float | None
+    reask_temperature: float | None
+    max_tokens: int | None
+    timeout_s: float
+    max_retries: int
+    backoff_base_s: float
+    backoff_max_s: float
+    retry_after_max_s: float
+    concurrency: int
+    send_image: bool
+    image_max_pixels: int
+    response_format: str
+    max_steps: int
+    max_step_chars: int
+    prompts: str | None
+    extra_body: Mapping[str, Any] | None
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise ValueError("mrpo.judge.openai.model is not set; name the model that the endpoint serves.")
+        if self.response_format not in ("auto", "json_schema", "none"):
+            raise ValueError(
+                f"mrpo.judge.openai.response_format={self.response_format!r} is unknown; choose auto, json_schema or none."
+            )
+        at_least = {"timeout_s": 0.001, "max_retries": 0, "backoff_base_s": 0, "backoff_max_s": 0, "retry_after_max_s": 0,
+                    "concurrency": 1, "image_max_pixels": 1, "max_steps": 1, "max_step_chars": 1}  # fmt: skip
+        for name, low in at_least.items():
+            if not getattr(self, name) >= low:
+                raise ValueError(f"mrpo.judge.openai.{name} must be at least {low}, not {getattr(self, name)!r}.")
+
+
+@dataclass
+class _Tally:
+    """What one judgement has cost so far."""
+
+    calls: int = 0
+    retries: int = 0
+    fallbacks: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass
+class _LoopState:
+    """What belongs to one event loop: sockets and semaphores cannot be shared between loops."""
+
+    client: openai.AsyncOpenAI
+    slots: asyncio.Semaphore
+
+
+@dataclass
+class _Failure:
+    kind: str
+    detail: str
+    wait_s: float | None = field(default=None)
+
+
+class OpenAIJudge:
+    """Asks a model for two answers a step, alignment and contribution; a step is valid if one of them is yes.
+
+    A call lasts at most `timeout_s`; a judgement makes at most 2 + max_retries calls (and one more, once, when the
+    endpoint refuses structured output), with at most max(backoff_max_s, retry_after_max_s) between two.
+    """
+
+    name = "openai"
+
+    def __init__(self, settings: OpenAISettings, *, endpoint: Endpoint) -> None:
+        self.settings = settings
+        self.endpoint = endpoint
+        self.rubric = Rubric.load(Path(settings.prompts) if settings.prompts else PROMPTS)
+        self._structured = settings.response_format != "none"
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopState] = weakref.WeakKeyDictionary()
+        # Of its own: the global generators belong to the training run's seed.
+        self._jitter = random.Random()
+        read_key(settings.api_key_env)
+
+    async def label(self, request: JudgeRequest) -> Judgement:
+        """Labels of the request's steps.
+
+        Failures: too_many_steps, bad_image, timeout, connection, http_<status>, refused, truncated, bad_response and
+        those of `parse_reply`. Raises PermissionError for a case that may not be sent there, before anything is sent.
+        """
+        self.endpoint.require(may_leave_machine=request.may_leave_machine)
+        if not request.steps:
+            return Judgement(labels=())
+        if len(request.steps) > self.settings.max_steps:
+            detail = f"{len(request.steps)} steps, mrpo.judge.openai.max_steps={self.settings.max_steps}"
+            return Judgement(failure="too_many_steps", detail=detail)
+        try:
+            messages = await self._messages(request)
+        except BadImage as error:
+            return Judgement(failure="bad_image", detail=str(error))
+        state, tally = self._state(), _Tally()
+        async with state.slots:
+            start = time.perf_counter()
+            outcome = await self._ask_twice(state.client, request, messages, tally)
+            latency = time.perf_counter() - start
+        labels, failure, detail = outcome
+        return Judgement(labels=labels, failure=failure, detail=self._scrub(detail), latency_s=latency, **vars(tally))
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop."""
+        state = self._loops.pop(asyncio.get_running_loop(), None)
+        if state is not None:
+            await state.client.close()
+
+    async def _messages(self, request: JudgeRequest) -> list[dict[str, Any]]:
+        image = None
+        if self.settings.send_image and request.image is not None:
+            image = await asyncio.to_thread(prepare_image, request.image, self.settings.image_max_pixels)
+        return build_messages(request, self.rubric, image=image, max_step_chars=self.settings.max_step_chars)
+
+    def _state(self) -> _LoopState:
+        loop = asyncio.get_running_loop()
+        if loop not in self._loops:
+            client = openai.AsyncOpenAI(
+                base_url=self.endpoint.url,
+                # Given even when there is none: the library would else send OPENAI_API_KEY of the environment along.
+                api_key=read_key(self.settings.api_key_env) or "none",
+                max_retries=0,
+                timeout=self.settings.timeout_s,
+                # A redirect, or a proxy of the environment, could carry a case to a host that was never allowed.
+                http_client=openai.DefaultAsyncHttpxClient(
+                    follow_redirects=False, trust_env=not self.endpoint.private_allowed
+                ),
+            )
+            client.organization = client.project = None  # nor the account that the environment names
+            self._loops[loop] = _LoopState(client, asyncio.Semaphore(self.settings.concurrency))
+        return self._loops[loop]
+
+    async def _ask_twice(
+        self, client: openai.AsyncOpenAI, request: JudgeRequest, messages: list[dict[str, Any]], tally: _Tally
+    ) -> tuple[tuple[int, ...] | None, str | None, str]:
+        """Ask; after a reply that is no verdict ask once more, at another temperature: the same one may say the same."""
+        quoted = "\n".join(request.steps)
+        outcome: tuple[tuple[int, ...] | None, str | None, str] = (None, "unparsable", "")
+        for temperature in (self.settings.temperature, self.settings.reask_temperature):
+            completion = await self._complete(client, messages, temperature, tally)
+            if isinstance(completion, _Failure):
+                return None, completion.kind, completion.detail
+            if completion.failure is not None:
+                outcome = (None, completion.failure, completion.detail)
+                continue
+            parsed = parse_reply(completion.content, num_steps=len(request.steps), quoted=quoted)
+            if parsed.failure in ("unparsable", "empty") and completion.finish_reason == "length":
+                parsed = parsed._replace(failure="truncated", detail=f"max_tokens={self.settings.max_tokens} reached")
+            outcome = tuple(parsed)
+            if parsed.labels is not None:
+                break
+        return outcome
+
+    async def _complete(
+        self, client: openai.AsyncOpenAI, messages: list[dict[str, Any]], temperature: float | None, tally: _Tally
+    ) -> Completion | _Failure:
+        """One completion, with retries; all asks of a judgement share the retries."""
+        while True:
+            structured = self._structured
+            result = await self._call(client, messages, temperature, structured, tally)
+            if isinstance(result, Completion):
+                return result
+            if structured and self.settings.response_format == "auto" and result.kind in _REFUSES_SETTING:
+                tally.fallbacks += 1
+                plain = await self._call(client, messages, temperature, False, tally)
+                if isinstance(plain, Completion):
+                    if self._structured:
+                        logger.warning(
+                            "judge endpoint %s refuses structured output (%s); going on without it. "
+                            "mrpo.judge.openai.response_format=none skips the try.",
+                            self.endpoint.host,
+                            result.kind,
+                        )
+                    self._structured = False
+                    return plain
+                result = plain
+            if not is_transient(result.kind) or tally.retries >= self.settings.max_retries:
+                return result
+            wait = backoff_s(
+                tally.retries,
+                jitter=self._jitter.random(),
+                base_s=self.settings.backoff_base_s,
+                max_s=self.settings.backoff_max_s,
+            )
+            if result.wait_s is not None:
+                if result.wait_s > self.settings.retry_after_max_s:
+                    return result
+                wait = max(wait, result.wait_s)
+            tally.retries += 1
+            await asyncio.sleep(wait)
+
+    async def _call(
+        self,
+        client: openai.AsyncOpenAI,
+        messages: list[dict[str, Any]],
+        temperature: float | None,
+        structured: bool,
+        tally: _Tally,
+    ) -> Completion | _Failure:
+        arguments: dict[str, Any] = {"model": self.settings.model, "messages": messages}
+        if temperature is not None:
+            arguments["temperature"] = temperature
+        if self.settings.max_tokens is not None:
+            arguments["max_tokens"] = self.settings.max_tokens
+        if structured:
+            schema = {"name": "step_labels", "strict": True, "schema": REPLY_SCHEMA}
+            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if self.settings.extra_body:
+            arguments["extra_body"] = dict(self.settings.extra_body)
+        tally.calls += 1
+        try:
+            # wait_for: the library's own timeout starts anew with every byte that arrives.
+            response = await asyncio.wait_for(
+                client.chat.completions.with_raw_response.create(**arguments), self.settings.timeout_s
+            )
+        except (asyncio.TimeoutError, openai.APITimeoutError):
+            return _Failure("timeout", f"no reply in {self.settings.timeout_s} s")
+        except openai.APIConnectionError as error:
+            return _Failure("connection", f"{type(error.__cause__).__name__}: {error.__cause__}")
+        except openai.APIStatusError as error:
+            wait = retry_after_s(error.response.headers.get("retry-after"), now=datetime.now(timezone.utc))
+            return _Failure(f"http_{error.status_code}", error.message[:200], wait)
+        completion = read_completion(response.text)
+        tally.prompt_tokens += completion.prompt_tokens
+        tally.completion_tokens += completion.completion_tokens
+        return completion
+
+    def _scrub(self, detail: str) -> str:
+        """An endpoint may quote the key that it was sent."""
+        key = read_key(self.settings.api_key_env)
+        return (detail.replace(key, "***") if key else detail)[:300]
+
+
+@register_judge("openai")
+def openai_judge(options: Mapping[str, Any]) -> OpenAIJudge:
+    """The judge at `mrpo.judge.openai.base_url`."""
+    settings = OpenAISettings(**options["openai"])
+    return OpenAIJudge(settings, endpoint=Endpoint.of(settings.base_url, options["allow_hosts"]))

@@ -1,0 +1,160 @@
+"""An offline judge: word overlap with the gold reasoning, and rules. No model, no network, no dependency.
+
+It is deterministic and fast, made for tests, dry runs and as a floor to compare a model judge with; it knows words,
+not medicine.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from recipe.mrpo.judge.clinical import Facts, content_words, facts, sides_in
+from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
+from recipe.mrpo.judge.registry import register_judge
+
+Reason = Literal[
+    "aligned", "contributes", "empty", "meta", "repetition", "laterality", "negation", "restates_question", "unsupported"
+]
+
+_META = re.compile(
+    r"""^\W*(?:(?:okay|ok|so|now|well|hmm+|wait|first|alright|right)\b[\s,.!:…-]*)*
+    (?: let(?:\ me|['’]s|\ us)\b
+      | (?:i|we)(?:['’]ll|['’]d)?\ (?:first\ |now\ |also\ |then\ )?
+        (?:need|have|want|should|must|will|shall|would|can|could|am\ going|are\ going|think\ about|try)\b
+      | (?:i|we)(?:['’]ll|['’]m\ going|['’]re\ going)\b
+      | my\ (?:task|job|goal|answer)\b
+      | the\ (?:question|user|task|prompt)\ (?:is|asks?|wants?|requires?|says?|here)\b
+      | (?:in\ order\ )?to\ (?:answer|solve|address|determine|respond\ to)\b
+      | (?:okay|ok|hmm+|wait|alright)\W*$ )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When overlap counts (the node `mrpo.judge.overlap`).
+
+    min_alignment     share of a step's new content words that stand in the gold reasoning
+    min_contribution  share of the gold answer's content words that stand in the step
+    max_repeat        Jaccard similarity to an earlier step from which on a step repeats it
+    repeat_window     how many earlier steps are compared (exact repeats are found at any distance)
+    """
+
+    min_alignment: float
+    min_contribution: float
+    max_repeat: float
+    repeat_window: int
+
+    def __post_init__(self) -> None:
+        for name in ("min_alignment", "min_contribution", "max_repeat"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"mrpo.judge.overlap.{name} must be in (0, 1], not {getattr(self, name)!r}.")
+        if self.repeat_window < 0:
+            raise ValueError(f"mrpo.judge.overlap.repeat_window must be at least 0, not {self.repeat_window!r}.")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Label of one step and the rule that gave it."""
+
+    label: int
+    reason: Reason
+
+
+def judge_steps(
+    steps: Iterable[str], *, question: str, answer: str, gold_reasoning: str, thresholds: Thresholds
+) -> list[Verdict]:
+    """One verdict per step; a step is valid if no rule forbids it and it aligns or contributes.
+
+        new       = content words of the step that are not in the question
+        aligned   : |new & gold reasoning| / |new| >= min_alignment
+        contributes: |answer & step| / |answer|    >= min_contribution
+
+    A step that only repeats the question's words is valid when it denies what the gold reasoning denies.
+    """
+    gold = facts(f"{gold_reasoning}\n{answer}")
+    gold_words = content_words(gold_reasoning)
+    asked = content_words(question)
+    # The answer's own words tell more than those that the question gave away.
+    answer_words = (content_words(answer) - asked) or content_words(answer) or sides_in(answer)
+    verdicts: list[Verdict] = []
+    earlier: list[frozenset[str]] = []
+    seen: set[frozenset[str]] = set()
+    for step in steps:
+        verdicts.append(_judge_step(step, gold, gold_words, asked, answer_words, earlier, seen, thresholds))
+    return verdicts
+
+
+def _judge_step(
+    step: str,
+    gold: Facts,
+    gold_words: frozenset[str],
+    asked: frozenset[str],
+    answer_words: frozenset[str],
+    earlier: list[frozenset[str]],
+    seen: set[frozenset[str]],
+    thresholds: Thresholds,
+) -> Verdict:
+    if not any(c.isalnum() for c in step):
+        return Verdict(0, "empty")
+    said = facts(step)
+    # "no effusion" and "effusion", "left" and "right" are no repetitions of one another.
+    print_ = said.words | {f"side:{s}" for s in said.all_sides} | {f"not:{w}" for w in said.denied}
+    recent = earlier[-thresholds.repeat_window :] if thresholds.repeat_window else []
+    repeated = bool(print_) and (print_ in seen or any(_jaccard(print_, e) >= thresholds.max_repeat for e in recent))
+    earlier.append(print_)
+    seen.add(print_)
+    if _META.search(step):
+        return Verdict(0, "meta")
+    if repeated:
+        return Verdict(0, "repetition")
+    if said.contradicts_side(gold):
+        return Verdict(0, "laterality")
+    if said.contradicts_polarity(gold):
+        return Verdict(0, "negation")
+    new = said.words - asked
+    if answer_words and len(answer_words & (said.words | said.all_sides)) >= thresholds.min_contribution * len(answer_words):
+        return Verdict(1, "contributes")
+    if not new:
+        return Verdict(1, "aligned") if said.denied & gold.denied else Verdict(0, "restates_question")
+    if len(new & gold_words) >= thresholds.min_alignment * len(new):
+        return Verdict(1, "aligned")
+    return Verdict(0, "unsupported")
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    shared = len(a & b)
+    return shared / (len(a) + len(b) - shared) if shared else 0.0
+
+
+class OverlapJudge:
+    """The rules above as a judge; it makes no calls and never fails."""
+
+    name = "overlap"
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self.thresholds = thresholds
+
+    async def label(self, request: JudgeRequest) -> Judgement:
+        start = time.perf_counter()
+        verdicts: Sequence[Verdict] = judge_steps(
+            request.steps,
+            question=request.question,
+            answer=request.answer,
+            gold_reasoning=request.gold_reasoning,
+            thresholds=self.thresholds,
+        )
+        return Judgement(labels=tuple(v.label for v in verdicts), latency_s=time.perf_counter() - start)
+
+    async def close(self) -> None:
+        return None
+
+
+@register_judge("overlap")
+def overlap_judge(options: Mapping[str, Any]) -> OverlapJudge:
+    """The offline judge with the thresholds of `mrpo.judge.overlap`."""
+    return OverlapJudge(Thresholds(**options["overlap"]))

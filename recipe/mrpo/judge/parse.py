@@ -1,0 +1,130 @@
+"""A judge's reply -> labels, or the kind of failure. Never raises: a reply is untrusted text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+# A reply is a few thousand characters; the bounds keep a hostile one from costing time.
+MAX_REPLY_CHARS = 200_000
+MAX_STARTS = 1_000
+
+
+class Parsed(NamedTuple):
+    """Labels, or a failure with its detail; exactly one of `labels` and `failure` is set."""
+
+    labels: tuple[int, ...] | None
+    failure: str | None
+    detail: str
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen = dict(pairs)
+    if len(seen) != len(pairs):
+        # Kept as a value, so that the object is still found and named for what it is.
+        seen["\0doubled"] = True
+    return seen
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, strict=False)
+
+
+def json_objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every balanced JSON object of a text that lies in no other one, with its source, from left to right."""
+    position, starts = text.find("{"), 0
+    while position >= 0 and starts < MAX_STARTS:
+        starts += 1
+        try:
+            found, end = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            end = position + 1
+        else:
+            yield found, text[position:end]
+        position = text.find("{", end)
+
+
+def parse_reply(reply: str, *, num_steps: int, quoted: str) -> Parsed:
+    """Labels of steps 1..num_steps from `{"steps": [{"step": 1, "alignment": 0|1, "contribution": 0|1}, ...]}`.
+
+        v_k = 1 if alignment or contribution is 1
+
+    Labels go by the judge's own step numbers. The verdict may stand in a fence or in prose, after a closed <think>
+    block. In prose, an object that also stands in `quoted` (the rollout's own text) is a quotation, not a verdict, and
+    two verdicts that differ are none.
+
+    Failures: empty, unparsable, ambiguous, bad_label, extra_step, duplicate_step, missing_step.
+    """
+    text = reply[:MAX_REPLY_CHARS].strip()
+    if not text:
+        return Parsed(None, "empty", "the reply is blank")
+    verdicts = [(found, source) for found, source in json_objects(text) if _is_verdict(found)]
+    alone = len(verdicts) == 1 and verdicts[0][1] == text
+    if not alone:
+        answer = _after_thinking(text)
+        verdicts = [(f, s) for f, s in json_objects(answer) if _is_verdict(f)]
+        fenced = len(verdicts) == 1 and _fence_body(answer) == verdicts[0][1]
+        if not fenced:
+            verdicts = [(f, s) for f, s in verdicts if s not in quoted]
+    if not verdicts:
+        return Parsed(None, "unparsable", f"no JSON object with a list of steps in {text[:120]!r}")
+    readings = {_read(found, num_steps) for found, _ in verdicts}
+    if len(readings) > 1:
+        return Parsed(None, "ambiguous", f"{len(readings)} different verdicts in one reply")
+    return readings.pop()
+
+
+def _is_verdict(found: dict[str, Any]) -> bool:
+    return isinstance(found.get("steps"), list)
+
+
+def _after_thinking(text: str) -> str:
+    """The reply without its reasoning; drafts of a verdict stand there. Blank if the reasoning never ends."""
+    if "</think>" in text:
+        return text.rpartition("</think>")[2]
+    return "" if text.startswith("<think>") else text
+
+
+def _fence_body(text: str) -> str:
+    lines = text.strip().splitlines()
+    if len(lines) < 3 or not lines[0].startswith("```") or lines[-1].strip() != "```":
+        return ""
+    return "\n".join(lines[1:-1]).strip()
+
+
+def _read(verdict: dict[str, Any], num_steps: int) -> Parsed:
+    labels: dict[int, int] = {}
+    if "\0doubled" in verdict:
+        return Parsed(None, "bad_label", "the verdict has a key twice")
+    for entry in verdict["steps"]:
+        if not isinstance(entry, dict) or "\0doubled" in entry:
+            return Parsed(None, "bad_label", f"an entry is no object with distinct keys: {_short(entry)}")
+        number = entry.get("step")
+        if type(number) is not int:
+            return Parsed(None, "bad_label", f"step is no whole number: {_short(number)}")
+        if not 1 <= number <= num_steps:
+            return Parsed(None, "extra_step", f"step {_short(number)} of {num_steps}")
+        if number in labels:
+            return Parsed(None, "duplicate_step", f"step {number} twice")
+        answers = (entry.get("alignment"), entry.get("contribution"))
+        # type(), not isinstance: 1.0 and "1" are no binary labels; true and false are.
+        if any(type(a) not in (int, bool) or a not in (0, 1) for a in answers):
+            return Parsed(None, "bad_label", f"step {number}: {_short(answers)}")
+        labels[number] = int(any(answers))
+    missing = next((k for k in range(1, num_steps + 1) if k not in labels), None)
+    if missing is not None:
+        return Parsed(None, "missing_step", f"step {missing} of {num_steps} has no label")
+    return Parsed(tuple(labels[k] for k in range(1, num_steps + 1)), None, "")
+
+
+def _short(value: object) -> str:
+    # A whole number from a reply may have too many digits to be printed.
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a huge number"
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, default=str)[:80] if _small(value) else "a large value"
+    return repr(value)[:80]
+
+
+def _small(value: object) -> bool:
+    return len(value) < 16 and not any(isinstance(v, (dict, list)) for v in value)  # type: ignore[arg-type, union-attr]

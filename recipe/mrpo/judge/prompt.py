@@ -1,0 +1,107 @@
+"""A request -> chat messages: what all calls share first, what a group shares next, the steps last.
+
+The order serves prefix caching: the rollouts of one group differ only in the last lines of the prompt.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recipe.mrpo.judge.protocol import JudgeRequest
+
+PROMPTS = Path(__file__).parent / "prompts"
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+
+# Structured output: what the endpoint is asked to hold the reply to.
+REPLY_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "steps": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "step": {"type": "integer"},
+                    "alignment": {"type": "integer", "enum": [0, 1]},
+                    "contribution": {"type": "integer", "enum": [0, 1]},
+                },
+                "required": ["step", "alignment", "contribution"],
+                "additionalProperties": False,
+            },
+        }
+    },
+    "required": ["steps"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """The three texts of a prompt; `hash` changes with any of them."""
+
+    system: str
+    case: str
+    steps: str
+
+    @classmethod
+    def load(cls, folder: Path) -> Rubric:
+        """Read system.txt, case.txt and steps.txt; raises ValueError if one is missing or lacks its placeholder."""
+        try:
+            texts = {name: (folder / f"{name}.txt").read_text(encoding="utf-8") for name in ("system", "case", "steps")}
+        except FileNotFoundError as error:
+            raise ValueError(f"mrpo.judge.openai.prompts: {Path(error.filename).name} is missing in {folder}.") from error
+        for name, needed in (("case", "case_json"), ("steps", "steps_json")):
+            if set(_PLACEHOLDER.findall(texts[name])) != {needed}:
+                raise ValueError(f"mrpo.judge.openai.prompts: {name}.txt must hold {{{{{needed}}}}} and no other placeholder.")
+        return cls(**texts)
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256("\0".join((self.system, self.case, self.steps)).encode()).hexdigest()[:16]
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """`{{name}}` -> values[name], in one pass: what a value holds is never substituted again."""
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
+
+
+def steps_json(steps: tuple[str, ...], *, max_step_chars: int) -> str:
+    """The steps as one line of JSON data, ASCII only, so that invisible characters show as escapes."""
+    entries = []
+    for number, text in enumerate(steps, 1):
+        entry: dict[str, Any] = {"step": number, "text": text[:max_step_chars]}
+        if len(text) > max_step_chars:
+            entry["cut_after"] = max_step_chars
+        entries.append(entry)
+    return json.dumps({"rollout_steps": entries}, ensure_ascii=True)
+
+
+def case_json(request: JudgeRequest) -> str:
+    """What the rollouts of a group share, as one line of JSON data."""
+    case = {"question": request.question, "gold_answer": request.answer, "gold_reasoning": request.gold_reasoning}
+    return json.dumps(case, ensure_ascii=True)
+
+
+def build_messages(
+    request: JudgeRequest, rubric: Rubric, *, image: tuple[bytes, str] | None, max_step_chars: int
+) -> list[dict[str, Any]]:
+    """Always two messages: the rubric (system), then image, case and steps (user).
+
+    `image` is (bytes, MIME type). One user message, because some chat templates refuse two in a row.
+    """
+    shared = fill(rubric.case, {"case_json": case_json(request)})
+    own = fill(rubric.steps, {"steps_json": steps_json(request.steps, max_step_chars=max_step_chars)})
+    text = f"{shared}\n{own}"
+    content: str | list[dict[str, Any]] = text
+    if image is not None:
+        data, mime = image
+        url = f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
+        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
+    return [{"role": "system", "content": rubric.system}, {"role": "user", "content": content}]

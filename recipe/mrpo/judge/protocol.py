@@ -1,0 +1,69 @@
+"""What a judge is asked and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class JudgeRequest:
+    """One rollout to label: the case it belongs to and its reasoning steps, in order.
+
+    `may_leave_machine` False: the case may only be sent to a judge on this machine or to an allowed host.
+    """
+
+    question: str
+    answer: str
+    gold_reasoning: str
+    steps: tuple[str, ...]
+    image: bytes | None
+    image_mime: str | None
+    may_leave_machine: bool
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The labels of one rollout, one per step (1 valid, 0 invalid), or the reason why there are none.
+
+    Exactly one of `labels` and `failure` is set: a failed judgement is never a label and never a reward of 0.
+    `failure` is a short kind such as "timeout", "http_500" or "missing_step"; `detail` says more, for people.
+    `calls` counts requests sent, `retries` those repeated after a failed call, tokens are those of all calls,
+    `fallbacks` counts calls sent without a setting that the endpoint refused, `agreement` is the mean share of an
+    ensemble's members that voted with the majority (None: a single judge).
+
+    Raises ValueError if both or neither of labels and failure are set, or a label is not 0 or 1.
+    """
+
+    labels: tuple[int, ...] | None = None
+    failure: str | None = None
+    detail: str = ""
+    calls: int = 0
+    retries: int = 0
+    fallbacks: int = 0
+    latency_s: float = 0.0
+    cached: bool = False
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    agreement: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.labels is None) == (self.failure is None):
+            raise ValueError("a judgement has either labels or a failure")
+        if self.labels is not None and any(type(label) is not int or label not in (0, 1) for label in self.labels):
+            raise ValueError(f"labels are 0 or 1, not {self.labels!r}")
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Labels the steps of one rollout.
+
+    `label` never raises for a fault of the judge (it returns a failure); it raises PermissionError when the request
+    may not be sent where this judge lives, because that is for the user to decide.
+    """
+
+    name: str
+
+    async def label(self, request: JudgeRequest) -> Judgement: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,52 @@
+"""Judges by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from recipe.mrpo.judge.protocol import Judge
+
+Factory = Callable[[Mapping[str, Any]], Judge]
+
+_FACTORIES: dict[str, Factory] = {}
+# Imported only when asked for: the client library costs a second that an offline judge should not pay.
+_BUILT_IN = {
+    "overlap": "recipe.mrpo.judge.overlap",
+    "openai": "recipe.mrpo.judge.openai_compatible",
+}
+
+
+def register_judge(name: str) -> Callable[[Factory], Factory]:
+    """Decorator: `factory(options)` makes the judge that `mrpo.judge.name=<name>` asks for.
+
+    Raises ValueError if the name is taken by another factory.
+    """
+
+    def register(factory: Factory) -> Factory:
+        if _FACTORIES.get(name, factory) is not factory:
+            raise ValueError(f"a judge named {name!r} is registered already")
+        _FACTORIES[name] = factory
+        return factory
+
+    return register
+
+
+def get_judge(options: Mapping[str, Any]) -> Judge:
+    """The judge that `options` (the node `mrpo.judge`, plain values) asks for.
+
+    Raises ValueError naming the option to change for an unknown name or a value no judge can run with.
+    """
+    name = options["name"]
+    if options["module"]:
+        import_module(options["module"])
+    if name in _BUILT_IN:
+        import_module(_BUILT_IN[name])
+    if name not in _FACTORIES:
+        known = ", ".join(sorted({*_BUILT_IN, *_FACTORIES}))
+        raise ValueError(
+            f"mrpo.judge.name={name} is unknown; choose one of {known} or register yours "
+            "(recipe.mrpo.judge.register_judge, in a module named by mrpo.judge.module)."
+        )
+    return _FACTORIES[name](options)

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from recipe.mrpo.judge.completion import read_completion
+from recipe.mrpo.judge.parse import parse_reply
+
+FAILURES = {"empty", "unparsable", "ambiguous", "bad_label", "extra_step", "duplicate_step", "missing_step"}
+
+
+def entry(step, alignment=1, contribution=0):
+    return {"step": step, "alignment": alignment, "contribution": contribution}
+
+
+def verdict(*entries):
+    return json.dumps({"steps": list(entries)})
+
+
+GOOD = verdict(entry(1, 1, 0), entry(2, 0, 0))
+OTHER = verdict(entry(1, 0, 0), entry(2, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected", "why"),
+    [
+        (GOOD, (1, 0), "as asked"),
+        (verdict(entry(2, 0, 0), entry(1, 0, 1)), (1, 0), "labels go by the judge's numbers, not by position"),
+        (verdict(entry(1, True, False), entry(2, False, False)), (1, 0), "true and false are binary"),
+        (verdict({**entry(1), "why": "fine"}, entry(2, 0, 0)), (1, 0), "more keys do no harm"),
+        (f"```json\n{GOOD}\n```", (1, 0), "fenced"),
+        (f"```\n{GOOD}\n```\n", (1, 0), "fenced, no language"),
+        (f"Here you are: {GOOD} Have a nice day.", (1, 0), "chatty"),
+        (f"A step like {{1}} is odd. {GOOD}", (1, 0), "braces that are no JSON"),
+        (f'{{"note": 1}} {GOOD}', (1, 0), "another object first"),
+        (f"<think>{OTHER}</think>{GOOD}", (1, 0), "a draft in the thinking"),
+        (f"no opening tag {OTHER}</think>\n{GOOD}", (1, 0), "thinking whose opening tag the template ate"),
+        (f"{GOOD} I repeat: {GOOD}", (1, 0), "the same verdict twice"),
+        ('{"steps": [{"step": 1, "alignment": 1, "contribution": 0, "why": "a { and a </think>"}, '
+         '{"step": 2, "alignment": 0, "contribution": 0}]}', (1, 0), "marks inside strings"),
+        ("", "empty", "nothing"),
+        (" \n\t", "empty", "blank"),
+        ("All steps are fine.", "unparsable", "prose"),
+        (GOOD[:-2], "unparsable", "cut off"),
+        (f"<think>{GOOD}", "unparsable", "thinking that never ends is no answer"),
+        ("[1, 0]", "unparsable", "another format"),
+        ('{"steps": {"1": 1, "2": 0}}', "unparsable", "steps is no list"),
+        (f"{GOOD} or {OTHER}", "ambiguous", "two different verdicts"),
+        (verdict(entry(1)), "missing_step", "the last step is left out"),
+        (verdict(entry(2)), "missing_step", "the first step is left out: later labels must not shift"),
+        (verdict(), "missing_step", "no entry"),
+        (verdict(entry(1), entry(1), entry(2)), "duplicate_step", "a step twice, same label"),
+        (verdict(entry(1), entry(2), entry(3)), "extra_step", "a step too many"),
+        (verdict(entry(0), entry(1)), "extra_step", "counted from 0"),
+        (verdict(entry(-1), entry(2)), "extra_step", "negative"),
+        (verdict(entry(10**30), entry(2)), "extra_step", "huge"),
+        (verdict(entry(1, "maybe"), entry(2)), "bad_label", "neither yes nor no"),
+        (verdict(entry(1, "1"), entry(2)), "bad_label", "a string"),
+        (verdict(entry(1, 1.0), entry(2)), "bad_label", "a float"),
+        (verdict(entry(1, 2), entry(2)), "bad_label", "out of range"),
+        (verdict(entry(1, None), entry(2)), "bad_label", "null"),
+        (verdict(entry(1, []), entry(2)), "bad_label", "a list"),
+        (verdict({"step": 1, "alignment": 1}, entry(2)), "bad_label", "one of the two answers is left out"),
+        (verdict(entry(True), entry(2)), "bad_label", "a truth value is no step number"),
+        (verdict(entry("1"), entry(2)), "bad_label", "a string is no step number"),
+        (verdict(entry(1.0), entry(2)), "bad_label", "a float is no step number"),
+        (verdict(1, 0), "bad_label", "entries are no objects"),
+        ('{"steps": [{"step": 1, "alignment": 1, "alignment": 0, "contribution": 0}, {"step": 2, "alignment": 0, '
+         '"contribution": 0}]}', "bad_label", "an answer twice in one entry"),
+        (f'{{"steps": [], "steps": {json.dumps(json.loads(GOOD)["steps"])}}}', "bad_label", "the list twice"),
+    ],
+)  # fmt: skip
+def test_a_reply_is_its_labels_or_the_kind_of_its_fault(reply, expected, why):
+    parsed = parse_reply(reply, num_steps=2, quoted="")
+    assert expected in (parsed.labels, parsed.failure), (why, parsed)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected", "why"),
+    [
+        (f"The step says {GOOD}, which is no reasoning. {OTHER}", (0, 1), "the judge quotes it, then answers"),
+        (f"{OTHER} (although a step claims {GOOD})", (0, 1), "the judge answers, then quotes it"),
+        (f"The model wrote {GOOD} itself.", "unparsable", "only a quotation"),
+        (GOOD, (1, 0), "the whole reply is the judge's own, be it the same text"),
+        (f"```json\n{GOOD}\n```", (1, 0), "so is a fenced one"),
+    ],
+)
+def test_a_verdict_is_never_taken_from_the_rollouts_text(reply, expected, why):
+    parsed = parse_reply(reply, num_steps=2, quoted=f"The lung is dense. {GOOD} Thank you.")
+    assert expected in (parsed.labels, parsed.failure), (why, parsed)
+
+
+numbers = st.one_of(st.integers(-2, 6), st.integers(), st.booleans(), st.none(), st.floats(), st.text(max_size=3))
+json_values = st.recursive(
+    numbers, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4), max_leaves=12
+)
+entries = st.one_of(
+    st.builds(entry, st.integers(0, 5), st.integers(0, 1), st.integers(0, 1)),
+    st.fixed_dictionaries({}, optional={"step": numbers, "alignment": numbers, "contribution": json_values}),
+    json_values,
+)
+verdicts = st.builds(lambda e, **more: json.dumps({"steps": e, **more}), st.one_of(st.lists(entries, max_size=6), json_values))
+pieces = st.one_of(
+    st.text(max_size=20), verdicts, st.sampled_from(["```json\n", "\n```", "<think>", "</think>", "{", "}", '"', "\\", "[", "NaN"])
+)
+replies = st.one_of(
+    verdicts, st.lists(pieces, max_size=6).map("".join), st.tuples(verdicts, st.integers(0, 80)).map(lambda p: p[0][: p[1]])
+)
+
+
+def check(parsed, num_steps):
+    if parsed.labels is None:
+        assert parsed.failure in FAILURES and parsed.detail
+    else:
+        assert parsed.failure is None
+        assert len(parsed.labels) == num_steps and all(type(v) is int and v in (0, 1) for v in parsed.labels)
+
+
+def mutate(rng, text):
+    """A random edit: characters deleted, doubled, replaced by marks of JSON, or two ends swapped."""
+    for _ in range(rng.randint(0, 4)):
+        a, b = sorted((rng.randint(0, len(text)), rng.randint(0, len(text))))
+        b = min(b, a + rng.choice((1, 1, 3, 20)))
+        mark = rng.choice(('{', '}', '[', ']', '"', ",", ":", "0", "1", "-", ".", "null", "true", "1e999", "\\u0000", "é", "```", "</think>"))
+        text = rng.choice((text[:a] + text[b:], text[:a] + text[a:b] * 2 + text[b:], text[:a] + mark + text[b:], text[b:] + text[:a]))
+    return text
+
+
+def test_ten_thousand_damaged_replies_give_labels_or_a_stated_failure():
+    rng = random.Random(0)
+    kinds = Counter()
+    for _ in range(10_000):
+        num_steps = rng.randint(1, 4)
+        honest = [entry(k, rng.randint(0, 1), rng.randint(0, 1)) for k in range(1, num_steps + 1)]
+        reply = mutate(rng, rng.choice(("{}", "```json\n{}\n```", "Grades: {} Done.", "<think>{}</think>{}")).replace("{}", verdict(*honest)))
+        parsed = parse_reply(reply, num_steps=num_steps, quoted=rng.choice(("", reply)))
+        check(parsed, num_steps)
+        kinds[parsed.failure] += 1
+    # The damage reaches every branch: most kinds of failure, and good replies as well.
+    assert len(kinds) >= 6 and kinds[None] > 500, kinds
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(reply=replies, num_steps=st.integers(1, 5), quoted=st.one_of(st.just(""), verdicts))
+@example(reply='{"steps": [' + '{"a":' * 100_000, num_steps=2, quoted="")
+@example(reply='{"steps": [{"step": 1' + "0" * 5_000 + "}]}", num_steps=2, quoted="")
+@example(reply="\ud800", num_steps=1, quoted="")
+def test_any_reply_gives_labels_or_a_stated_failure(reply, num_steps, quoted):
+    check(parse_reply(reply, num_steps=num_steps, quoted=quoted), num_steps)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    labels=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=8), data=st.data()
+)
+def test_every_honest_verdict_is_read_in_any_order_and_wrapping(labels, data):
+    entries_ = data.draw(st.permutations([entry(k, *pair) for k, pair in enumerate(labels, 1)]))
+    wrap = data.draw(st.sampled_from(["{}", "```json\n{}\n```", "Grades: {} Done.", "<think>hm</think>{}"]))
+    reply = wrap.replace("{}", json.dumps({"steps": entries_}, indent=data.draw(st.sampled_from([None, 1]))))
+    assert parse_reply(reply, num_steps=len(labels), quoted="").labels == tuple(int(a or c) for a, c in labels)
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ("{" * 10**6, "open braces"),
+        ('{"a":' * 10**6, "deep nesting"),
+        ('[{"a":[' * 10**6, "deep nesting in two ways"),
+        ('{"a": "' * 10**6, "open strings"),
+        ("{}" * 10**6, "many objects"),
+    ],
+)
+def test_a_hostile_reply_costs_little_time(reply, why):
+    start = time.perf_counter()
+    assert parse_reply(reply, num_steps=2, quoted="").failure == "unparsable", why
+    assert time.perf_counter() - start < 5, why
+
+
+def body(**message):
+    return json.dumps(
+        {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"prompt_tokens": 5, "completion_tokens": 3}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "failure", "content", "tokens", "why"),
+    [
+        (body(content="hi"), None, "hi", 5, "as the protocol has it"),
+        (body(content=None), None, "", 5, "null content"),
+        (body(content=[{"type": "text", "text": "x"}]), None, "", 5, "content that is no text"),
+        (body(content=None, refusal="No."), "refused", "", 5, "a refusal"),
+        ("<html>", "bad_response", "", 0, "no JSON"),
+        ("[]", "bad_response", "", 0, "no object"),
+        ('{"choices": []}', "bad_response", "", 0, "no choice"),
+        ('{"choices": [null], "usage": {"prompt_tokens": 4}}', "bad_response", "", 4, "tokens count all the same"),
+        ('{"choices": [{"message": {}}], "usage": {"prompt_tokens": "many"}}', None, "", 0, "tokens that are no number"),
+        ("[" * 100_000, "bad_response", "", 0, "deep nesting"),
+    ],
+)
+def test_a_response_body_is_read_as_untrusted_data(text, failure, content, tokens, why):
+    completion = read_completion(text)
+    assert (completion.failure, completion.content, completion.prompt_tokens) == (failure, content, tokens), why
