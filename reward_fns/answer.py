@@ -17,6 +17,7 @@ from reward_fns.quantities import COUNT, Quantity, find_quantities
 logger = logging.getLogger(__name__)
 
 _ALL_RULES = frozenset(RULES)
+_MAX_WORDS_ABOUT_A_NUMBER = 8  # "there are 4 lesions in the liver" answers "4"; a paragraph with a 4 in it does not
 _TERMS = ("rouge1", "bleu1", "bertscore")
 
 
@@ -189,6 +190,8 @@ def _same_quantity(prediction: str, gold: str) -> bool:
     """
     (p, p_words), (g, g_words) = _number_and_words(prediction), _number_and_words(gold)
     if len(p) != 1 or len(g) != 1 or (p_words > 0 and g_words > 0) or g_words > 1:
+        return False
+    if p_words > _MAX_WORDS_ABOUT_A_NUMBER:
         return False
     if p_words and find_conflict(prediction, gold, ("negation",)):
         return False

@@ -12,16 +12,24 @@ if TYPE_CHECKING:
     import torch
 
 
+class EncoderError(ValueError):
+    """An encoder that cannot be had; `setting` is the one to change: "path" or "layer"."""
+
+    def __init__(self, message: str, *, setting: str) -> None:
+        super().__init__(message)
+        self.setting = setting
+
+
 class Encoder:
     """Token embeddings of one layer of a BERT-like encoder, cached by text.
 
     `path` is a directory or a hub id, `layer` counts the embedding output as 0, `device` is cpu, cuda or cuda:N.
     Texts are cut at the encoder's own length limit. Safe to share between threads.
 
-    Raises ValueError naming `option` if the encoder cannot be loaded or has no such layer.
+    Raises EncoderError if the encoder cannot be loaded or has no such layer.
     """
 
-    def __init__(self, path: str, *, layer: int, device: str, batch_size: int, cache_size: int, option: str) -> None:
+    def __init__(self, path: str, *, layer: int, device: str, batch_size: int, cache_size: int) -> None:
         import torch
         from transformers import AutoModel, AutoTokenizer
 
@@ -29,13 +37,14 @@ class Encoder:
             self._tokenizer = AutoTokenizer.from_pretrained(path)
             self._model = AutoModel.from_pretrained(path, dtype=torch.float32).to(device).eval()
         except (OSError, ValueError, RuntimeError, ImportError, KeyError, AssertionError) as error:
-            raise ValueError(
-                f"{option}={path} cannot be loaded on {device} ({type(error).__name__}: {str(error)[:300]}); give a "
-                "directory or hub id of a BERT-like encoder, or null to score without one."
+            raise EncoderError(
+                f"{path} cannot be loaded on {device} ({type(error).__name__}: {str(error)[:300]}); give a directory or "
+                "hub id of a BERT-like encoder, or null to score without one.",
+                setting="path",
             ) from error
         layers = self._model.config.num_hidden_layers
         if not 1 <= layer <= layers:
-            raise ValueError(f"{option}_layer={layer} is out of range; {path} has layers 1 to {layers}.")
+            raise EncoderError(f"{layer} is out of range; {path} has layers 1 to {layers}.", setting="layer")
         if hasattr(self._model, "encoder") and hasattr(self._model.encoder, "layer"):
             self._model.encoder.layer = self._model.encoder.layer[:layer]  # what lies above would be computed in vain
         self._layer, self._batch_size, self._cache_size = layer, batch_size, cache_size
@@ -120,6 +129,6 @@ def _greedy_f1(p: torch.Tensor, p_counts: torch.Tensor, r: torch.Tensor, r_count
 
 
 @lru_cache(maxsize=4)
-def get_encoder(path: str, *, layer: int, device: str, batch_size: int, cache_size: int, option: str) -> Encoder:
+def get_encoder(path: str, *, layer: int, device: str, batch_size: int, cache_size: int) -> Encoder:
     """The encoder of these settings, made once per process, so that rewards that name the same one share it."""
-    return Encoder(path, layer=layer, device=device, batch_size=batch_size, cache_size=cache_size, option=option)
+    return Encoder(path, layer=layer, device=device, batch_size=batch_size, cache_size=cache_size)

@@ -31,10 +31,7 @@ _AXES: dict[str, tuple[dict[str, frozenset[str]], ...]] = {
             "coronal": frozenset({"coronal"}),
             "sagittal": frozenset({"sagittal", "midsagittal", "parasagittal"}),
         },
-        {
-            "ap": frozenset({"ap", "anteroposterior"}),
-            "pa": frozenset({"pa", "posteroanterior"}),
-        },
+        {"ap": frozenset({"anteroposterior"}), "pa": frozenset({"posteroanterior"})},
     ),
     "modality": (
         {

@@ -11,7 +11,7 @@ from reward_fns.quantities import find_quantities
 RULES = ("case", "articles", "punctuation", "number_words", "units", "synonyms")
 
 _PLAIN = str.maketrans(
-    {"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "⁄": "/", "µ": "μ"}
+    {"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "⁄": "/", "µ": "μ", "×": "x"}
 )
 _LATEX = (
     (re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed|operatorname)\s*\{([^{}]*)\}"), r"\1"),
@@ -46,8 +46,7 @@ _SYNONYMS = {
     r"x-?\s?rays?|xrays?|plain films?|radiographs?|radiographies|radiography": "xray",
     r"cxr": "chest xray",
     r"axr|kub": "abdominal xray",
-    r"mr|mri|mr imaging|magnetic resonance": "mri",
-    r"magnetic resonance imaging": "mri",
+    r"mri?(?: imaging)?|magnetic resonance(?: imaging)?": "mri",
     r"ct|cat scan|computed tomograph(?:y|ic)|computerized tomography|computed axial tomography": "ct",
     r"ct scan|mri scan": lambda m: m[0][:-5],
     r"ultrasound|ultrasonograph(?:y|ic)|sonograph(?:y|ic)|sonogram|ultrasonogram": "ultrasound",
@@ -67,9 +66,8 @@ _SYNONYMS = {
     r"rt": "right",
     r"lt": "left",
     r"b/l|both(?: sides)?|bilaterally|left and right(?: sides?)?|right and left(?: sides?)?": "bilateral",
-    r"posterior-?\s?anterior": "posteroanterior",
-    r"anterior-?\s?posterior|antero-posterior": "anteroposterior",
-    r"postero-anterior": "posteroanterior",
+    r"pa|posterior-?\s?anterior|postero-anterior": "posteroanterior",
+    r"ap|anterior-?\s?posterior|antero-posterior": "anteroposterior",
 }
 _SPELLINGS = [
     (re.compile(rf"(?<!\w)(?:{spelling})(?!\w)", re.IGNORECASE), meaning)

@@ -8,8 +8,19 @@ from fractions import Fraction
 
 COUNT = "count"  # dimension of a number without a unit
 
-# dimension: base unit, then each spelling with its factor to the base unit
+# dimension: base unit, then each spelling with its factor to the base unit; cm^2 is tried before cm
 _UNITS: dict[str, tuple[str, dict[str, str]]] = {
+    "area": ("mm2", {r"mm\^?2|sq(?:uare)?\.? mm": "1", r"cm\^?2|sq(?:uare)?\.? cm": "100"}),
+    "volume": (
+        "ml",
+        {
+            r"mm\^?3": "1/1000",
+            r"mls?|ccs?|cm\^?3|millilit(?:er|re)s?": "1",
+            "dl|decilit(?:er|re)s?": "100",
+            "lit(?:er|re)s?": "1000",
+        },
+    ),
+    "pressure": ("mmhg", {"mm ?hg": "1"}),
     "length": (
         "mm",
         {
@@ -19,16 +30,6 @@ _UNITS: dict[str, tuple[str, dict[str, str]]] = {
             "cms?|centimet(?:er|re)s?": "10",
             "m|met(?:er|re)s?": "1000",
             "inch(?:es)?": "127/5",
-        },
-    ),
-    "area": ("mm2", {r"mm\^?2|sq(?:uare)?\.? mm": "1", r"cm\^?2|sq(?:uare)?\.? cm": "100"}),
-    "volume": (
-        "ml",
-        {
-            r"mm\^?3": "1/1000",
-            r"mls?|ccs?|cm\^?3|millilit(?:er|re)s?": "1",
-            "dl|decilit(?:er|re)s?": "100",
-            "lit(?:er|re)s?": "1000",
         },
     ),
     "mass": (
@@ -49,7 +50,6 @@ _UNITS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "calendar": ("months", {"mos?|months?": "1", "yrs?|years?|yo": "12"}),
-    "pressure": ("mmhg", {"mm ?hg": "1"}),
     "dose": ("cgy", {"mgy": "1/10", "cgy": "1", "gy|grays?": "100"}),
     "field": ("t", {"t|teslas?": "1"}),
     "density": ("hu", {"hus?|hounsfield(?: units?)?": "1"}),

@@ -22,6 +22,7 @@ from reward_fns.process import process_reward
 
 if TYPE_CHECKING:
     from recipe.mrpo.parsing import Parsed
+    from reward_fns.bertscore import Encoder
 
 NODE = "mrpo.rewards"
 
@@ -188,17 +189,18 @@ def _checked(function: Callable[..., float | None], path: str) -> Callable[..., 
     return checked
 
 
-def _encoder(encoder: str, encoder_layer: int, encoder_device: str, encoder_batch_size: int, encoder_cache: int, name: str):
-    from reward_fns.bertscore import get_encoder  # torch, only when an encoder is asked for
+def _encoder(
+    name: str, path: str, *, encoder_layer: int, encoder_device: str, encoder_batch_size: int, encoder_cache: int
+) -> Encoder:
+    from reward_fns.bertscore import EncoderError, get_encoder  # torch, only when an encoder is asked for
 
-    return get_encoder(
-        encoder,
-        layer=encoder_layer,
-        device=encoder_device,
-        batch_size=encoder_batch_size,
-        cache_size=encoder_cache,
-        option=f"{NODE}.{name}.encoder",
-    )
+    try:
+        return get_encoder(
+            path, layer=encoder_layer, device=encoder_device, batch_size=encoder_batch_size, cache_size=encoder_cache
+        )
+    except EncoderError as error:
+        option = {"path": "encoder", "layer": "encoder_layer"}[error.setting]
+        raise ValueError(f"{NODE}.{name}.{option}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -248,7 +250,14 @@ def _answer(
     load_math_verify()
     if encoder is None:
         return AnswerReward(options, None)
-    loaded = _encoder(encoder, encoder_layer, encoder_device, encoder_batch_size, encoder_cache, "answer")
+    loaded = _encoder(
+        "answer",
+        encoder,
+        encoder_layer=encoder_layer,
+        encoder_device=encoder_device,
+        encoder_batch_size=encoder_batch_size,
+        encoder_cache=encoder_cache,
+    )
     return AnswerReward(options, loaded)
 
 
@@ -299,5 +308,12 @@ def _semantic(
         raise ValueError(f"{NODE}.semantic.mode={mode!r} is unknown; choose one of {', '.join(semantic.MODES)}.")
     if encoder is None:
         raise ValueError(f"{NODE}.semantic.mode=encoder needs {NODE}.semantic.encoder (or {NODE}.answer.encoder).")
-    loaded = _encoder(encoder, encoder_layer, encoder_device, encoder_batch_size, encoder_cache, "semantic")
+    loaded = _encoder(
+        "semantic",
+        encoder,
+        encoder_layer=encoder_layer,
+        encoder_device=encoder_device,
+        encoder_batch_size=encoder_batch_size,
+        encoder_cache=encoder_cache,
+    )
     return lambda given: semantic.semantic_reward(given.reasoning(), given.gold_reasoning, encoder=loaded)

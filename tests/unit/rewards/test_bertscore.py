@@ -1,0 +1,146 @@
+"""BERTScore against a second computation, on a random BERT made here."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from recipe.mrpo.cpu.shim import mrpo_cpu_shim
+
+mrpo_cpu_shim.install()  # a CUDA build of torchvision beside a CPU build of torch would keep transformers from loading
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from recipe.mrpo.options import load_options  # noqa: E402
+from reward_fns.bertscore import Encoder, get_encoder  # noqa: E402
+from reward_fns.registry import build_rewards  # noqa: E402
+
+VOCABULARY = "[PAD] [UNK] [CLS] [SEP] [MASK] left right lung lobe of the mass ##es 2 3 . no effusion".split()
+PAIRS = [
+    ("left lung", "right lung"),
+    ("mass of the left lung lobe", "right lung"),
+    ("no effusion", "effusion"),
+    ("left", "left"),
+    ("zzz", "left lung"),  # an unknown word is a token all the same
+]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bert")
+    (folder / "vocab.txt").write_text("\n".join(VOCABULARY))
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=32,
+    )
+    transformers.BertModel(config).save_pretrained(folder)
+    transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    return str(folder)
+
+
+def make(directory: str, **over) -> Encoder:
+    settings = {"layer": 2, "device": "cpu", "batch_size": 4, "cache_size": 100}
+    return Encoder(directory, **{**settings, **over})
+
+
+@cache
+def whole_model(directory: str):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    return tokenizer, transformers.AutoModel.from_pretrained(directory).eval()
+
+
+def embed(directory: str, text: str, layer: int) -> np.ndarray:
+    """Unit vectors of [CLS] tokens [SEP] at a layer, one text at a time, from the whole model."""
+    tokenizer, model = whole_model(directory)
+    with torch.inference_mode():
+        hidden = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True).hidden_states[layer][0]
+    vectors = hidden.numpy().astype(np.float64)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def greedy(p: np.ndarray, r: np.ndarray) -> float:
+    precision = np.mean([max(float(v @ w) for w in r) for v in p[1:-1]])
+    recall = np.mean([max(float(v @ w) for w in p) for v in r[1:-1]])
+    return 2 * precision * recall / (precision + recall)
+
+
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_f1_is_greedy_matching_of_the_layers_unit_vectors(directory, layer):
+    encoder = make(directory, layer=layer, batch_size=3)
+    scores = encoder.f1([p for p, _ in PAIRS], [r for _, r in PAIRS])
+    expected = [greedy(embed(directory, p, layer), embed(directory, r, layer)) for p, r in PAIRS]
+    assert scores == pytest.approx(expected, abs=1e-5)
+    assert min(scores) < 0.99, "the pairs do not tell the texts apart"
+
+
+def test_another_layer_gives_another_score(directory):
+    first, last = (make(directory, layer=layer).f1(["left lung"], ["right lung"])[0] for layer in (1, 3))
+    assert abs(first - last) > 1e-4
+
+
+def test_equal_texts_score_one_and_empty_texts_zero(directory):
+    scores = make(directory).f1(["left lung", "", "left", "\ud800 "], ["left lung", "left", "", "left"])
+    assert scores[0] == pytest.approx(1.0, abs=1e-6) and scores[1:3] == [0.0, 0.0]
+    assert 0 <= scores[3] <= 1
+
+
+def test_padding_and_batches_change_nothing(directory):
+    alone = make(directory).f1(["left"], ["right lung"])
+    beside = make(directory, batch_size=16).f1(["left", "mass of the left lung lobe ."], ["right lung", "no"])
+    assert beside[0] == pytest.approx(alone[0], abs=1e-6)
+
+
+def test_a_text_beyond_the_encoders_length_is_cut(directory):
+    assert 0 <= make(directory).f1(["left lung " * 200], ["right"])[0] <= 1
+
+
+def test_a_text_is_encoded_once_and_the_cache_is_bounded(directory, monkeypatch):
+    encoder = make(directory, cache_size=2)
+    seen: list[str] = []
+    forward = encoder._forward
+    monkeypatch.setattr(encoder, "_forward", lambda batch: seen.extend(batch) or forward(batch))
+    first = encoder.f1(["left"], ["right"])
+    assert encoder.f1(["left"], ["right"]) == first and seen == ["left", "right"]
+    encoder.f1(["lung"], ["lobe"])
+    encoder.f1(["left"], ["left"])
+    assert seen == ["left", "right", "lung", "lobe", "left"] and len(encoder._cache) == 2
+
+
+def test_similarity_is_the_cosine_of_mean_vectors(directory):
+    p, r = (embed(directory, text, 2)[1:-1].mean(axis=0) for text in ("left lung", "no effusion"))
+    expected = max(0.0, float(p @ r / (np.linalg.norm(p) * np.linalg.norm(r))))
+    assert make(directory).similarity("left lung", "no effusion") == pytest.approx(expected, abs=1e-5)
+    assert make(directory).similarity("left lung", "") == 0.0
+
+
+def test_an_encoder_that_cannot_be_loaded_stops_the_start_and_names_its_option(tmp_path):
+    options = load_options({"rewards": {"answer": {"encoder": str(tmp_path / "nothing")}}})
+    with pytest.raises(ValueError, match=r"mrpo\.rewards\.answer\.encoder: .*nothing cannot be loaded"):
+        build_rewards(options.rewards)
+
+
+def test_a_layer_that_the_encoder_lacks_is_named(directory):
+    options = load_options({"rewards": {"answer": {"encoder": directory}}})  # three layers, twelve asked for
+    with pytest.raises(ValueError, match=r"mrpo\.rewards\.answer\.encoder_layer: 12 .* layers 1 to 3"):
+        build_rewards(options.rewards)
+
+
+def test_answer_and_semantic_reward_share_one_encoder(directory, rollout):
+    options = load_options(
+        {"rewards": {"answer": {"encoder": directory, "encoder_layer": 2}, "semantic": {"enabled": True}}}
+    )
+    get_encoder.cache_clear()
+    rewards = {reward.name: reward for reward in build_rewards(options.rewards)}
+    assert get_encoder.cache_info().currsize == 1, "the encoder was loaded twice"
+    score = rewards["answer"].fn.score(rollout(prediction="left lung", gold=("right lung",)))
+    assert score.parts["encoder"] == 1.0
+    expected = greedy(embed(directory, "left lung", 2), embed(directory, "right lung", 2))
+    assert score.parts["bertscore"] == pytest.approx(expected, abs=1e-5)
+    assert score.parts["conflict"] == "laterality" and score.value == 0.5
