@@ -1,4 +1,4 @@
-"""How right is a short answer? The answer reward of arXiv 2606.31825, kept from being fooled by sides, counts and units."""
+"""How right is a short answer? The answer reward of arXiv 2606.31825, not to be fooled by sides, counts and units."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class AnswerOptions:
     def __post_init__(self) -> None:
         node = "mrpo.rewards.answer"
         if set(self.mix) != set(_TERMS) or min(self.mix.values()) < 0 or abs(sum(self.mix.values()) - 1) > 1e-6:
-            raise ValueError(f"{node}.mix needs {', '.join(_TERMS)}, none negative, that sum to 1, not {dict(self.mix)}.")
+            wanted = ", ".join(_TERMS)
+            raise ValueError(f"{node}.mix needs {wanted}, none negative, that sum to 1, not {dict(self.mix)}.")
         for name, value, allowed in (
             ("compat", {self.compat}, ("none", "reference")),
             ("yes_no", {self.yes_no}, ("exact", "leading", "mix")),
@@ -101,7 +102,7 @@ def answer_reward(
         _warn_without_encoder()
     common = {"encoder": float(encoder is not None), "empty": 0.0, "truncated": 0.0}
     if prediction is None or not prediction.strip():
-        return AnswerScore(0.0, {"accepted": "", "conflict": "", "capped": 0.0, "reference": 0.0, **common, "empty": 1.0})
+        return AnswerScore(0.0, {**_parts(), **common, "empty": 1.0, "reference": 0.0})
     if len(prediction) > options.max_chars:
         prediction, common["truncated"] = prediction[: options.max_chars], 1.0
     score_one = _published if options.compat == "reference" else _score
@@ -115,11 +116,11 @@ def _score(prediction: str, gold: str, options: AnswerOptions, encoder: PairEnco
     if options.yes_no != "mix" and gold_words in (("yes",), ("no",)):
         words = tokens(prediction, _ALL_RULES)
         right = words == gold_words if options.yes_no == "exact" else words[:1] == gold_words
-        return AnswerScore(float(right), {"accepted": "yes_no" if right else "", "conflict": "", "capped": 0.0})
+        return AnswerScore(float(right), _parts(accepted="yes_no" if right else ""))
     p_tokens, g_tokens = tokens(prediction, options.normalise), tokens(gold, options.normalise)
     accepted = _accepted(prediction, gold, p_tokens, g_tokens, options)
     if accepted:
-        return AnswerScore(1.0, {"accepted": accepted, "conflict": "", "capped": 0.0})
+        return AnswerScore(1.0, _parts(accepted=accepted))
     value, parts = _mix(
         rouge1_f1(stem(p_tokens), stem(g_tokens)), bleu1(p_tokens, g_tokens), prediction, gold, options, encoder
     )
@@ -127,15 +128,19 @@ def _score(prediction: str, gold: str, options: AnswerOptions, encoder: PairEnco
     capped = bool(conflict) and value > options.conflict_cap
     if capped:
         value = options.conflict_cap
-    return AnswerScore(value, {"accepted": "", **parts, "conflict": conflict, "capped": float(capped)})
+    return AnswerScore(value, {**_parts(conflict=conflict, capped=capped), **parts})
 
 
 def _published(prediction: str, gold: str, options: AnswerOptions, encoder: PairEncoder | None) -> AnswerScore:
     if _math_accepts(prediction, gold, options):
-        return AnswerScore(1.0, {"accepted": "math", "conflict": "", "capped": 0.0})
+        return AnswerScore(1.0, _parts(accepted="math"))
     rouge = rouge1_f1(reference_rouge_tokens(prediction), reference_rouge_tokens(gold))
     value, parts = _mix(rouge, bleu1(prediction.split(), gold.split()), prediction, gold, options, encoder)
-    return AnswerScore(value, {"accepted": "", **parts, "conflict": "", "capped": 0.0})
+    return AnswerScore(value, {**_parts(), **parts})
+
+
+def _parts(*, accepted: str = "", conflict: str = "", capped: bool = False) -> dict[str, float | str]:
+    return {"accepted": accepted, "conflict": conflict, "capped": float(capped)}
 
 
 def _mix(
@@ -195,12 +200,14 @@ def _same_quantity(prediction: str, gold: str) -> bool:
         return False
     if p_words and find_conflict(prediction, gold, ("negation",)):
         return False
-    return p[0].value == g[0].value if p[0].dimension == g[0].dimension else g[0].dimension == COUNT and p[0].raw == g[0].raw
+    if p[0].dimension == g[0].dimension:
+        return p[0].value == g[0].value
+    return g[0].dimension == COUNT and p[0].raw == g[0].raw
 
 
 @lru_cache(maxsize=1)
 def _warn_without_encoder() -> None:
     logger.warning(
-        "mrpo.rewards.answer.encoder is not set: the answer reward is ROUGE-1 and BLEU-1 alone, their weights scaled to "
-        "sum to 1. Published figures use BERTScore with BiomedBERT as well."
+        "mrpo.rewards.answer.encoder is not set: the answer reward is ROUGE-1 and BLEU-1 alone, their weights scaled "
+        "to sum to 1. Published figures use BERTScore with BiomedBERT as well."
     )

@@ -38,8 +38,8 @@ class Encoder:
             self._model = AutoModel.from_pretrained(path, dtype=torch.float32).to(device).eval()
         except (OSError, ValueError, RuntimeError, ImportError, KeyError, AssertionError) as error:
             raise EncoderError(
-                f"{path} cannot be loaded on {device} ({type(error).__name__}: {str(error)[:300]}); give a directory or "
-                "hub id of a BERT-like encoder, or null to score without one.",
+                f"{path} cannot be loaded on {device} ({type(error).__name__}: {str(error)[:300]}); give a directory "
+                "or hub id of a BERT-like encoder, or null to score without one.",
                 setting="path",
             ) from error
         layers = self._model.config.num_hidden_layers

@@ -60,9 +60,7 @@ _AXES: dict[str, tuple[dict[str, frozenset[str]], ...]] = {
         },
     ),
 }
-_NEGATIONS = frozenset(
-    {"no", "not", "without", "absent", "absence", "negative", "never", "neither", "nor", "none", "denies", "isnt", "cannot"}
-)
+_NEGATIONS = frozenset("no not without absent absence negative never neither nor none denies isnt cannot".split())
 _NAMED_NUMBER = re.compile(r"([^\W\d_]+)(\d+)")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 
@@ -144,7 +142,7 @@ def find_conflict(prediction: str, gold: str, kinds: Collection[str]) -> str | N
     yes_no: one opens with yes, the other with no. negation: only one of them negates. laterality: both name sides and
     not the same (bilateral = left and right). number: both hold numbers of one dimension and not the same ones after
     conversion, or numbers of different units, or names that differ in their number (T1/T2, L4/L5, grade 2/3). plane,
-    modality, position, intensity: both name one and not the same. Each is meant to hold back a high overlap, so the words are
-    looked at wherever they stand.
+    modality, position, intensity: both name one and not the same. Each is meant to hold back a high overlap, so the
+    words are looked at wherever they stand.
     """
     return next((kind for kind, check in _CHECKS.items() if kind in kinds and check(prediction, gold)), None)

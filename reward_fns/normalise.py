@@ -11,7 +11,14 @@ from reward_fns.quantities import find_quantities
 RULES = ("case", "articles", "punctuation", "number_words", "units", "synonyms")
 
 _PLAIN = str.maketrans(
-    {"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "⁄": "/", "µ": "μ", "×": "x"}
+    {
+        **dict.fromkeys("−–—‐‑", "-"),
+        **dict.fromkeys("’‘", "'"),
+        **dict.fromkeys("“”", '"'),
+        "⁄": "/",
+        "µ": "μ",
+        "×": "x",
+    }
 )
 _LATEX = (
     (re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed|operatorname)\s*\{([^{}]*)\}"), r"\1"),
@@ -25,8 +32,10 @@ _LATEX = (
 # Lower-case articles before a word, or capital ones that open the text: "hepatitis A" and the letter "A" keep theirs.
 _ARTICLE = re.compile(r"\b(?:an?|the)\s+(?=\w)|(?:^|(?<=[.!?]\s))\s*(?:An?|The)\s+(?=[a-z])|\b[Tt][Hh][Ee]\s+(?=\w)")
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen \
-eighteen nineteen".split()
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
 _TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 _CARDINAL = re.compile(
@@ -37,11 +46,12 @@ _ORDINAL = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b", re.IGNORECASE)
 _SUFFIX = {1: "st", 2: "nd", 3: "rd"}
 _ROMAN = {n: i for i, n in enumerate("i ii iii iv v vi vii viii ix x xi xii".split(), start=1)}
 _GRADED = re.compile(
-    rf"\b(?P<what>grade|stage|type|class|category|phase|nerve|cn)\s+(?P<roman>{'|'.join(sorted(_ROMAN, key=len)[::-1])})\b",
+    r"\b(?P<what>grade|stage|type|class|category|phase|nerve|cn)\s+"
+    rf"(?P<roman>{'|'.join(sorted(_ROMAN, key=len, reverse=True))})\b",
     re.IGNORECASE,
 )
 
-# Written out, so that laterality inside an abbreviation is seen; only forms that mean one thing in an answer on an image.
+# Written out, so that the side inside an abbreviation is seen; only forms that mean one thing in an answer.
 _SYNONYMS = {
     r"x-?\s?rays?|xrays?|plain films?|radiographs?|radiographies|radiography": "xray",
     r"cxr": "chest xray",
@@ -79,7 +89,7 @@ _TOKEN = re.compile(rf"(?:(?<![\w)])-)?\d+(?:[./]\d+)?[^\W\d_{_CJK}]*\d*|[{_CJK}
 
 
 def fold(text: str) -> str:
-    """One code point for one meaning: NFKC, plain dashes and quotes, no control or format characters, no LaTeX wrapping."""
+    """One code point for one meaning: NFKC, plain dashes and quotes, no control characters, no LaTeX wrapping."""
     text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
     text = "".join(" " if c in "\n\r\t" else c for c in text if c in "\n\r\t" or unicodedata.category(c)[0] != "C")
     if "\\" in text or "$" in text:

@@ -1,7 +1,7 @@
 """Unigram overlap of two token sequences: ROUGE-1 F1 and BLEU-1.
 
-Both are ten lines, so no metrics package is needed; the Porter stemmer is nltk's, the very class behind the `rouge_score`
-package of the published runs. nltk is imported at the first call that stems.
+Both are ten lines, so no metrics package is needed; the Porter stemmer is nltk's, the very class behind the
+`rouge_score` package of the published runs. nltk is imported at the first call that stems.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ import pytest
 
 from recipe.mrpo.options import load_options
 from reward_fns.answer import AnswerOptions
-from reward_fns.registry import AnswerReward, RewardInput, build_rewards
+from reward_fns.builtin import AnswerReward
+from reward_fns.registry import RewardInput, build_rewards
 
 
 @pytest.fixture(scope="session")

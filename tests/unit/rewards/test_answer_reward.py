@@ -207,7 +207,12 @@ def test_every_rule_of_normalisation_is_an_option(answer_options, rule, predicti
 
 @pytest.mark.parametrize(
     ("mode", "prediction", "value"),
-    [("exact", "Yes, it is", 0.0), ("leading", "Yes, it is", 1.0), ("leading", "No, it is", 0.0), ("mix", "yes it", None)],
+    [
+        ("exact", "Yes, it is", 0.0),
+        ("leading", "Yes, it is", 1.0),
+        ("leading", "No, it is", 0.0),
+        ("mix", "yes it", None),
+    ],
 )
 def test_yes_no_answers_follow_their_option(answer_options, mode, prediction, value):
     score = answer_reward(prediction, "yes", options=answer_options(yes_no=mode), encoder=None)
@@ -283,7 +288,7 @@ HOSTILE = st.one_of(
     st.text(alphabet="0123456789+-*/^().,{}$\\ %x", max_size=80),
     st.lists(
         st.sampled_from(
-            r"left right both no yes 2 3.5 cm mm T2 L4-5 two twenty- \frac{ } $ ^ ** ( ) MRI axial the 1/0 % ½ 左 \sqrt".split()
+            r"left right both no yes 2 3.5 cm mm T2 L4-5 two twenty- \frac{ } $ ^ ** ( ) MRI axial the 1/0 ½ 左".split()
         ),
         max_size=14,
     ).map(" ".join),
@@ -307,10 +312,15 @@ def test_an_answer_with_a_token_is_right_about_itself(answer_options, answer):
 
 
 def test_a_call_costs_less_than_two_milliseconds(answer_options):
-    """Median over answers never seen before, so that no cache helps; a hundred times the bound would still be noticed."""
+    """Median over answers never seen before, so that no cache helps."""
     options, times = answer_options(), []
     for i in range(200):
         start = time.perf_counter()
-        answer_reward(f"a {i} cm mass in the right lower lobe", f"a {i + 1} cm mass in the left lobe", options=options, encoder=None)
+        answer_reward(
+            f"a {i} cm mass in the right lower lobe",
+            f"a {i + 1} cm mass in the left lobe",
+            options=options,
+            encoder=None,
+        )
         times.append(time.perf_counter() - start)
     assert sorted(times)[100] < 0.002 * 3  # three times the aim, for a machine that is shared

@@ -59,7 +59,7 @@ def test_an_empty_completion_has_nothing_right():
 
 def test_options_come_over_the_defaults_and_a_wrong_one_is_named():
     assert score(GOOD, mrpo={"rewards": {"process": {"weight": 0.0}}})["score"] == pytest.approx(1.0)
-    with pytest.raises(OptionError, match="mrpo.tauu"):
+    with pytest.raises(OptionError, match=r"mrpo\.tauu"):
         score(GOOD, mrpo={"tauu": 0.5})
 
 
@@ -78,8 +78,9 @@ def test_it_gives_the_same_in_threads():
 
 @settings(max_examples=100, deadline=None)
 @given(
-    text=st.lists(st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", " left", " 3 cm.", " no", "\n", "1."]))
-    .map("".join)
+    text=st.lists(
+        st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", " left", " 3 cm.", " no", "\n", "1."])
+    ).map("".join)
 )
 def test_any_completion_has_a_finite_score(text):
     result = score(text, gold="3 cm")

@@ -32,7 +32,9 @@ TABLE = [
 
 @pytest.mark.parametrize(("prediction", "reference", "rouge", "bleu", "reason"), TABLE)
 def test_rouge_and_bleu_by_hand(prediction, reference, rouge, bleu, reason):
-    assert rouge1_f1(reference_rouge_tokens(prediction), reference_rouge_tokens(reference)) == pytest.approx(rouge), reason
+    assert rouge1_f1(reference_rouge_tokens(prediction), reference_rouge_tokens(reference)) == pytest.approx(rouge), (
+        reason
+    )
     assert bleu1(prediction.split(), reference.split()) == pytest.approx(bleu), reason
 
 

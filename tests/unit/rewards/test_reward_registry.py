@@ -100,7 +100,7 @@ def test_a_mistyped_option_is_named_with_the_closest_known_one():
         build_rewards({"length": node})
 
 
-OWN = '''
+OWN = """
 def short(given, *, limit=3):
     return float(len((given.prediction or "").split()) <= limit)
 
@@ -109,7 +109,7 @@ def text(given):
 
 def unknown(given):
     return None
-'''
+"""
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_registered_reward_is_found_and_a_name_is_taken_once(rollout):
 
 def test_reward_functions_import_neither_verl_nor_ray_nor_torch():
     code = (
-        "import sys, reward_fns.registry, reward_fns.bertscore; "
+        "import sys, reward_fns.builtin, reward_fns.bertscore; "
         "print([m for m in ('verl', 'ray', 'torch', 'transformers', 'sympy', 'nltk') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
