@@ -7,9 +7,10 @@ incomplete, and its lower overlap says so. An answer that hedges ("left or right
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import pairwise
 
 from reward_fns.normalise import RULES, spell_out, tokens
 from reward_fns.quantities import COUNT, find_quantities
@@ -60,7 +61,11 @@ _AXES: dict[str, tuple[dict[str, frozenset[str]], ...]] = {
         },
     ),
 }
-_NEGATIONS = frozenset("no not without absent absence negative never neither nor none denies isnt cannot".split())
+_NEGATIONS = frozenset(
+    "no not without absent absence negative never neither nor none denies isnt cannot 不 没 无 未 否".split()
+)
+_SIDES = {word: side for side, words in _AXES["laterality"][0].items() for word in words}
+_LINKS = frozenset("x by to and or of in on at".split())  # "3 x 2 cm" ties no number to a word x
 _NAMED_NUMBER = re.compile(r"([^\W\d_]+)(\d+)")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 
@@ -77,6 +82,31 @@ def _terms(text: str, conflict: str) -> tuple[frozenset[str], ...]:
 def _axis_conflict(prediction: str, gold: str, conflict: str) -> bool:
     pairs = zip(_terms(prediction, conflict), _terms(gold, conflict), strict=True)
     return any(p and g and p != g for p, g in pairs)
+
+
+@lru_cache(maxsize=8192)
+def _attached(text: str) -> dict[str, frozenset[str]]:
+    """The sides and numbers that stand right before a word: "left lung, right kidney" -> lung: left, kidney: right."""
+    words = tokens(text, _ALL_RULES)
+    found: dict[str, set[str]] = {}
+    for head, word in pairwise(words):
+        if word in _LINKS or word[0].isdigit():
+            continue
+        if head in _SIDES or head[0].isdigit():
+            side = _SIDES.get(head, head)
+            found.setdefault(word.rstrip("s"), set()).update(("left", "right") if side == "both" else (side,))
+    return {word: frozenset(heads) for word, heads in found.items()}
+
+
+def _swapped(prediction: str, gold: str, kind: Callable[[str], bool]) -> bool:
+    """Does a word that both answers hold have another side (or number) before it in the one than in the other?"""
+    p, g = _attached(prediction), _attached(gold)
+    pairs = ((frozenset(filter(kind, p[word])), frozenset(filter(kind, g[word]))) for word in p.keys() & g.keys())
+    return any(a and b and a != b for a, b in pairs)
+
+
+def _laterality_conflict(prediction: str, gold: str) -> bool:
+    return _axis_conflict(prediction, gold, "laterality") or _swapped(prediction, gold, str.isalpha)
 
 
 @lru_cache(maxsize=8192)
@@ -107,7 +137,9 @@ def _number_conflict(prediction: str, gold: str) -> bool:
         return False
     common = p_values.keys() & g_values.keys()
     if common:
-        return any(p_values[dimension] != g_values[dimension] for dimension in common)
+        if any(p_values[dimension] != g_values[dimension] for dimension in common):
+            return True
+        return _swapped(prediction, gold, lambda head: head[0].isdigit())
     if COUNT in p_values or COUNT in g_values:  # a unit left out is no conflict as long as the number is the same
         return p_raw != g_raw
     return True  # 3.5 cm against 3.5 kg
@@ -131,7 +163,8 @@ _CHECKS = {
     "yes_no": _yes_no_conflict,
     "negation": _negation_conflict,
     "number": _number_conflict,
-    **{name: (lambda p, g, name=name: _axis_conflict(p, g, name)) for name in _AXES},
+    **{name: partial(_axis_conflict, conflict=name) for name in _AXES},
+    "laterality": _laterality_conflict,
 }
 CONFLICTS = tuple(_CHECKS)
 
@@ -140,7 +173,8 @@ def find_conflict(prediction: str, gold: str, kinds: Collection[str]) -> str | N
     """The first conflict of the named kinds between two answers, None if they agree or do not commit themselves.
 
     yes_no: one opens with yes, the other with no. negation: only one of them negates. laterality: both name sides and
-    not the same (bilateral = left and right). number: both hold numbers of one dimension and not the same ones after
+    not the same (bilateral = left and right), or the same ones on other words ("left lung, right kidney" against "right
+    lung, left kidney"). number: both hold numbers of one dimension and not the same ones after
     conversion, or numbers of different units, or names that differ in their number (T1/T2, L4/L5, grade 2/3). plane,
     modality, position, intensity: both name one and not the same. Each is meant to hold back a high overlap, so the
     words are looked at wherever they stand.
