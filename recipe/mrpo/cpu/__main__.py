@@ -26,7 +26,7 @@ def main(command: list[str]) -> int:
 
 
 def _report() -> int:
-    checks = (_versions, _torchvision, _platform, _engines, _distributed, _weights, _vllm_plugin)
+    checks = (_versions, _torchvision, _images, _platform, _engines, _distributed, _weights, _vllm_plugin)
     failed = 0
     for check in checks:
         name = check.__name__.strip("_")
@@ -48,6 +48,12 @@ def _torchvision() -> str:
     import torchvision
 
     return "own operators" if torchvision.extension._has_ops() else "operators defined by the shim (not a CPU build)"
+
+
+def _images() -> str:
+    import qwen_vl_utils  # verl imports it with the first image of a run, not before
+
+    return f"{qwen_vl_utils.__name__} loads the images of a prompt"
 
 
 def _platform() -> str:

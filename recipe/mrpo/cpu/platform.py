@@ -116,7 +116,7 @@ class PlatformCPU(PlatformBase):
         return "gloo"
 
     def visible_devices_envvar(self) -> str:
-        return "CUDA_VISIBLE_DEVICES"  # Ray sets it for the resource "GPU"; verl derives rollout replicas from it
+        return "CUDA_VISIBLE_DEVICES"  # what Ray sets in an actor that holds the resource "GPU"
 
     @contextmanager
     def nvtx_range(self, msg: str):
