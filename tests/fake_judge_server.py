@@ -280,7 +280,7 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
 
 
 def parse_faults(text: str) -> dict[str, float]:
-    """"http_500:0.33,hang:0.33" -> shares by kind."""
+    """ "http_500:0.33,hang:0.33" -> shares by kind."""
     pairs = (item.rpartition(":") for item in text.split(",") if item)
     return {kind: float(share) for kind, _, share in pairs}
 

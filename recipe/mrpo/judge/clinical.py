@@ -12,33 +12,51 @@ from functools import lru_cache
 
 # A CJK character is a word of its own: those scripts write no spaces.
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
-_CLAUSE = re.compile(r"[.;:,!?()\n。；，：]|\b(?:but|whereas|while|although|however|though|except)\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[.;:,!?()\n。；，：]|\b(?:but|whereas|while|although|however|though|except)\b")
 # Longer ones are cut: a denial reaches a few words, and the search for its reach is quadratic.
 _MAX_CLAUSE = 64
-_BOTH = re.compile(r"\b(?:left and right|right and left|both|bilaterally)\b", re.IGNORECASE)
+_BOTH = re.compile(r"\b(?:left and right|right and left|both|bilaterally)\b")
 
 _SIDES = {
-    "left": "left", "leftward": "left", "right": "right", "rightward": "right", "bilateral": "bilateral", "both": "bilateral",
-    "sinistral": "left", "dextral": "right",
+    "left": "left", "leftward": "left", "leftwards": "left", "bilateral": "bilateral",
+    "right": "right", "rightward": "right", "rightwards": "right",
 }  # fmt: skip
-_STOP = frozenset(
-    "a an the this that these those it its there here of in on at to for from by with as and or nor than then so is are was "
-    "were be been being am has have had do does did which what who whom whose where when why how i we you he she they our my "
-    "your their his her may might can could will would shall should must also very more most some any such into over under "
-    "again already previously mentioned earlier above between within during about up out if because since thus therefore hence both sided side s t".split()
-)
+_STOP_TEXT = """
+    a an the this that these those it its there here of in on at to for from by with as and or nor than then so is are was
+    were be been being am has have had do does did which what who whom whose where when why how i we you he she they our
+    my your their his her may might can could will would shall should must also very more most some any such into over
+    under again already previously mentioned earlier above between within during about up out if because since thus
+    therefore hence sided side s t"""
+_STOP = frozenset(_STOP_TEXT.split())
 # Words of reporting: they carry no finding, and a denial reaches through them ("no evidence of effusion").
-_GENERIC = frozenset(
-    "see show evidence image finding sign note visible present presence demonstrate suggest indicate identify appear "
-    "consistent reveal observe view picture figure scan study seen shown significant obvious definite clear acute".split()
-)
+_GENERIC_TEXT = """
+    see show evidence image finding sign note visible present presence demonstrate suggest indicate identify appear
+    consistent reveal observe view picture figure scan study seen shown significant obvious definite clear acute"""
+_GENERIC = frozenset(_GENERIC_TEXT.split())
 _DENIES_AFTER = frozenset({"no", "not", "without", "never", "neither", "denies", "lacks", "lack", "absence", "cannot"})
 _DENIES_BEFORE = frozenset({"absent", "excluded", "negative"})
-_ENDS_PHRASE = frozenset(
-    "in on at within of with from is are was were be has have to for by along near around over under involving "
-    "which that causing due because so".split()
+_ENDS_PHRASE_TEXT = """
+    in on at within of with from is are was were be has have to for by along near around over under involving which that
+    causing due because so"""
+_ENDS_PHRASE = frozenset(_ENDS_PHRASE_TEXT.split())
+_SUFFIXES = (
+    "ations",
+    "ation",
+    "ities",
+    "ness",
+    "ings",
+    "ing",
+    "edly",
+    "ies",
+    "ity",
+    "ous",
+    "ed",
+    "es",
+    "ly",
+    "al",
+    "ic",
+    "s",
 )
-_SUFFIXES = ("ations", "ation", "ities", "ness", "ings", "ing", "edly", "ies", "ity", "ous", "ed", "es", "ly", "al", "ic", "s")
 
 
 @lru_cache(maxsize=65536)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from recipe.mrpo.judge.members import each_judge
+
 
 def is_loopback(host: str) -> bool:
     """Is `host` this machine by its own spelling? No name but `localhost` is believed, and nothing is looked up."""
@@ -41,7 +43,9 @@ class Endpoint:
         if not valid:
             raise ValueError(f"mrpo.judge.openai.base_url={base_url!r} is no http or https address.")
         if parts.username or parts.password:
-            raise ValueError("mrpo.judge.openai.base_url holds a password; put the key into the environment (api_key_env).")
+            raise ValueError(
+                "mrpo.judge.openai.base_url holds a password; put the key into the environment (api_key_env)."
+            )
         if isinstance(allow_hosts, str):
             raise ValueError("mrpo.judge.allow_hosts is a list of host names, e.g. [judge.example.org].")
         allowed = is_loopback(host) or host in {str(h).lower() for h in allow_hosts}
@@ -66,8 +70,8 @@ def read_key(api_key_env: str | None) -> str | None:
     key = os.environ.get(api_key_env, "").strip()
     if not key:
         raise ValueError(
-            f"mrpo.judge.openai.api_key_env={api_key_env} is not set in the environment of the reward workers; export it, "
-            "or set mrpo.judge.openai.api_key_env=null for an endpoint that asks for no key."
+            f"mrpo.judge.openai.api_key_env={api_key_env} is not set in the environment of the reward workers; "
+            "export it, or set mrpo.judge.openai.api_key_env=null for an endpoint that asks for no key."
         )
     return key
 
@@ -78,12 +82,8 @@ def check_endpoint(options: Mapping[str, Any], *, private_data: bool) -> None:
     `private_data`: does some row say may_leave_machine=false? Raises ValueError for an address or key that cannot work
     and PermissionError for private rows with a host that they may not go to; nothing is sent.
     """
-    for judge in _members(options):
+    for judge in each_judge(options):
         if judge["name"] == "openai":
             read_key(judge["openai"]["api_key_env"])
             endpoint = Endpoint.of(judge["openai"]["base_url"], judge["allow_hosts"])
             endpoint.require(may_leave_machine=not private_data)
-
-
-def _members(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [options]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
 import random
 import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -18,54 +20,18 @@ import openai
 from recipe.mrpo.judge.completion import Completion, read_completion
 from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
+from recipe.mrpo.judge.limits import BudgetSpent, Limiter, Limits, make_limiter
 from recipe.mrpo.judge.parse import parse_reply
 from recipe.mrpo.judge.prompt import PROMPTS, REPLY_SCHEMA, Rubric, build_messages
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
 from recipe.mrpo.judge.retry import backoff_s, is_transient, retry_after_s
+from recipe.mrpo.judge.settings import OpenAISettings
 
 logger = logging.getLogger(__name__)
 
 # How an endpoint says that it does not know `response_format` or this kind of it.
 _REFUSES_SETTING = frozenset({"http_400", "http_404", "http_415", "http_422", "http_501"})
-
-
-@dataclass(frozen=True)
-class OpenAISettings:
-    """The node `mrpo.judge.openai`; every field is described there. Raises ValueError naming the option."""
-
-    base_url: str
-    model: str | None
-    api_key_env: str | None
-    temperature: float | None
-    reask_temperature: float | None
-    max_tokens: int | None
-    timeout_s: float
-    max_retries: int
-    backoff_base_s: float
-    backoff_max_s: float
-    retry_after_max_s: float
-    concurrency: int
-    send_image: bool
-    image_max_pixels: int
-    response_format: str
-    max_steps: int
-    max_step_chars: int
-    prompts: str | None
-    extra_body: Mapping[str, Any] | None
-
-    def __post_init__(self) -> None:
-        if not self.model:
-            raise ValueError("mrpo.judge.openai.model is not set; name the model that the endpoint serves.")
-        if self.response_format not in ("auto", "json_schema", "none"):
-            raise ValueError(
-                f"mrpo.judge.openai.response_format={self.response_format!r} is unknown; choose auto, json_schema or none."
-            )
-        at_least = {"timeout_s": 0.001, "max_retries": 0, "backoff_base_s": 0, "backoff_max_s": 0, "retry_after_max_s": 0,
-                    "concurrency": 1, "image_max_pixels": 1, "max_steps": 1, "max_step_chars": 1}  # fmt: skip
-        for name, low in at_least.items():
-            if not getattr(self, name) >= low:
-                raise ValueError(f"mrpo.judge.openai.{name} must be at least {low}, not {getattr(self, name)!r}.")
 
 
 @dataclass
@@ -85,13 +51,14 @@ class _LoopState:
 
     client: openai.AsyncOpenAI
     slots: asyncio.Semaphore
+    limiter: Limiter | None
 
 
 @dataclass
 class _Failure:
     kind: str
     detail: str
-    wait_s: float | None = field(default=None)
+    wait_s: float | None = None
 
 
 class OpenAIJudge:
@@ -103,9 +70,10 @@ class OpenAIJudge:
 
     name = "openai"
 
-    def __init__(self, settings: OpenAISettings, *, endpoint: Endpoint) -> None:
+    def __init__(self, settings: OpenAISettings, *, endpoint: Endpoint, limits: Limits) -> None:
         self.settings = settings
         self.endpoint = endpoint
+        self.limits = limits
         self.rubric = Rubric.load(Path(settings.prompts) if settings.prompts else PROMPTS)
         self._structured = settings.response_format != "none"
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopState] = weakref.WeakKeyDictionary()
@@ -116,8 +84,9 @@ class OpenAIJudge:
     async def label(self, request: JudgeRequest) -> Judgement:
         """Labels of the request's steps.
 
-        Failures: too_many_steps, bad_image, timeout, connection, http_<status>, refused, truncated, bad_response and
-        those of `parse_reply`. Raises PermissionError for a case that may not be sent there, before anything is sent.
+        Failures: too_many_steps, bad_image, token_budget, timeout, connection, http_<status>, refused, truncated,
+        bad_response and those of `parse_reply`. Raises PermissionError, before anything is sent, for a case that may
+        not be sent there.
         """
         self.endpoint.require(may_leave_machine=request.may_leave_machine)
         if not request.steps:
@@ -132,10 +101,24 @@ class OpenAIJudge:
         state, tally = self._state(), _Tally()
         async with state.slots:
             start = time.perf_counter()
-            outcome = await self._ask_twice(state.client, request, messages, tally)
+            outcome = await self._ask_twice(state, request, messages, tally)
             latency = time.perf_counter() - start
         labels, failure, detail = outcome
         return Judgement(labels=labels, failure=failure, detail=self._scrub(detail), latency_s=latency, **vars(tally))
+
+    def cache_key(self, request: JudgeRequest) -> bytes:
+        """Hash of all that labels depend on: judge, model, rubric, settings of the prompt and the reply, and the case.
+
+        The address, the waits and the limits are left out: they change what a call costs, not what it says.
+        """
+        s = self.settings
+        image = hashlib.sha256(request.image).hexdigest() if s.send_image and request.image is not None else None
+        depends = [
+            self.name, s.model, self.rubric.hash, s.temperature, s.reask_temperature, s.max_tokens, s.response_format,
+            s.max_step_chars, s.image_max_pixels if image else None, s.extra_body, image,
+            request.question, request.answer, request.gold_reasoning, request.steps,
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).digest()
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
@@ -164,17 +147,21 @@ class OpenAIJudge:
                 ),
             )
             client.organization = client.project = None  # nor the account that the environment names
-            self._loops[loop] = _LoopState(client, asyncio.Semaphore(self.settings.concurrency))
+            self._loops[loop] = _LoopState(
+                client,
+                asyncio.Semaphore(self.settings.concurrency),
+                make_limiter(self.limits, name=hashlib.sha256(self.endpoint.url.encode()).hexdigest()[:8]),
+            )
         return self._loops[loop]
 
     async def _ask_twice(
-        self, client: openai.AsyncOpenAI, request: JudgeRequest, messages: list[dict[str, Any]], tally: _Tally
+        self, state: _LoopState, request: JudgeRequest, messages: list[dict[str, Any]], tally: _Tally
     ) -> tuple[tuple[int, ...] | None, str | None, str]:
-        """Ask; after a reply that is no verdict ask once more, at another temperature: the same one may say the same."""
+        """Ask; after a reply that is no verdict once more, at another temperature: the same may say the same."""
         quoted = "\n".join(request.steps)
         outcome: tuple[tuple[int, ...] | None, str | None, str] = (None, "unparsable", "")
         for temperature in (self.settings.temperature, self.settings.reask_temperature):
-            completion = await self._complete(client, messages, temperature, tally)
+            completion = await self._complete(state, messages, temperature, tally)
             if isinstance(completion, _Failure):
                 return None, completion.kind, completion.detail
             if completion.failure is not None:
@@ -189,17 +176,17 @@ class OpenAIJudge:
         return outcome
 
     async def _complete(
-        self, client: openai.AsyncOpenAI, messages: list[dict[str, Any]], temperature: float | None, tally: _Tally
+        self, state: _LoopState, messages: list[dict[str, Any]], temperature: float | None, tally: _Tally
     ) -> Completion | _Failure:
         """One completion, with retries; all asks of a judgement share the retries."""
         while True:
             structured = self._structured
-            result = await self._call(client, messages, temperature, structured, tally)
+            result = await self._call(state, messages, temperature, structured, tally)
             if isinstance(result, Completion):
                 return result
             if structured and self.settings.response_format == "auto" and result.kind in _REFUSES_SETTING:
                 tally.fallbacks += 1
-                plain = await self._call(client, messages, temperature, False, tally)
+                plain = await self._call(state, messages, temperature, False, tally)
                 if isinstance(plain, Completion):
                     if self._structured:
                         logger.warning(
@@ -227,6 +214,27 @@ class OpenAIJudge:
             await asyncio.sleep(wait)
 
     async def _call(
+        self,
+        state: _LoopState,
+        messages: list[dict[str, Any]],
+        temperature: float | None,
+        structured: bool,
+        tally: _Tally,
+    ) -> Completion | _Failure:
+        """One call within the job's limits; their wait is no part of the call's time."""
+        if state.limiter is None:
+            return await self._send(state.client, messages, temperature, structured, tally)
+        try:
+            lease = await state.limiter.acquire()
+        except BudgetSpent as error:
+            return _Failure("token_budget", str(error))
+        before = tally.prompt_tokens + tally.completion_tokens
+        try:
+            return await self._send(state.client, messages, temperature, structured, tally)
+        finally:
+            await state.limiter.release(lease, tally.prompt_tokens + tally.completion_tokens - before)
+
+    async def _send(
         self,
         client: openai.AsyncOpenAI,
         messages: list[dict[str, Any]],
@@ -272,4 +280,5 @@ class OpenAIJudge:
 def openai_judge(options: Mapping[str, Any]) -> OpenAIJudge:
     """The judge at `mrpo.judge.openai.base_url`."""
     settings = OpenAISettings(**options["openai"])
-    return OpenAIJudge(settings, endpoint=Endpoint.of(settings.base_url, options["allow_hosts"]))
+    endpoint = Endpoint.of(settings.base_url, options["allow_hosts"])
+    return OpenAIJudge(settings, endpoint=endpoint, limits=Limits.of(options))

@@ -17,7 +17,15 @@ from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
 
 Reason = Literal[
-    "aligned", "contributes", "empty", "meta", "repetition", "laterality", "negation", "restates_question", "unsupported"
+    "aligned",
+    "contributes",
+    "empty",
+    "meta",
+    "repetition",
+    "laterality",
+    "negation",
+    "restates_question",
+    "unsupported",
 ]
 
 _META = re.compile(
@@ -117,7 +125,9 @@ def _judge_step(
     if said.contradicts_polarity(gold):
         return Verdict(0, "negation")
     new = said.words - asked
-    if answer_words and len(answer_words & (said.words | said.all_sides)) >= thresholds.min_contribution * len(answer_words):
+    if answer_words and len(answer_words & (said.words | said.all_sides)) >= thresholds.min_contribution * len(
+        answer_words
+    ):
         return Verdict(1, "contributes")
     if not new:
         return Verdict(1, "aligned") if said.denied & gold.denied else Verdict(0, "restates_question")

@@ -56,10 +56,14 @@ class Rubric:
         try:
             texts = {name: (folder / f"{name}.txt").read_text(encoding="utf-8") for name in ("system", "case", "steps")}
         except FileNotFoundError as error:
-            raise ValueError(f"mrpo.judge.openai.prompts: {Path(error.filename).name} is missing in {folder}.") from error
+            raise ValueError(
+                f"mrpo.judge.openai.prompts: {Path(error.filename).name} is missing in {folder}."
+            ) from error
         for name, needed in (("case", "case_json"), ("steps", "steps_json")):
             if set(_PLACEHOLDER.findall(texts[name])) != {needed}:
-                raise ValueError(f"mrpo.judge.openai.prompts: {name}.txt must hold {{{{{needed}}}}} and no other placeholder.")
+                raise ValueError(
+                    f"mrpo.judge.openai.prompts: {name}.txt must hold {{{{{needed}}}}} and no other placeholder."
+                )
         return cls(**texts)
 
     @property

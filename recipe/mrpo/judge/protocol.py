@@ -67,3 +67,9 @@ class Judge(Protocol):
     async def label(self, request: JudgeRequest) -> Judgement: ...
 
     async def close(self) -> None: ...
+
+
+class CacheableJudge(Judge, Protocol):
+    """A judge that names what its labels depend on; it gets a cache and a breaker when it is made by name."""
+
+    def cache_key(self, request: JudgeRequest) -> bytes: ...

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 from recipe.mrpo.judge.protocol import Judge
+
+logger = logging.getLogger(__name__)
 
 Factory = Callable[[Mapping[str, Any]], Judge]
 
@@ -15,6 +18,8 @@ _FACTORIES: dict[str, Factory] = {}
 _BUILT_IN = {
     "overlap": "recipe.mrpo.judge.overlap",
     "openai": "recipe.mrpo.judge.openai_compatible",
+    "router": "recipe.mrpo.judge.router",
+    "ensemble": "recipe.mrpo.judge.ensemble",
 }
 
 
@@ -49,4 +54,18 @@ def get_judge(options: Mapping[str, Any]) -> Judge:
             f"mrpo.judge.name={name} is unknown; choose one of {known} or register yours "
             "(recipe.mrpo.judge.register_judge, in a module named by mrpo.judge.module)."
         )
-    return _FACTORIES[name](options)
+    return _wrapped(_FACTORIES[name](options), options)
+
+
+def _wrapped(judge: Judge, options: Mapping[str, Any]) -> Judge:
+    """The judge with breaker and cache, where it makes calls of its own that they can spare (it has a `cache_key`)."""
+    cache = options["cache"]
+    if not hasattr(judge, "cache_key"):
+        if cache["path"] and judge.name != "ensemble":
+            logger.info("mrpo.judge.cache is not used: the judge %s has no cache_key", judge.name)
+        return judge
+    from recipe.mrpo.judge.breaker import guarded
+    from recipe.mrpo.judge.cache import CachedJudge, LabelStore
+
+    judge = guarded(judge, **options["breaker"])
+    return CachedJudge(judge, LabelStore(cache["path"], max_mb=cache["max_mb"])) if cache["path"] else judge

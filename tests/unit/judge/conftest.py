@@ -24,8 +24,8 @@ def make_request(**changes: Any) -> JudgeRequest:
     values: dict[str, Any] = {
         "question": "Which lung lobe is affected?",
         "answer": "right lower lobe",
-        "gold_reasoning": "There is a dense opacity in the right lower zone with air bronchograms, so the consolidation lies "
-        "in the right lower lobe. No pleural effusion is seen.",
+        "gold_reasoning": "There is a dense opacity in the right lower zone with air bronchograms, so the "
+        "consolidation lies in the right lower lobe. No pleural effusion is seen.",
         "steps": STEPS,
         "image": None,
         "image_mime": None,
@@ -37,7 +37,12 @@ def make_request(**changes: Any) -> JudgeRequest:
 def judge_options(**changes: Any) -> dict[str, Any]:
     """The defaults of `mrpo.judge`, quick to retry; `openai__timeout_s=1` sets a nested value."""
     options = OmegaConf.load(OPTIONS_FILE).judge
-    quick = {"openai__model": "fake", "openai__backoff_base_s": 0.01, "openai__backoff_max_s": 0.05, "openai__timeout_s": 10}
+    quick = {
+        "openai__model": "fake",
+        "openai__backoff_base_s": 0.01,
+        "openai__backoff_max_s": 0.05,
+        "openai__timeout_s": 10,
+    }
     for name, value in {**quick, **changes}.items():
         OmegaConf.update(options, name.replace("__", "."), value)
     return OmegaConf.to_container(options, resolve=True)

@@ -49,12 +49,12 @@ MATRIX = [
     (["html"] * 9,                      None,    "http_502",        3, 2, "a proxy's page"),
     (["http_408", "http_409", "ok"],    LABELS,  None,              3, 2, "408 and 409 pass"),
     (["http_429"] * 9,                  None,    "http_429",        3, 2, "a limit without a date"),
-    (["http_429_retry_after_hour"],     None,    "http_429",        1, 0, "a Retry-After beyond reason is not waited for"),
+    (["http_429_retry_after_hour"],     None,    "http_429",        1, 0, "too long a Retry-After is not waited for"),
     (["http_401"],                      None,    "http_401",        1, 0, "a wrong key stays wrong"),
     (["http_403"],                      None,    "http_403",        1, 0, "no retry on other 4xx"),
     (["hang", "ok"],                    LABELS,  None,              2, 1, "a hanging call is given up"),
     (["hang"] * 9,                      None,    "timeout",         3, 2, "and is a failure in the end"),
-    (["drip"] * 9,                      None,    "timeout",         3, 2, "a byte now and then does not keep a call alive"),
+    (["drip"] * 9,                      None,    "timeout",         3, 2, "single bytes do not keep a call alive"),
     (["close", "ok"],                   LABELS,  None,              2, 1, "a closed connection"),
     (["close"] * 9,                     None,    "connection",      3, 2, "closed again and again"),
     (["half_body"] * 9,                 None,    "connection",      3, 2, "closed in the middle of the body"),
@@ -79,8 +79,12 @@ MATRIX = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("script", "labels", "failure", "calls", "retries", "why"), MATRIX, ids=[m[-1] for m in MATRIX])
-def test_every_fault_ends_in_labels_or_a_counted_failure(asked, request_of, script, labels, failure, calls, retries, why):
+@pytest.mark.parametrize(
+    ("script", "labels", "failure", "calls", "retries", "why"), MATRIX, ids=[m[-1] for m in MATRIX]
+)
+def test_every_fault_ends_in_labels_or_a_counted_failure(
+    asked, request_of, script, labels, failure, calls, retries, why
+):
     judgement, server, seconds = serve_and_ask(asked, request_of(), script)
     assert (judgement.labels, judgement.failure) == (labels, failure), (why, judgement)
     assert (judgement.calls, judgement.retries) == (calls, retries), (why, judgement)
@@ -130,7 +134,9 @@ def test_structured_output_falls_back_only_by_its_option(
     with FakeJudgeServer(script=script) as server:
 
         async def run():
-            judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, openai__response_format=setting))
+            judge = get_judge(
+                options_of(name="openai", openai__base_url=server.base_url, openai__response_format=setting)
+            )
             first = await judge.label(request_of())
             if failure is None:
                 assert (await judge.label(request_of())).labels == LABELS
@@ -177,7 +183,9 @@ def test_at_most_concurrency_calls_run_at_once(options_of, request_of):
     with FakeJudgeServer(latency_s=0.05) as server:
 
         async def run():
-            options = options_of(name="openai", openai__base_url=server.base_url, openai__concurrency=3, openai__timeout_s=5)
+            options = options_of(
+                name="openai", openai__base_url=server.base_url, openai__concurrency=3, openai__timeout_s=5
+            )
             judge = get_judge(options)
             judgements = await asyncio.gather(*(judge.label(request_of()) for _ in range(12)))
             await judge.close()
@@ -193,7 +201,9 @@ def test_faults_for_a_third_of_all_calls_each_leave_labels_or_failures(options_o
 
         async def run():
             judge = get_judge(
-                options_of(name="openai", openai__base_url=server.base_url, openai__timeout_s=1.0, openai__max_retries=1)
+                options_of(
+                    name="openai", openai__base_url=server.base_url, openai__timeout_s=1.0, openai__max_retries=1
+                )
             )
             judgements = await asyncio.gather(*(judge.label(request_of()) for _ in range(60)))
             await judge.close()
@@ -211,10 +221,16 @@ def test_faults_for_a_third_of_all_calls_each_leave_labels_or_failures(options_o
 @pytest.mark.parametrize(
     ("header", "seconds", "why"),
     [
-        ("3", 3.0, "seconds"), ("0.5", 0.5, "a fraction"), ("-1", 0.0, "the past"), (None, None, "no header"), ("nan", None, "no number"),
-        ("soon", None, "no date"), ("Wed, 21 Oct 2015 07:28:10 GMT", 10.0, "a date"), ("Wed, 21 Oct 2015 07:00:00 GMT", 0.0, "a past date"),
+        ("3", 3.0, "seconds"),
+        ("0.5", 0.5, "a fraction"),
+        ("-1", 0.0, "the past"),
+        (None, None, "no header"),
+        ("nan", None, "no number"),
+        ("soon", None, "no date"),
+        ("Wed, 21 Oct 2015 07:28:10 GMT", 10.0, "a date"),
+        ("Wed, 21 Oct 2015 07:00:00 GMT", 0.0, "a past date"),
     ],
-)  # fmt: skip
+)
 def test_a_retry_after_header_is_a_number_or_a_date(header, seconds, why):
     assert retry_after_s(header, now=datetime(2015, 10, 21, 7, 28, tzinfo=timezone.utc)) == seconds, why
 

@@ -8,8 +8,8 @@ from recipe.mrpo.judge.clinical import facts
 from recipe.mrpo.judge.overlap import Thresholds, judge_steps
 
 GOLD = (
-    "There is a dense opacity in the right lower zone with air bronchograms, so the consolidation lies in the right lower "
-    "lobe. No pleural effusion is seen. The left lung is clear."
+    "There is a dense opacity in the right lower zone with air bronchograms, so the consolidation lies in the right "
+    "lower lobe. No pleural effusion is seen. The left lung is clear."
 )
 
 
@@ -31,7 +31,12 @@ def judged(options_of):
         ("The right lower lobe is consolidated.", 1, "contributes", "names the answer"),
         ("There is no effusion.", 1, "aligned", "denies what the gold reasoning denies"),
         ("Neither effusion nor pneumothorax is seen.", 1, "aligned", "a denial beside one more"),
-        ("The left lung is clear, but the right lower zone is opaque.", 1, "contributes", "each side in its own clause"),
+        (
+            "The left lung is clear, but the right lower zone is opaque.",
+            1,
+            "contributes",
+            "each side in its own clause",
+        ),
         ("The left lower lobe is consolidated.", 0, "laterality", "left for right"),
         ("Bilateral opacities are seen in the lower zones.", 0, "laterality", "both for right"),
         ("There is an opacity in the left and right lower zones.", 0, "laterality", "left and right are both"),
@@ -67,7 +72,12 @@ def test_every_kind_of_step_gets_the_label_of_its_rule(judged, step, label, reas
         ("A dense opacity is present.", "A dense opacity is present.", "repetition", "the same words"),
         ("A dense opacity is present.", "Again, dense opacities are seen.", "repetition", "the same content"),
         ("No effusion is seen.", "An effusion is seen.", "negation", "the opposite is no repetition"),
-        ("The right lower zone is dense.", "The left lower zone is dense.", "laterality", "the other side is none either"),
+        (
+            "The right lower zone is dense.",
+            "The left lower zone is dense.",
+            "laterality",
+            "the other side is none either",
+        ),
         ("A fracture is seen.", "A fracture is seen.", "repetition", "an invalid step can be repeated too"),
     ],
 )

@@ -98,19 +98,27 @@ def test_a_verdict_is_never_taken_from_the_rollouts_text(reply, expected, why):
 
 numbers = st.one_of(st.integers(-2, 6), st.integers(), st.booleans(), st.none(), st.floats(), st.text(max_size=3))
 json_values = st.recursive(
-    numbers, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4), max_leaves=12
+    numbers,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=12,
 )
 entries = st.one_of(
     st.builds(entry, st.integers(0, 5), st.integers(0, 1), st.integers(0, 1)),
     st.fixed_dictionaries({}, optional={"step": numbers, "alignment": numbers, "contribution": json_values}),
     json_values,
 )
-verdicts = st.builds(lambda e, **more: json.dumps({"steps": e, **more}), st.one_of(st.lists(entries, max_size=6), json_values))
+verdicts = st.builds(
+    lambda e, **more: json.dumps({"steps": e, **more}), st.one_of(st.lists(entries, max_size=6), json_values)
+)
 pieces = st.one_of(
-    st.text(max_size=20), verdicts, st.sampled_from(["```json\n", "\n```", "<think>", "</think>", "{", "}", '"', "\\", "[", "NaN"])
+    st.text(max_size=20),
+    verdicts,
+    st.sampled_from(["```json\n", "\n```", "<think>", "</think>", "{", "}", '"', "\\", "[", "NaN"]),
 )
 replies = st.one_of(
-    verdicts, st.lists(pieces, max_size=6).map("".join), st.tuples(verdicts, st.integers(0, 80)).map(lambda p: p[0][: p[1]])
+    verdicts,
+    st.lists(pieces, max_size=6).map("".join),
+    st.tuples(verdicts, st.integers(0, 80)).map(lambda p: p[0][: p[1]]),
 )
 
 
@@ -127,8 +135,31 @@ def mutate(rng, text):
     for _ in range(rng.randint(0, 4)):
         a, b = sorted((rng.randint(0, len(text)), rng.randint(0, len(text))))
         b = min(b, a + rng.choice((1, 1, 3, 20)))
-        mark = rng.choice(('{', '}', '[', ']', '"', ",", ":", "0", "1", "-", ".", "null", "true", "1e999", "\\u0000", "é", "```", "</think>"))
-        text = rng.choice((text[:a] + text[b:], text[:a] + text[a:b] * 2 + text[b:], text[:a] + mark + text[b:], text[b:] + text[:a]))
+        mark = rng.choice(
+            (
+                "{",
+                "}",
+                "[",
+                "]",
+                '"',
+                ",",
+                ":",
+                "0",
+                "1",
+                "-",
+                ".",
+                "null",
+                "true",
+                "1e999",
+                "\\u0000",
+                "é",
+                "```",
+                "</think>",
+            )
+        )
+        text = rng.choice(
+            (text[:a] + text[b:], text[:a] + text[a:b] * 2 + text[b:], text[:a] + mark + text[b:], text[b:] + text[:a])
+        )
     return text
 
 
@@ -138,7 +169,12 @@ def test_ten_thousand_damaged_replies_give_labels_or_a_stated_failure():
     for _ in range(10_000):
         num_steps = rng.randint(1, 4)
         honest = [entry(k, rng.randint(0, 1), rng.randint(0, 1)) for k in range(1, num_steps + 1)]
-        reply = mutate(rng, rng.choice(("{}", "```json\n{}\n```", "Grades: {} Done.", "<think>{}</think>{}")).replace("{}", verdict(*honest)))
+        reply = mutate(
+            rng,
+            rng.choice(("{}", "```json\n{}\n```", "Grades: {} Done.", "<think>{}</think>{}")).replace(
+                "{}", verdict(*honest)
+            ),
+        )
         parsed = parse_reply(reply, num_steps=num_steps, quoted=rng.choice(("", reply)))
         check(parsed, num_steps)
         kinds[parsed.failure] += 1
@@ -146,7 +182,7 @@ def test_ten_thousand_damaged_replies_give_labels_or_a_stated_failure():
     assert len(kinds) >= 6 and kinds[None] > 500, kinds
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(reply=replies, num_steps=st.integers(1, 5), quoted=st.one_of(st.just(""), verdicts))
 @example(reply='{"steps": [' + '{"a":' * 100_000, num_steps=2, quoted="")
 @example(reply='{"steps": [{"step": 1' + "0" * 5_000 + "}]}", num_steps=2, quoted="")
@@ -156,9 +192,7 @@ def test_any_reply_gives_labels_or_a_stated_failure(reply, num_steps, quoted):
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    labels=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=8), data=st.data()
-)
+@given(labels=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=8), data=st.data())
 def test_every_honest_verdict_is_read_in_any_order_and_wrapping(labels, data):
     entries_ = data.draw(st.permutations([entry(k, *pair) for k, pair in enumerate(labels, 1)]))
     wrap = data.draw(st.sampled_from(["{}", "```json\n{}\n```", "Grades: {} Done.", "<think>hm</think>{}"]))
@@ -184,7 +218,10 @@ def test_a_hostile_reply_costs_little_time(reply, why):
 
 def body(**message):
     return json.dumps(
-        {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"prompt_tokens": 5, "completion_tokens": 3}}
+        {
+            "choices": [{"message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 3},
+        }
     )
 
 
@@ -199,7 +236,13 @@ def body(**message):
         ("[]", "bad_response", "", 0, "no object"),
         ('{"choices": []}', "bad_response", "", 0, "no choice"),
         ('{"choices": [null], "usage": {"prompt_tokens": 4}}', "bad_response", "", 4, "tokens count all the same"),
-        ('{"choices": [{"message": {}}], "usage": {"prompt_tokens": "many"}}', None, "", 0, "tokens that are no number"),
+        (
+            '{"choices": [{"message": {}}], "usage": {"prompt_tokens": "many"}}',
+            None,
+            "",
+            0,
+            "tokens that are no number",
+        ),
         ("[" * 100_000, "bad_response", "", 0, "deep nesting"),
     ],
 )

@@ -34,7 +34,9 @@ def messages_of(request, **changes):
 
 def text_of(messages):
     return "".join(
-        m["content"] if isinstance(m["content"], str) else "".join(p.get("text") or p["image_url"]["url"] for p in m["content"])
+        m["content"]
+        if isinstance(m["content"], str)
+        else "".join(p.get("text") or p["image_url"]["url"] for p in m["content"])
         for m in messages
     )
 
@@ -48,7 +50,13 @@ def test_siblings_share_at_least_85_percent_of_their_prompt(request_of):
 
 def test_the_rubric_stands_first_the_steps_last(request_of):
     text = text_of(messages_of(request_of(), image=(b"IMAGE", "image/png")))
-    marks = ["You grade", base64.b64encode(b"IMAGE").decode(), "Which lung lobe", "dense opacity in the right", "I need to examine the chest film."]
+    marks = [
+        "You grade",
+        base64.b64encode(b"IMAGE").decode(),
+        "Which lung lobe",
+        "dense opacity in the right",
+        "I need to examine the chest film.",
+    ]
     places = [text.rindex(m) for m in marks]
     assert places == sorted(places)
 
@@ -82,7 +90,10 @@ def test_the_rubrics_hash_changes_with_its_text():
 
 @pytest.mark.parametrize(
     ("case", "why"),
-    [("no placeholder", "nothing would be filled in"), ("{{case_json}} {{steps_json}}", "the steps would break prefix caching")],
+    [
+        ("no placeholder", "nothing would be filled in"),
+        ("{{case_json}} {{steps_json}}", "the steps would break prefix caching"),
+    ],
 )
 def test_a_rubric_without_its_placeholder_is_refused(tmp_path, case, why):
     for name, text in {"system": "s", "case": case, "steps": "{{steps_json}}"}.items():

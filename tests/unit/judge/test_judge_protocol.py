@@ -30,7 +30,9 @@ def test_a_failed_judgement_has_no_labels():
 
 
 def test_an_unknown_name_names_the_option_and_the_choices(options_of):
-    with pytest.raises(ValueError, match=r"mrpo\.judge\.name=nurse is unknown; choose one of .*openai.*overlap.*register"):
+    with pytest.raises(
+        ValueError, match=r"mrpo\.judge\.name=nurse is unknown; choose one of .*openai.*overlap.*register"
+    ):
         get_judge(options_of(name="nurse"))
 
 

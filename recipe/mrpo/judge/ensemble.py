@@ -1,0 +1,72 @@
+"""Several judges vote on every step."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from recipe.mrpo.judge.members import members
+from recipe.mrpo.judge.protocol import Judge, Judgement, JudgeRequest
+from recipe.mrpo.judge.registry import get_judge, register_judge
+
+
+def majority(votes: Sequence[Sequence[int]], *, num_judges: int) -> tuple[tuple[int, ...] | None, float]:
+    """Labels by the majority of all judges, those that failed included, and the mean agreement.
+
+        v_k = 1 if yes_k > n / 2, 0 if no_k > n / 2, else unknown
+
+    `votes`: labels of each judge that answered. None if any step stays unknown, because too many judges failed.
+    Agreement is the mean over steps of the share of given votes that went with the majority.
+    """
+    if not votes:
+        return None, 0.0
+    labels: list[int] = []
+    agreement = 0.0
+    for step in zip(*votes, strict=True):
+        yes = sum(step)
+        most = max(yes, len(step) - yes)
+        if 2 * most <= num_judges:
+            return None, 0.0
+        labels.append(int(yes == most))
+        agreement += most / len(step)
+    return tuple(labels), agreement / len(labels) if labels else 1.0
+
+
+class EnsembleJudge:
+    """Asks all members at once; costs are summed, the latency is that of the slowest."""
+
+    name = "ensemble"
+
+    def __init__(self, judges: Mapping[str, Judge]) -> None:
+        self.judges = dict(judges)
+
+    async def label(self, request: JudgeRequest) -> Judgement:
+        """Failure no_majority, with each failed member's own kind in the detail."""
+        start = time.perf_counter()
+        given = await asyncio.gather(*(judge.label(request) for judge in self.judges.values()))
+        labels, agreement = majority([j.labels for j in given if j.labels is not None], num_judges=len(given))
+        failed = [f"{name}: {j.failure}" for name, j in zip(self.judges, given, strict=True) if j.failure is not None]
+        return Judgement(
+            labels=labels,
+            failure=None if labels is not None else "no_majority",
+            detail="; ".join(failed)[:300],
+            calls=sum(j.calls for j in given),
+            retries=sum(j.retries for j in given),
+            fallbacks=sum(j.fallbacks for j in given),
+            latency_s=time.perf_counter() - start,
+            cached=all(j.cached for j in given),
+            prompt_tokens=sum(j.prompt_tokens for j in given),
+            completion_tokens=sum(j.completion_tokens for j in given),
+            agreement=agreement if labels is not None else None,
+        )
+
+    async def close(self) -> None:
+        await asyncio.gather(*(judge.close() for judge in self.judges.values()))
+
+
+@register_judge("ensemble")
+def ensemble_judge(options: Mapping[str, Any]) -> EnsembleJudge:
+    """The judges of `mrpo.judge.members`, each with a cache and a breaker of its own as the options say."""
+    return EnsembleJudge({name: get_judge(member) for name, member in members(options).items()})

@@ -1,0 +1,56 @@
+"""Options of the judges that an ensemble is made of, and the address of verl's reward model for a router judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` on top of `base`, group by group."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def members(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The full options of each member of an ensemble: those of `mrpo.judge` with the member's own over them.
+
+    Raises ValueError for an even number (no majority), fewer than three, or an ensemble within an ensemble.
+    """
+    given = options["members"] or {}
+    if len(given) < 3 or len(given) % 2 == 0:
+        raise ValueError(f"mrpo.judge.members must name an odd number of judges, three at least, not {len(given)}.")
+    base = {**options, "members": {}}
+    full = {name: merged(base, own or {}) for name, own in given.items()}
+    for name, member in full.items():
+        if member["name"] == "ensemble":
+            raise ValueError(f"mrpo.judge.members.{name}.name must be set to a judge that is no ensemble.")
+    return full
+
+
+def each_judge(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Options of every judge that is asked in the end: the members of an ensemble, else the judge itself."""
+    return list(members(options).values()) if options["name"] == "ensemble" else [options]
+
+
+def at_router(options: Mapping[str, Any], *, address: str | None, model: str | None) -> dict[str, Any]:
+    """`options` with verl's reward model as the endpoint of every judge named router.
+
+    `address` is the `host:port` that verl hands to a reward manager, `model` is reward.reward_model.model_path, the
+    name under which verl serves it. Raises ValueError if a router judge has no address: no reward model is enabled.
+    """
+    result = dict(options)
+    if options["name"] == "ensemble":
+        own = {n: at_router(m, address=address, model=model) for n, m in members(options).items()}
+        return {**result, "members": own}
+    if options["name"] == "router":
+        if not address or not model:
+            raise ValueError(
+                "mrpo.judge.name=router asks verl's own reward model, and there is none; set "
+                "reward.reward_model.enable=true and reward.reward_model.model_path=<model>."
+            )
+        result["router"] = {"address": address, "model": model}
+    return result

@@ -1,0 +1,47 @@
+"""The options of the OpenAI-compatible judge, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class OpenAISettings:
+    """The node `mrpo.judge.openai`; every field is described there. Raises ValueError naming the option."""
+
+    base_url: str
+    model: str | None
+    api_key_env: str | None
+    temperature: float | None
+    reask_temperature: float | None
+    max_tokens: int | None
+    timeout_s: float
+    max_retries: int
+    backoff_base_s: float
+    backoff_max_s: float
+    retry_after_max_s: float
+    concurrency: int
+    send_image: bool
+    image_max_pixels: int
+    response_format: str
+    max_steps: int
+    max_step_chars: int
+    prompts: str | None
+    extra_body: Mapping[str, Any] | None
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise ValueError("mrpo.judge.openai.model is not set; name the model that the endpoint serves.")
+        if self.response_format not in ("auto", "json_schema", "none"):
+            raise ValueError(
+                f"mrpo.judge.openai.response_format={self.response_format!r} is unknown; "
+                "choose auto, json_schema or none."
+            )
+        at_least = {"timeout_s": 0.001, "max_retries": 0, "backoff_base_s": 0, "backoff_max_s": 0,
+                    "retry_after_max_s": 0, "concurrency": 1, "image_max_pixels": 1, "max_steps": 1,
+                    "max_step_chars": 1}  # fmt: skip
+        for name, low in at_least.items():
+            if not getattr(self, name) >= low:
+                raise ValueError(f"mrpo.judge.openai.{name} must be at least {low}, not {getattr(self, name)!r}.")

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from recipe.mrpo.judge import get_judge
+from recipe.mrpo.judge.cache import LabelStore
+from tests.fake_judge_server import FakeJudgeServer
+
+LABELS = (0, 1, 0, 1)
+
+
+def key(number):
+    return hashlib.sha256(str(number).encode()).digest()
+
+
+def ask_all(options_of, requests, server, path, **changes):
+    """One judge of its own for all requests in turn, as a new run has it."""
+
+    async def run():
+        options = options_of(
+            name="openai", openai__base_url=server.base_url, openai__max_retries=0, cache__path=str(path), **changes
+        )
+        judge = get_judge(options)
+        judgements = [await judge.label(request) for request in requests]
+        await judge.close()
+        return judgements
+
+    return asyncio.run(run())
+
+
+def test_a_second_run_pays_nothing_for_the_same_question(options_of, request_of, tmp_path):
+    with FakeJudgeServer() as server:
+        (first,) = ask_all(options_of, [request_of()], server, tmp_path / "cache" / "labels.db")
+        (again,) = ask_all(options_of, [request_of()], server, tmp_path / "cache" / "labels.db")
+    assert len(server.requests) == 1
+    assert (first.labels, first.cached, first.calls) == (LABELS, False, 1)
+    assert (again.labels, again.cached, again.calls, again.prompt_tokens) == (LABELS, True, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [(["http_401", "ok"], "an outage passes"), (["prose", "prose", "ok"], "a bad reply may be a good one next time")],
+)
+def test_failures_are_not_cached(options_of, request_of, tmp_path, script, why):
+    with FakeJudgeServer(script=script) as server:
+        judgements = ask_all(options_of, [request_of()] * 2, server, tmp_path / "labels.db")
+    assert judgements[0].failure and judgements[1].labels == LABELS and not judgements[1].cached, why
+
+
+PICTURES = [b"one image", b"another image"]
+
+
+@pytest.mark.parametrize(
+    ("request_change", "option_change", "hit", "why"),
+    [
+        ({}, {}, True, "nothing changed"),
+        (
+            {},
+            {"openai__timeout_s": 99, "openai__max_retries": 7, "openai__concurrency": 1},
+            True,
+            "waits do not change labels",
+        ),
+        ({"may_leave_machine": False}, {}, True, "nor does where the case may go"),
+        ({"image_mime": "image/gif"}, {}, True, "nor the name of its format"),
+        ({"question": "Where?"}, {}, False, "the question"),
+        ({"answer": "left lower lobe"}, {}, False, "the gold answer"),
+        ({"gold_reasoning": "It is dense."}, {}, False, "the gold reasoning"),
+        ({"steps": ("It is dense.",)}, {}, False, "the steps"),
+        ({"steps": ("a", "b c")}, {}, False, "where steps begin"),
+        ({"image": PICTURES[1]}, {}, False, "the image"),
+        ({"image": None}, {}, False, "no image"),
+        ({}, {"openai__model": "other"}, False, "the model"),
+        ({}, {"openai__temperature": 0.5}, False, "the temperature"),
+        ({}, {"openai__send_image": False}, False, "whether the image is sent"),
+        ({}, {"openai__max_step_chars": 5}, False, "how much of a step is sent"),
+        ({}, {"openai__extra_body": {"seed": 1}}, False, "settings of the endpoint"),
+    ],
+)
+def test_the_key_holds_all_that_labels_depend_on_and_nothing_else(
+    options_of, request_of, request_change, option_change, hit, why
+):
+    def key_of(options, **changes):
+        judge = get_judge(options_of(name="openai", **options))
+        return judge.cache_key(request_of(**{"image": PICTURES[0], **changes}))
+
+    assert (key_of({}) == key_of(option_change, **request_change)) == hit, why
+
+
+def test_the_key_changes_with_the_rubric(options_of, request_of, tmp_path):
+    for name, text in {"system": "Grade.", "case": "{{case_json}}", "steps": "{{steps_json}}"}.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    keys = {
+        get_judge(options_of(name="openai", openai__prompts=p)).cache_key(request_of()) for p in (None, str(tmp_path))
+    }
+    assert len(keys) == 2
+
+
+def test_the_file_holds_no_text_of_a_case(options_of, request_of, tmp_path):
+    with FakeJudgeServer() as server:
+        ask_all(options_of, [request_of()], server, tmp_path / "labels.db")
+    held = b"".join(f.read_bytes() for f in tmp_path.iterdir())
+    assert b"[0, 1, 0, 1]" in held and not any(word in held for word in (b"opacity", b"lobe", b"lung", b"fake"))
+
+
+def test_the_oldest_entries_make_room(tmp_path):
+    store = LabelStore(tmp_path / "labels.db", max_mb=0.2)
+    for number in range(6_000):
+        store.put(key(number), (0, 1) * 10)
+    assert store.used_bytes() <= 0.25 * 2**20
+    assert (tmp_path / "labels.db").stat().st_size <= 0.3 * 2**20
+    assert store.get(key(0), num_steps=20) is None and store.get(key(5_999), num_steps=20) == (0, 1) * 10
+
+
+def test_labels_of_another_number_of_steps_are_no_hit(tmp_path):
+    store = LabelStore(tmp_path / "labels.db", max_mb=1)
+    store.put(key(1), (0, 1))
+    assert store.get(key(1), num_steps=3) is None and store.get(key(1), num_steps=2) == (0, 1)
+
+
+WRITER = """
+import hashlib, sys
+from recipe.mrpo.judge.cache import LabelStore
+store = LabelStore(sys.argv[1], max_mb=8)
+for n in range(int(sys.argv[2]), int(sys.argv[3])):
+    store.put(hashlib.sha256(str(n).encode()).digest(), (n % 2,))
+    print(n, flush=True)
+"""
+
+
+def writer(path, start, stop, **options):
+    command = [sys.executable, "-c", WRITER, str(path), str(start), str(stop)]
+    return subprocess.Popen(command, text=True, **{"stdout": subprocess.DEVNULL, **options})
+
+
+def test_many_processes_share_one_file(tmp_path):
+    path = tmp_path / "labels.db"
+    writers = [writer(path, n * 250, n * 250 + 300) for n in range(3)]
+    assert [w.wait(60) for w in writers] == [0, 0, 0]
+    store = LabelStore(path, max_mb=8)
+    assert all(store.get(key(n), num_steps=1) == (n % 2,) for n in range(800))
+
+
+def test_a_killed_writer_leaves_a_sound_file(tmp_path):
+    path = tmp_path / "labels.db"
+    killed = writer(path, 0, 10**9, stdout=subprocess.PIPE)
+    done = [int(killed.stdout.readline()) for _ in range(200)]
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait(30)
+    store = LabelStore(path, max_mb=8)
+    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    # Every entry whose writing had returned before the kill is there.
+    assert all(store.get(key(n), num_steps=1) == (n % 2,) for n in done)
+    store.put(key("after"), (1,))
+    assert store.get(key("after"), num_steps=1) == (1,)
+
+
+def test_a_file_that_is_no_cache_is_refused_at_start_up(options_of, tmp_path):
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to be taken for one" * 20)
+    with pytest.raises(ValueError, match=r"mrpo\.judge\.cache\.path"):
+        get_judge(options_of(name="openai", cache__path=str(tmp_path / "notes.txt")))
+
+
+def test_a_cache_that_fails_later_costs_a_call_not_a_judgement(options_of, request_of, tmp_path, caplog):
+    with FakeJudgeServer() as server:
+
+        async def run():
+            judge = get_judge(
+                options_of(name="openai", openai__base_url=server.base_url, cache__path=str(tmp_path / "l.db"))
+            )
+            await judge.label(request_of())
+            judge.store.close()
+            return await judge.label(request_of())
+
+        judgement = asyncio.run(run())
+    assert (judgement.labels, judgement.cached) == (LABELS, False) and "judging without it" in caplog.text
+
+
+def test_a_hit_is_fast(tmp_path):
+    store = LabelStore(tmp_path / "labels.db", max_mb=8)
+    for number in range(2_000):
+        store.put(key(number), (0, 1))
+    start = time.perf_counter()
+    for number in range(2_000):
+        store.get(key(number), num_steps=2)
+    # 0.02 ms here; a judge's call takes a thousand times as long.
+    assert (time.perf_counter() - start) / 2_000 < 0.002
