@@ -1,0 +1,258 @@
+"""From records to parquet: join gold reasoning, choose rows, check images, write; all datasets go through here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data_preprocess import images
+from data_preprocess.errors import BadRow, DataError
+from data_preprocess.gold import GoldReasoning, JoinReport
+from data_preprocess.images import ImageInfo, Limits
+from data_preprocess.parquet import CHUNK_ROWS, PartFile
+from data_preprocess.prompts import think_tag
+from data_preprocess.records import Loaded, Record
+from data_preprocess.schema import RL_SCHEMA, SFT_SCHEMA, make_row
+from data_preprocess.text import join_key
+
+REASONING = ("optional", "required")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything a conversion may be asked; defaults stand in cli.py."""
+
+    out: Path
+    splits: tuple[str, ...]
+    open_only: bool
+    limit: int | None
+    backbone: str
+    reasoning: str
+    sft: bool
+    drop_duplicates: bool
+    skip_bad: bool
+    image_policy: str
+    limits: Limits
+
+
+@dataclass
+class SplitResult:
+    """What became of one split."""
+
+    split: str
+    path: Path
+    rows: int = 0
+    open_rows: int = 0
+    gold_rows: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    quirks: Counter[str] = field(default_factory=Counter)
+    converted: list[dict[str, str]] = field(default_factory=list)
+    """Images that were not stored as original bytes: image_id, quirks, sha256 before and after."""
+    images: set[str] = field(default_factory=set)
+    answer_types: Counter[str] = field(default_factory=Counter)
+    join: JoinReport = field(default_factory=JoinReport)
+
+
+@dataclass
+class Result:
+    splits: list[SplitResult]
+    bad: list[BadRow]
+    notes: list[str]
+    gold_unused: int
+
+
+class BadRows(DataError):
+    """Rows that cannot be used, and no `--skip-bad`: nothing is written."""
+
+    def __init__(self, bad: list[BadRow]):
+        self.bad = bad
+        shown = "\n".join(f"  {error}" for error in bad[:20])
+        more = f"\n  … and {len(bad) - 20} more" if len(bad) > 20 else ""
+        super().__init__(
+            f"{len(bad)} bad row{'s' * (len(bad) > 1)}, nothing was written:\n{shown}{more}\n"
+            "Mend the source, or leave these rows out with --skip-bad."
+        )
+
+
+def convert(
+    loaded: Loaded,
+    options: Options,
+    *,
+    data_source: str,
+    may_leave_machine: bool,
+    gold: GoldReasoning,
+    progress: Callable[[Iterable, str, int], Iterable],
+) -> Result:
+    """Write `<out>/<split>.parquet` for every split asked for, all or none.
+
+    Raises BadRows if rows or images are bad and `skip_bad` is off, DataError if a split has no row left.
+    """
+    bad = list(loaded.bad)
+    if bad and not options.skip_bad:
+        raise BadRows(bad)
+    results, builders = [], []
+    for split in options.splits:
+        result = SplitResult(split, options.out / f"{split}.parquet")
+        chosen = choose(
+            [record for record in loaded.records if record.split == split], result, options=options, gold=gold
+        )
+        if not chosen:
+            raise DataError(f"split {split} has no row left: {_why(result, loaded)}")
+        builder = _Builder(chosen, result, options, data_source, may_leave_machine)
+        results.append(result)
+        builders.append(builder)
+    for builder in builders:
+        bad += builder.build(progress)
+    if bad and not options.skip_bad:
+        for builder in builders:
+            builder.parts.discard()
+        raise BadRows(bad)
+    for builder in builders:
+        builder.finish()
+    return Result(results, bad, list(loaded.notes), gold.unused())
+
+
+def choose(records: list[Record], result: SplitResult, *, options: Options, gold: GoldReasoning) -> list[Record]:
+    """Rows of one split that are to be written; what is left out is counted under its reason."""
+    if options.open_only:
+        result.dropped["yes/no question (--open-only)"] = sum(not record.is_open for record in records)
+        records = [record for record in records if record.is_open]
+    records, result.join = gold.join(records)
+    keep, seen = [], set()
+    for record in records:
+        key = join_key(record.image_id, record.question, record.answer)
+        if (options.reasoning == "required" or options.sft) and record.gold_reasoning is None:
+            reason = "no gold reasoning (--reasoning required)" if not options.sft else "no gold reasoning (--sft)"
+        elif options.drop_duplicates and key in seen:
+            reason = "duplicate of (image, question, answer) (--drop-duplicates)"
+        elif options.limit is not None and len(keep) >= options.limit:
+            reason = "beyond --limit"
+        else:
+            seen.add(key)
+            keep.append(record)
+            continue
+        result.dropped[reason] += 1
+    return keep
+
+
+def _why(result: SplitResult, loaded: Loaded) -> str:
+    reasons = [f"{count} {reason}" for reason, count in result.dropped.items() if count]
+    return ", ".join(reasons) or f"the source has the splits {', '.join(loaded.splits()) or 'none'}"
+
+
+class _Builder:
+    """One split on its way into its parquet file."""
+
+    def __init__(
+        self, records: list[Record], result: SplitResult, options: Options, data_source: str, may_leave_machine: bool
+    ):
+        self.records, self.result, self.options = records, result, options
+        self.data_source, self.may_leave_machine = data_source, may_leave_machine
+        self.tag = think_tag(options.backbone)
+        self.schema = SFT_SCHEMA if options.sft else RL_SCHEMA
+        self.parts = PartFile(result.path, schema=self.schema, fingerprint=self._fingerprint())
+        self._known: dict[str, ImageInfo] = {}
+
+    def build(self, progress: Callable[[Iterable, str, int], Iterable]) -> list[BadRow]:
+        """Make the parts that are not there yet; returns the rows that cannot be used."""
+        bad: list[BadRow] = []
+        for chunk, records in progress(self._chunks(), self.result.split, self._count()):
+            report = self.parts.report(chunk)
+            if report is None:
+                rows, report = self._rows(records)
+                self.parts.put(chunk, rows, report)
+            bad += [BadRow(*fault) for fault in report["bad"]]
+            self._note(report)
+        self.result.dropped["bad image or row (--skip-bad)"] = len(bad)
+        return bad
+
+    def finish(self) -> None:
+        with self.parts.assembled(self._count()):
+            pass
+        self.parts.discard()
+
+    def _count(self) -> int:
+        return -(-len(self.records) // CHUNK_ROWS)
+
+    def _chunks(self) -> Iterator[tuple[int, list[Record]]]:
+        for chunk in range(self._count()):
+            yield chunk, self.records[chunk * CHUNK_ROWS : (chunk + 1) * CHUNK_ROWS]
+
+    def _rows(self, records: list[Record]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        rows, report = [], {"bad": [], "converted": [], "rows": []}
+        for record in records:
+            try:
+                row, before = self._row(record)
+            except BadRow as error:
+                report["bad"].append([str(error.file), error.row, error.reason])
+                continue
+            rows.append(row)
+            extra = row["extra_info"]
+            has_gold, sha256 = extra["gold_reasoning"] is not None, extra["image_sha256"]
+            report["rows"].append([record.is_open, has_gold, sha256, extra["answer_type"], extra["image_quirks"]])
+            if before != extra["image_sha256"]:
+                report["converted"].append(
+                    {
+                        "image_id": record.image_id,
+                        "quirks": ", ".join(extra["image_quirks"]),
+                        "sha256_before": before,
+                        "sha256_after": extra["image_sha256"],
+                    }
+                )
+        return rows, report
+
+    def _row(self, record: Record) -> tuple[dict[str, Any], str]:
+        limits, policy = self.options.limits, self.options.image_policy
+        try:
+            data = record.image.load(limits.max_bytes)
+            before = images.digest(data)
+            if before not in self._known:
+                self._known[before] = images.inspect(data, limits)
+            quirks = self._known[before].quirks
+            needs = sorted(images.NEEDS_CONVERSION.intersection(quirks))
+            if needs and policy == "fail":
+                raise ValueError(f"the image has {', '.join(needs)}, which verl would show wrongly (--image-policy)")
+            if needs and policy == "convert":
+                data = images.to_plain(data)
+        except (OSError, ValueError) as error:
+            raise record.bad(f"image {record.image_id}: {error}") from error
+        row = make_row(
+            record,
+            data,
+            sha256=images.digest(data) if needs else before,
+            quirks=quirks,
+            data_source=self.data_source,
+            tag=self.tag,
+            may_leave_machine=self.may_leave_machine,
+            sft=self.options.sft,
+        )
+        return row, before
+
+    def _note(self, report: dict[str, Any]) -> None:
+        result = self.result
+        for is_open, has_gold, sha256, answer_type, quirks in report["rows"]:
+            result.rows += 1
+            result.open_rows += is_open
+            result.gold_rows += has_gold
+            result.images.add(sha256)
+            result.answer_types[answer_type] += 1
+            result.quirks.update(quirks)
+        result.converted += [entry for entry in report["converted"] if entry not in result.converted]
+
+    def _fingerprint(self) -> str:
+        """Hash of all that the rows of this file depend on, so that parts of another run are never mixed in."""
+        options = self.options
+        facts = [
+            str(self.schema), self.tag, options.image_policy, repr(options.limits), options.sft, self.data_source,
+            self.may_leave_machine, CHUNK_ROWS,
+        ]  # fmt: skip
+        hasher = hashlib.sha256(json.dumps(facts).encode())
+        for record in self.records:
+            hasher.update(repr((record.image_id, str(record.image))).encode())
+            hasher.update(repr([getattr(record, name) for name in record.__slots__ if name != "image"]).encode())
+        return hasher.hexdigest()

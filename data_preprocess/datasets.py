@@ -1,0 +1,70 @@
+"""What the project knows about a dataset besides how to read it, and the list of all datasets."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data_preprocess.errors import DataError
+from data_preprocess.records import Loaded
+
+NAMES = ("vqa_rad",)
+"""One module each; the order of listings and tables."""
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """Facts about a dataset that go into its card and into `python -m data_preprocess`."""
+
+    name: str
+    data_source: str
+    """verl's `data_source`: groups validation metrics."""
+    title: str
+    homepage: str
+    licence: str
+    citation: str
+    hub: str | None
+    """Hugging Face repository, if there is one."""
+    splits: tuple[str, ...]
+    open_test_size: int | None
+    """Open questions of the study's test set; None for a training-only set."""
+    may_leave_machine: bool = True
+    """False: the terms of use forbid sending rows to a service outside (credentialed data)."""
+    caution: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a dataset lies, and the loader's own options."""
+
+    folder: Path
+    images: Path | None = None
+    """`--images`: image folder, where it is not inside `folder`."""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def image_folder(self, names: tuple[str, ...]) -> Path:
+        """`--images`, or the first of `names` that exists. Raises DataError naming what was looked for."""
+        if self.images is not None:
+            return self.images
+        for name in names:
+            if (self.folder / name).is_dir():
+                return self.folder / name
+        raise DataError(f"no image folder in {self.folder}: looked for {', '.join(names)}; name it with --images DIR")
+
+
+def module(name: str) -> Any:
+    """The module of a dataset. Raises ValueError naming the known ones."""
+    if name not in NAMES:
+        raise ValueError(f"dataset {name!r} is unknown; choose one of {', '.join(NAMES)}")
+    return importlib.import_module(f"data_preprocess.{name}")
+
+
+def info(name: str) -> DatasetInfo:
+    return module(name).INFO
+
+
+def loader(name: str) -> Callable[[Source], Loaded]:
+    return module(name).load

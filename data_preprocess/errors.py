@@ -1,0 +1,20 @@
+"""What can be wrong with a dataset, always said with the file, the row and the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DataError(ValueError):
+    """A dataset as a whole cannot be read: a file is missing, has the wrong columns or is broken."""
+
+
+class BadRow(DataError):
+    """One row cannot be used; `--skip-bad` leaves it out instead of failing.
+
+    `row` is the record's index (from 0) or, in line-based files, the line number (from 1), as `where` says.
+    """
+
+    def __init__(self, file: str | Path, row: int | str, reason: str):
+        self.file, self.row, self.reason = Path(file).name, row, reason
+        super().__init__(f"{self.file}, {row if isinstance(row, str) else f'row {row}'}: {reason}")

@@ -1,0 +1,80 @@
+"""Where original image bytes lie: a file under a folder, a member of a zip, a cell of a parquet file, or memory."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+
+def check_relative(name: str) -> PurePosixPath:
+    """A file name out of a record or an archive, as a path that cannot leave its folder.
+
+    Raises ValueError for an absolute path, a drive letter or a `..` part.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        raise ValueError(f"the file name {name!r} leads out of its folder")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class FileImage:
+    """`folder / name`; the name comes from a record and may not leave the folder, links included."""
+
+    folder: Path
+    name: str
+
+    def load(self, max_bytes: int) -> bytes:
+        path = self.folder / check_relative(self.name)
+        if not path.is_file():
+            raise ValueError(f"the image {self.name} is missing in {self.folder.name}")
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise ValueError(f"the image {self.name} is a link that leads out of {self.folder.name}")
+        if path.stat().st_size > max_bytes:
+            raise ValueError(f"the image file has {path.stat().st_size:,} bytes, more than the {max_bytes:,} allowed")
+        return path.read_bytes()
+
+
+@lru_cache(maxsize=4)
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """An archive, kept open. Raises ValueError if it is truncated or no zip."""
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path.name} is truncated or no zip archive ({error}); download it again") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ZipImage:
+    """A member of an archive, read in place: nothing is unpacked to disk."""
+
+    archive: Path
+    name: str
+
+    def load(self, max_bytes: int) -> bytes:
+        check_relative(self.name)
+        archive = open_zip(self.archive)
+        try:
+            member = archive.getinfo(self.name)
+        except KeyError:
+            raise ValueError(f"the image {self.name} is missing in {self.archive.name}") from None
+        if member.file_size > max_bytes:
+            raise ValueError(f"the image file has {member.file_size:,} bytes, more than the {max_bytes:,} allowed")
+        try:
+            with archive.open(member) as stream:
+                return stream.read(max_bytes + 1)
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"{self.name} in {self.archive.name} is corrupt: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryImage:
+    """Bytes at hand (tests, small sets)."""
+
+    name: str
+    data: bytes
+
+    def load(self, max_bytes: int) -> bytes:
+        return self.data

@@ -1,0 +1,131 @@
+"""Images: original bytes in, original bytes out, and everything that can be odd about them in one place.
+
+verl opens an image with Pillow and calls `convert("RGB")` on it (RGBA is laid over white). That shows the model the
+right picture for grey, RGB, CMYK and palette images. It shows a wrong one for three kinds, which `NEEDS_CONVERSION`
+names: EXIF rotation is ignored, 16-bit values are cut off at 255, and transparent pixels of LA and palette images get
+the colour that lies behind them. Those, and no others, are converted if the caller says so; losslessly, to 8-bit PNG.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+"""What is tried: untrusted files should meet few parsers."""
+NEEDS_CONVERSION = frozenset({"exif_rotation", "16_bit", "alpha"})
+POLICIES = ("convert", "keep", "fail")
+MAX_ASPECT = 200  # the Qwen-VL processors refuse a longer side of more than 200 times the shorter one
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Size limits of an image: bytes of the file, pixels (width x height), pixels of the shorter side."""
+
+    max_bytes: int
+    max_pixels: int
+    min_side: int
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What an image is: `quirks` are names, see `inspect`."""
+
+    format: str
+    width: int
+    height: int
+    mode: str
+    quirks: tuple[str, ...]
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def inspect(data: bytes, limits: Limits) -> ImageInfo:
+    """Decode an image once and say what it is.
+
+    Quirks: exif_rotation (an orientation tag other than 1), 16_bit (I;16, I, F), alpha (LA, RGBA, PA or a palette with
+    transparency, and some pixel really is transparent), cmyk, palette, 1_bit, frames (only the first is seen).
+
+    Raises ValueError with the reason for a file that is empty, no image, truncated, or outside the limits.
+    """
+    if not data:
+        raise ValueError("the image file is empty")
+    if len(data) > limits.max_bytes:
+        raise ValueError(f"the image file has {len(data):,} bytes, more than the {limits.max_bytes:,} allowed")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = image.size
+        _check_size(width, height, limits)
+        quirks = _quirks(image)
+        # A JPEG is decoded at an eighth of its size: all its data is read, so a truncated one is found, in less time.
+        image.draft(None, (width // 8, height // 8))
+        image.load()
+        if "alpha" in quirks and not _is_transparent(image):
+            quirks.remove("alpha")
+    except UnidentifiedImageError as error:
+        raise ValueError(f"not an image of a known format ({', '.join(FORMATS)})") from error
+    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
+        raise ValueError(f"the image is corrupt: {error}") from error
+    return ImageInfo(image.format or "?", width, height, image.mode, tuple(quirks))
+
+
+def to_plain(data: bytes) -> bytes:
+    """The picture as a viewer shows it, as 8-bit RGB PNG: upright, over white, 16 bits scaled from its own range."""
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data), formats=FORMATS))
+    if _is_deep(image.mode):
+        image = image.convert("F")
+        low, high = image.getextrema()
+        scale = 255.0 / (high - low) if high > low else 0.0
+        image = image.point(lambda value: value * scale - low * scale).convert("L")
+    if _has_alpha(image):
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    out = io.BytesIO()
+    image.convert("RGB").save(out, format="PNG")
+    return out.getvalue()
+
+
+def _check_size(width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise ValueError(f"the image has {width} x {height} pixels, more than the {limits.max_pixels:,} allowed")
+    if min(width, height) < limits.min_side:
+        raise ValueError(f"the image has {width} x {height} pixels; its shorter side must have {limits.min_side}")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise ValueError(f"the image has {width} x {height} pixels; Qwen-VL takes sides of at most {MAX_ASPECT} : 1")
+
+
+def _quirks(image: Image.Image) -> list[str]:
+    found = []
+    if image.getexif().get(_ORIENTATION, 1) not in (0, 1):
+        found.append("exif_rotation")
+    if _is_deep(image.mode):
+        found.append("16_bit")
+    if _has_alpha(image):
+        found.append("alpha")
+    names = {"CMYK": "cmyk", "P": "palette", "PA": "palette", "1": "1_bit"}
+    if image.mode in names:
+        found.append(names[image.mode])
+    if getattr(image, "n_frames", 1) > 1:
+        found.append("frames")
+    return found
+
+
+def _is_deep(mode: str) -> bool:
+    return mode in ("I", "F") or mode.startswith("I;16")
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.convert("RGBA").getchannel("A").getextrema()[0] < 255

@@ -1,0 +1,44 @@
+"""The prompt, in one place: what the model is asked and in which form it is to answer."""
+
+from __future__ import annotations
+
+from recipe.mrpo.backbones import BACKBONES, get_backbone
+
+IMAGE = "<image>"
+"""verl's placeholder; each one takes the next image of the row."""
+PLACEHOLDERS = (IMAGE, "<video>", "<audio>")
+DEFAULT_BACKBONE = "qwen2_5_vl"
+
+_INSTRUCTION = (
+    "Think first, inside <{tag}> </{tag}>: write short sentences, one observation or one conclusion each, "
+    "that lead from the image to the answer. "
+    "Then give only the final answer, as short as possible, inside <answer> </answer>."
+)
+
+
+def think_tag(backbone: str) -> str:
+    """Tag around the reasoning: `thinking` for Qwen3-VL, whose tokenizer owns `<think>`, else `think`.
+
+    Raises ValueError for an unknown backbone, naming the known ones.
+    """
+    return get_backbone(backbone).think_tag
+
+
+def user_prompt(question: str, *, tag: str) -> str:
+    """The user turn: image, question, format instruction.
+
+    Raises ValueError if the question holds one of verl's placeholders, which would be taken for an image.
+    """
+    for placeholder in PLACEHOLDERS:
+        if placeholder in question:
+            raise ValueError(f"the question contains {placeholder}, which verl would take for a placeholder")
+    return f"{IMAGE}{question}\n{_INSTRUCTION.format(tag=tag)}"
+
+
+def assistant_turn(reasoning: str, answer: str, *, tag: str) -> str:
+    """The turn that SFT imitates: gold reasoning as think block, then the short answer."""
+    return f"<{tag}>{reasoning}</{tag}><answer>{answer}</answer>"
+
+
+def backbone_names() -> list[str]:
+    return list(BACKBONES)

@@ -1,0 +1,78 @@
+"""A record: one question as a loader read it, before its image is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from data_preprocess.errors import BadRow
+from data_preprocess.text import is_yes_no
+
+
+class ImageRef(Protocol):
+    """Where an image's original bytes are; nothing is read before `load`."""
+
+    name: str
+
+    def load(self, max_bytes: int) -> bytes:
+        """The bytes as they are stored. Raises OSError or ValueError with the reason if there are none or too many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One question about one image. Text is cleaned (`text.clean`); None means that the source does not say."""
+
+    split: str
+    index: int
+    """Position in the official split of the source, from 0, before anything is filtered."""
+    question: str
+    answers: tuple[str, ...]
+    """Reference answers, all of them right; the first is the one that rewards and tables use."""
+    image: ImageRef
+    image_id: str
+    """Name of the image in the source; with question and answer the key of joins."""
+    file: str
+    """File the record was read from, for messages."""
+    where: int | str
+    record_id: str | None = None
+    answer_raw: str | None = None
+    """The source's answer field where alternatives or optional parts were taken out of it."""
+    answer_type: str | None = None
+    question_type: str | None = None
+    modality: str | None = None
+    organ: str | None = None
+    language: str = "en"
+    context: str | None = None
+    """What the source knows beyond question and answer (SLAKE's triple, a caption); not shown to the model."""
+    gold_reasoning: str | None = None
+    gold_source: str | None = None
+    """Who wrote the gold reasoning."""
+
+    @property
+    def answer(self) -> str:
+        return self.answers[0]
+
+    @property
+    def is_open(self) -> bool:
+        return not is_yes_no(self.answer)
+
+    def bad(self, reason: str) -> BadRow:
+        return BadRow(self.file, self.where, reason)
+
+
+@dataclass
+class Loaded:
+    """What a loader yields: records in official order, and the rows that cannot be used."""
+
+    records: list[Record] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Facts about the source that a reader of the dataset card needs (layout, what the loader left out and why)."""
+    files: list[Path] = field(default_factory=list)
+    """Files whose hashes go into the dataset card."""
+
+    def splits(self) -> Iterator[str]:
+        yield from dict.fromkeys(record.split for record in self.records)

@@ -1,0 +1,48 @@
+"""Text of questions and answers: reading it from records, telling yes/no apart, comparing it for joins."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+_SPACE_BEFORE_MARK = re.compile(r"\s+(?=[?.,!;:])")
+
+
+def clean(value: Any) -> str | None:
+    """Text of a record's field: white space collapsed and trimmed; None for a missing one.
+
+    Numbers become text (VQA-RAD has integer answers); None, NaN, "" and VQA-RAD's "NULL" are missing.
+    Raises TypeError for anything that is neither text nor a number.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise TypeError(f"text or a number is expected, not {type(value).__name__}")
+    text = " ".join(str(value).split())
+    return None if text in ("", "NULL") else text
+
+
+def is_yes_no(answer: str) -> bool:
+    """Is this a yes/no answer? The study's rule: exactly yes or no, in any letter case."""
+    return answer.strip().lower() in ("yes", "no")
+
+
+def join_text(text: str) -> str:
+    """Question or answer as joins compare it: lower case, white space collapsed, none before `? . , ! ; :`.
+
+    This is the normalisation with which the study joins MedThink's rationales to the original training sets.
+    """
+    return _SPACE_BEFORE_MARK.sub("", " ".join(text.split()).lower())
+
+
+def join_key(image: str, question: str, answer: str) -> tuple[str, str, str]:
+    """Key (image name, question, answer) under which gold reasoning belongs to a row."""
+    return image_key(image), join_text(question), join_text(answer)
+
+
+def image_key(image: str) -> str:
+    """File name of an image; SLAKE's `xmlabN/source.jpg` keeps its folder, because every image is called source.jpg."""
+    parts = image.replace("\\", "/").split("/")
+    keep = 2 if len(parts) > 1 and parts[-2].startswith("xmlab") else 1
+    return "/".join(parts[-keep:])

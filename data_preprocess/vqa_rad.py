@@ -1,0 +1,145 @@
+"""VQA-RAD (Lau et al. 2018, https://osf.io/89kps/): 2,248 questions about 315 radiology images, CC0-1.0.
+
+    python -m data_preprocess.vqa_rad --source DIR --out data/vqa_rad --open-only
+
+Three layouts of `--source` are told apart by their files:
+
+    osf   `VQA_RAD Dataset Public.json` and `VQA_RAD Image Folder/`           the official release
+    hf    `data/{train,test}-*.parquet` of flaviagiammarino/vqa-rad           lower-case text, no image names
+    mevf  `trainset.json`, `testset.json`, `images/`                          the MEVF form, train has `frame` rows too
+
+The official split: test = the records whose `phrase_type` starts with `test` (451, of which 200 are open).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from data_preprocess.datasets import DatasetInfo, Source
+from data_preprocess.errors import BadRow, DataError
+from data_preprocess.image_refs import FileImage
+from data_preprocess.images import digest
+from data_preprocess.readers import field_text, hf_files, hf_rows, optional_text, read_json_list, require_fields
+from data_preprocess.records import Loaded, Record
+
+INFO = DatasetInfo(
+    name="vqa_rad",
+    data_source="vqa-rad",
+    title="VQA-RAD",
+    homepage="https://osf.io/89kps/",
+    licence="CC0-1.0",
+    citation="Lau, Gayen, Ben Abacha, Demner-Fushman. Scientific Data 5, 180251 (2018).",
+    hub="flaviagiammarino/vqa-rad",
+    splits=("train", "test"),
+    open_test_size=200,
+)
+JSON_NAMES = ("VQA_RAD Dataset Public.json", "VQA_RAD_Dataset_Public.json")
+IMAGE_FOLDERS = ("VQA_RAD Image Folder", "VQA_RAD_Image_Folder", "images")
+_FIELDS = ("qid", "phrase_type", "image_name", "question", "answer")
+
+
+def load(source: Source) -> Loaded:
+    """Read whichever of the three layouts `source.folder` holds.
+
+    Raises DataError if it holds none, with the files that were looked for.
+    """
+    folder = source.folder
+    for name in JSON_NAMES:
+        if (folder / name).is_file():
+            return _load_json(source, {folder / name: None}, layout="osf")
+    if (folder / "trainset.json").is_file() or (folder / "testset.json").is_file():
+        files = {folder / f"{split}set.json": split for split in INFO.splits}
+        return _load_json(source, files, layout="mevf")
+    if any(hf_files(folder, split) for split in INFO.splits):
+        return _load_hf(source)
+    raise DataError(
+        f"no VQA-RAD in {folder}: there is neither {JSON_NAMES[0]!r} (OSF), nor data/train-*.parquet (Hugging Face), "
+        "nor trainset.json with testset.json (MEVF)"
+    )
+
+
+def _load_json(source: Source, files: dict[Path, str | None], *, layout: str) -> Loaded:
+    images = source.image_folder(IMAGE_FOLDERS)
+    loaded = Loaded(notes=[f"layout {layout}"], files=list(files))
+    counts: dict[str, int] = {}
+    for file, split in files.items():
+        for row, record in enumerate(read_json_list(file)):
+            try:
+                loaded.records.append(_record(record, row, file, split, images, counts))
+            except BadRow as error:
+                loaded.bad.append(error)
+    return loaded
+
+
+def _record(record: Any, row: int, file: Path, split: str | None, images: Path, counts: dict[str, int]) -> Record:
+    require_fields(record, _FIELDS, file, row)
+    if split is None:
+        split = "test" if field_text(record, "phrase_type", file, row).startswith("test") else "train"
+    index = counts[split] = counts.get(split, -1) + 1
+    image = field_text(record, "image_name", file, row)
+    answer_type = optional_text(record, "answer_type", file, row)  # trimmed: the release has "CLOSED " twice
+    return Record(
+        split=split,
+        index=index,
+        question=field_text(record, "question", file, row),
+        answers=(field_text(record, "answer", file, row),),
+        image=FileImage(images, image),
+        image_id=image,
+        file=file.name,
+        where=row,
+        record_id=optional_text(record, "qid", file, row),
+        answer_type=answer_type and answer_type.upper(),
+        question_type=optional_text(record, "question_type", file, row),
+        organ=optional_text(record, "image_organ", file, row),
+    )
+
+
+def _load_hf(source: Source) -> Loaded:
+    loaded = Loaded(notes=["layout hf"])
+    names = _names_by_hash(source)
+    for split in INFO.splits:
+        for file in hf_files(source.folder, split):
+            loaded.files.append(file)
+            start = sum(record.split == split for record in loaded.records)
+            for row, values, image in hf_rows(file, ("question", "answer"), image="image"):
+                try:
+                    loaded.records.append(
+                        Record(
+                            split=split,
+                            index=start + row,
+                            question=field_text(values, "question", file, row),
+                            answers=(field_text(values, "answer", file, row),),
+                            image=image,
+                            image_id=image.name or _name(image, names),
+                            file=file.name,
+                            where=row,
+                        )
+                    )
+                except BadRow as error:
+                    loaded.bad.append(error)
+    if names is not None:
+        loaded.notes.append(f"image names by equal bytes from {source.images.name} ({len(names)} images)")
+    return loaded
+
+
+def _names_by_hash(source: Source) -> dict[str, str] | None:
+    """Hugging Face keeps no image names; `--images` is a folder of official images to find them in by their bytes."""
+    if source.images is None:
+        return None
+    return {digest(path.read_bytes()): path.name for path in sorted(source.images.glob("*.jpg"))}
+
+
+def _name(image: Any, names: dict[str, str] | None) -> str:
+    try:
+        sha256 = digest(image.load(sys.maxsize))
+    except ValueError:
+        return "missing"  # the image itself is reported when it is read
+    return (names or {}).get(sha256, f"sha256-{sha256[:16]}")
+
+
+if __name__ == "__main__":
+    from data_preprocess.cli import main
+
+    sys.exit(main(["vqa_rad", *sys.argv[1:]]))
