@@ -89,6 +89,7 @@ TABLE = [
     ("mass of 3.5 kg in liver", "mass of 3.5 cm in liver", CAP, "number", "a unit of another kind"),
     ("3.5", "3.5 cm", WRONG, "", "the gold's unit left out: no conflict, not accepted either"),
     ("3.5 cm", "3.5", RIGHT, "number", "a unit where the gold has none"),
+    ("mass of 35 in liver", "mass of 3.5 cm in liver", CAP, "number", "no unit and another number"),
     ("2 x 3 cm", "2 × 3 cm", RIGHT, "exact", "two spellings of times"),
     ("3 x 2 cm", "2 x 3 cm", RIGHT, "", "the order of two diameters is no difference"),
     ("20x30 mm", "2 x 3 cm", RIGHT, "exact", "a shared unit converts both numbers"),
@@ -158,6 +159,7 @@ TABLE = [
     ("2^5", "32", RIGHT, "math", "power"),
     ("2 + 3", "5", RIGHT, "math", "sum"),
     ("2 + 3", "6", WRONG, "number", "wrong sum"),
+    ("5 lesions", "2 + 3", WRONG, "number", "math-verify sees expressions, not phrases"),
     # hostile
     ("9**9**9**9", "1", WRONG, "number", "a tower of powers is turned away"),
     ("9" * 5000, "9", WRONG, "number", "a long number"),
