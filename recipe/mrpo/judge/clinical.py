@@ -22,10 +22,10 @@ _SIDES = {
     "right": "right", "rightward": "right", "rightwards": "right",
 }  # fmt: skip
 _STOP_TEXT = """
-    a an the this that these those it its there here of in on at to for from by with as and or nor than then so is are was
-    were be been being am has have had do does did which what who whom whose where when why how i we you he she they our
-    my your their his her may might can could will would shall should must also very more most some any such into over
-    under again already previously mentioned earlier above between within during about up out if because since thus
+    a an the this that these those it its there here of in on at to for from by with as and or nor than then so is are
+    was were be been being am has have had do does did which what who whom whose where when why how i we you he she they
+    our my your their his her may might can could will would shall should must also very more most some any such into
+    over under again already previously mentioned earlier above between within during about up out if because since thus
     therefore hence sided side s t"""
 _STOP = frozenset(_STOP_TEXT.split())
 # Words of reporting: they carry no finding, and a denial reaches through them ("no evidence of effusion").

@@ -56,8 +56,26 @@ class Limiter(Protocol):
     async def release(self, lease: int, tokens: int) -> None: ...
 
 
+class TokenBucket:
+    """Lets `per_minute` units pass a minute, up to `burst` of them at once; pure but for its clock.
+
+    verl has one (AsyncTokenBucket), but it limits one process only, and its module costs seconds of imports.
+    """
+
+    def __init__(self, per_minute: float, *, burst: float, clock: Callable[[], float]) -> None:
+        self.per_s, self.burst, self.clock = per_minute / 60, burst, clock
+        self._level, self._at = burst, clock()
+
+    def reserve(self, units: float) -> float:
+        """Take the units and return the seconds to wait until they are there; later calls queue behind."""
+        now = self.clock()
+        self._level = min(self.burst, self._level + (now - self._at) * self.per_s) - units
+        self._at = now
+        return max(0.0, -self._level / self.per_s)
+
+
 class LocalLimiter:
-    """The limits within one process and one event loop; rates by verl's token bucket.
+    """The limits within one process and one event loop.
 
     A call's tokens are only known afterwards, so each is charged the mean of those before it (`tokens_per_call` for the
     first). Rates have a burst of one second's worth, but at least one call.
@@ -69,16 +87,16 @@ class LocalLimiter:
         self._leases: dict[int, float] = {}
         self._numbers = itertools.count()
         self._freed = asyncio.Condition()
-        self._requests = _bucket(limits.requests_per_minute, 1.0)
-        self._tokens = _bucket(limits.tokens_per_minute, limits.tokens_per_call)
+        self._requests = self._bucket(limits.requests_per_minute, 1.0)
+        self._tokens = self._bucket(limits.tokens_per_minute, limits.tokens_per_call)
 
     async def acquire(self) -> int:
         """A lease, as soon as the limits allow a call; raises BudgetSpent when the budget is used up."""
         self._check_budget()
-        if self._requests is not None:
-            await self._requests.acquire(1.0)
-        if self._tokens is not None:
-            await self._tokens.acquire(self.spent / self.calls if self.calls else self.limits.tokens_per_call)
+        mean = self.spent / self.calls if self.calls else self.limits.tokens_per_call
+        waits = [b.reserve(u) for b, u in ((self._requests, 1.0), (self._tokens, mean)) if b is not None]
+        if waits and max(waits) > 0:
+            await asyncio.sleep(max(waits))
         async with self._freed:
             while self.limits.concurrency is not None and len(self._leases) >= self.limits.concurrency:
                 oldest = min(self._leases, key=self._leases.__getitem__)
@@ -102,18 +120,14 @@ class LocalLimiter:
             self.calls += 1
             self._freed.notify()
 
+    def _bucket(self, per_minute: float | None, one_call: float) -> TokenBucket | None:
+        if per_minute is None:
+            return None
+        return TokenBucket(per_minute, burst=max(per_minute / 60, one_call), clock=self.clock)
+
     def _check_budget(self) -> None:
         if self.limits.max_tokens is not None and self.spent >= self.limits.max_tokens:
             raise BudgetSpent(f"{self.spent} tokens used, mrpo.judge.max_tokens={self.limits.max_tokens}")
-
-
-def _bucket(per_minute: float | None, one_call: float):
-    if per_minute is None:
-        return None
-    # Imported here: only a run with a rate limit pays for it.
-    from verl.experimental.reward_loop.reward_manager.limited import AsyncTokenBucket
-
-    return AsyncTokenBucket(rate_limit=per_minute / 60, max_tokens=max(per_minute / 60, one_call))
 
 
 class SharedLimiter:

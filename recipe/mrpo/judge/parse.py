@@ -37,8 +37,10 @@ def json_objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
         starts += 1
         try:
             found, end = _DECODER.raw_decode(text, position)
-        except (ValueError, RecursionError):
+        except ValueError:
             end = position + 1
+        except RecursionError:
+            return  # nested a thousand deep: no verdict, and every further start would cost as much
         else:
             yield found, text[position:end]
         position = text.find("{", end)

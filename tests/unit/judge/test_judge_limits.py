@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from recipe.mrpo.judge import get_judge
+from recipe.mrpo.judge.breaker import CircuitBreaker, is_outage
+from recipe.mrpo.judge.limits import BudgetSpent, Limits, LocalLimiter, TokenBucket
+from recipe.mrpo.judge.stop import budget_report, failure_report
+from tests.fake_judge_server import FakeJudgeServer
+
+
+def limits_of(**changes):
+    none = {"requests_per_minute": None, "tokens_per_minute": None, "concurrency": None, "max_tokens": None}
+    return Limits(**{**none, "tokens_per_call": 100, "timeout_s": 1.0, **changes})
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("requests_per_minute", "mrpo.judge.limits.requests_per_minute"),
+        ("tokens_per_minute", "mrpo.judge.limits.tokens_per_minute"),
+        ("concurrency", "mrpo.judge.limits.concurrency"),
+        ("max_tokens", "mrpo.judge.max_tokens"),
+    ],
+)
+def test_a_limit_of_nothing_is_refused(name, option):
+    with pytest.raises(ValueError, match=option.replace(".", r"\.")):
+        limits_of(**{name: 0})
+
+
+def test_a_third_call_waits_for_one_of_two_slots():
+    async def run():
+        limiter = LocalLimiter(limits_of(concurrency=2))
+        first, _ = await limiter.acquire(), await limiter.acquire()
+        third = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(0.05)
+        assert not third.done()
+        await limiter.release(first, 0)
+        await asyncio.wait_for(third, 5)
+
+    asyncio.run(run())
+
+
+def test_the_slot_of_a_worker_that_died_comes_back():
+    async def run():
+        clock = Clock()
+        limiter = LocalLimiter(limits_of(concurrency=1, timeout_s=100), clock=clock)
+        lost = await limiter.acquire()
+        clock.now = 299
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(limiter.acquire(), 0.05)
+        clock.now = 301
+        lease = await asyncio.wait_for(limiter.acquire(), 5)
+        await limiter.release(lost, 0)  # it comes back after all: the slot of the other is untouched
+        assert list(limiter._leases) == [lease]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        ({"requests_per_minute": 1200}, "20 calls a second"),
+        ({"tokens_per_minute": 120_000}, "100 tokens a call, 2000 a second"),
+    ],
+)
+def test_calls_beyond_a_rate_wait(limit, why):
+    async def run():
+        limiter = LocalLimiter(limits_of(**limit))
+        start = time.monotonic()
+        for _ in range(30):
+            await limiter.release(await limiter.acquire(), 100)
+        return time.monotonic() - start
+
+    # A burst of 20 passes at once, ten more take half a second.
+    assert asyncio.run(run()) >= 0.4, why
+
+
+def test_a_bucket_lets_its_rate_pass_after_a_burst():
+    clock = Clock()
+    bucket = TokenBucket(60, burst=2, clock=clock)
+    # Two at once, then one a second, each behind the one before.
+    assert [bucket.reserve(1) for _ in range(4)] == [0, 0, 1, 2]
+    clock.now = 2
+    assert bucket.reserve(1) == 1
+    clock.now = 1_000
+    assert [bucket.reserve(1) for _ in range(3)] == [0, 0, 1], "an idle hour saves up no more than the burst"
+    assert bucket.reserve(5) == 6, "more than the burst waits for all of it"
+
+
+def test_a_spent_budget_ends_calls():
+    async def run():
+        limiter = LocalLimiter(limits_of(max_tokens=250))
+        for _ in range(3):
+            await limiter.release(await limiter.acquire(), 100)
+        with pytest.raises(BudgetSpent, match=r"mrpo\.judge\.max_tokens=250"):
+            await limiter.acquire()
+
+    asyncio.run(run())
+
+
+def test_a_budget_over_the_wire_turns_into_failures(options_of, request_of):
+    with FakeJudgeServer() as server:
+
+        async def run():
+            judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, max_tokens=1))
+            return [await judge.label(request_of()) for _ in range(3)]
+
+        judgements = asyncio.run(run())
+    assert [j.failure for j in judgements] == [None, "token_budget", "token_budget"]
+    assert len(server.requests) == 1
+
+
+def test_a_job_wide_concurrency_holds_over_all_calls_of_a_judge(options_of, request_of):
+    with FakeJudgeServer(latency_s=0.05) as server:
+
+        async def run():
+            judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, limits__concurrency=2))
+            return await asyncio.gather(*(judge.label(request_of()) for _ in range(8)))
+
+        assert all(j.labels for j in asyncio.run(run()))
+        assert server.peak == 2
+
+
+def breaker_of(clock):
+    return CircuitBreaker(failures=2, pause_s=10, clock=clock)
+
+
+def test_a_breaker_opens_after_outages_in_a_row_and_one_probe_decides():
+    clock = Clock()
+    breaker = breaker_of(clock)
+    for outage in (True, False, True):
+        assert breaker.admit()
+        breaker.record(outage=outage)
+    assert not breaker.is_open, "a good reply between two outages starts the count anew"
+    breaker.record(outage=True)
+    assert breaker.is_open and not breaker.admit()
+    clock.now = 10
+    assert breaker.admit() and not breaker.admit(), "one probe, not two"
+    breaker.record(outage=True)
+    assert not breaker.admit(), "the probe failed: another pause"
+    clock.now = 20
+    assert breaker.admit()
+    breaker.record(outage=False)
+    assert not breaker.is_open and breaker.admit() and breaker.admit()
+
+
+def test_a_probe_that_never_ends_does_not_block_the_next():
+    clock = Clock()
+    breaker = breaker_of(clock)
+    breaker.record(outage=True)
+    breaker.record(outage=True)
+    clock.now = 10
+    assert breaker.admit()
+    breaker.forget()
+    assert breaker.admit()
+
+
+@pytest.mark.parametrize(
+    ("failure", "outage"),
+    [
+        (None, False),
+        ("timeout", True),
+        ("connection", True),
+        ("http_503", True),
+        ("http_401", True),
+        ("unparsable", False),
+        ("too_many_steps", False),
+        ("missing_step", False),
+        ("token_budget", False),
+    ],
+)
+def test_only_an_endpoint_that_does_not_work_is_an_outage(failure, outage):
+    assert is_outage(failure) == outage
+
+
+def test_a_judge_that_is_down_is_left_alone_and_found_again(options_of, request_of, caplog):
+    script = ["http_500"] * 3 + ["ok"] * 9
+    with FakeJudgeServer(script=script) as server:
+
+        async def run():
+            judge = get_judge(
+                options_of(
+                    name="openai",
+                    openai__base_url=server.base_url,
+                    openai__max_retries=0,
+                    breaker__failures=3,
+                    breaker__pause_s=0.5,
+                )
+            )
+            early = [await judge.label(request_of()) for _ in range(3)]
+            judge.breaker.clock = lambda: judge.breaker._opened_at + 0.1
+            during = await judge.label(request_of())
+            judge.breaker.clock = lambda: judge.breaker._opened_at + 0.6
+            return early, during, await judge.label(request_of())
+
+        early, during, late = asyncio.run(run())
+    assert [j.failure for j in early] == ["http_500"] * 3
+    assert (during.failure, during.calls) == ("circuit_open", 0)
+    assert late.labels == (0, 1, 0, 1)
+    assert "is down (http_500)" in caplog.text and "is back" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("failures", "judged", "rate", "stops", "why"),
+    [
+        ({}, 0, 0.5, False, "nothing was judged"),
+        ({}, 64, 0.0, False, "none failed"),
+        ({"timeout": 32}, 64, 0.5, False, "exactly the rate"),
+        ({"timeout": 30, "http_500": 3}, 64, 0.5, True, "above the rate"),
+        ({"timeout": 64}, 64, 1.0, False, "never"),
+        ({"timeout": 1}, 64, 0.0, True, "none is borne"),
+    ],
+)
+def test_too_many_failures_stop_the_run_with_their_kinds(failures, judged, rate, stops, why):
+    report = failure_report(failures, judged, max_failure_rate=rate)
+    assert (report is not None) == stops, why
+    if report:
+        assert "mrpo.judge.max_failure_rate" in report and all(f"{k} x{n}" in report for k, n in failures.items())
+
+
+@pytest.mark.parametrize(("tokens", "limit", "stops"), [(5, None, False), (5, 6, False), (6, 6, True), (7, 6, True)])
+def test_a_spent_budget_stops_the_run(tokens, limit, stops):
+    report = budget_report(tokens, max_tokens=limit)
+    assert (report is not None) == stops and (report is None or "mrpo.judge.max_tokens=6" in report)
