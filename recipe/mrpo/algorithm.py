@@ -122,7 +122,7 @@ def spread(per_step: torch.Tensor, outside: torch.Tensor, step_of_token: torch.T
     `mask`: (B, T), tokens where it is 0 get 0. Returns (B, T) float32.
     """
     table = torch.cat([outside.to(per_step.dtype)[:, None], per_step], dim=1).to(torch.float32)
-    return table.gather(1, step_of_token).mul_(mask)
+    return table.gather(1, step_of_token).masked_fill_(mask == 0, 0.0)
 
 
 def shape_advantages(

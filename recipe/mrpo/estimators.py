@@ -39,23 +39,42 @@ class StepCredit:
 CREDIT: ContextVar[StepCredit | None] = ContextVar("mrpo_step_credit", default=None)
 
 
-def step_of_token(records: Sequence[RolloutRecord | None], width: int, device: torch.device) -> torch.Tensor:
-    """(B, T) int64: number of the step that each response token belongs to, 0 outside every step.
+@dataclass(frozen=True)
+class Segments:
+    """The tokens of a batch as runs, row after row: outside, step 1, outside, step 2, …; empty runs left out."""
 
-    Each row is a run of segments (outside, step 1, outside, step 2, …), written in one pass.
-    """
-    values, lengths = [], []
-    for record in records:
-        at = 0
-        for k, (t0, t1) in enumerate(record.spans if record else (), start=1):
-            t0, t1 = min(t0, width), min(t1, width)
-            values += (0, k)
-            lengths += (t0 - at, t1 - t0)
-            at = t1
-        values.append(0)
-        lengths.append(width - at)
-    flat = np.repeat(np.array(values, dtype=np.int64), np.array(lengths, dtype=np.int64))
-    return torch.from_numpy(flat.reshape(len(records), width)).to(device)
+    step: np.ndarray
+    """(S,) number of the step, 0 outside every step."""
+    row: np.ndarray
+    """(S,) row of the run."""
+    length: np.ndarray
+    """(S,) tokens of the run; the runs of a row add up to the width T."""
+
+    @classmethod
+    def of(cls, records: Sequence[RolloutRecord | None], width: int) -> Segments:
+        """Runs of (B, `width`) tokens from the spans of the records; a row without a record is one run outside."""
+        spans = [span for r in records if r for span in r.spans]
+        counts = np.array([len(r.spans) if r else 0 for r in records], dtype=np.int64)
+        bounds = np.minimum(np.array(spans, dtype=np.int64).reshape(-1, 2), width)
+        # Each row: 0, t0, t1, t0, t1, …, width; the differences are the runs.
+        edges = np.zeros(2 * len(bounds) + 2 * len(records), dtype=np.int64)
+        first = 2 * (np.cumsum(counts) - counts) + 2 * np.arange(len(records))
+        last = first + 2 * counts + 1
+        inner = np.ones(len(edges), dtype=bool)
+        inner[first] = inner[last] = False
+        edges[inner], edges[last] = bounds.ravel(), width
+        ends_run = np.ones(len(edges), dtype=bool)
+        ends_run[first] = False
+        length = np.diff(edges, prepend=0)[ends_run]
+        row = np.repeat(np.arange(len(records)), 2 * counts + 1)
+        at = np.arange(len(row)) - np.repeat(np.cumsum(2 * counts + 1) - (2 * counts + 1), 2 * counts + 1)
+        step = np.where(at % 2 == 1, (at + 1) // 2, 0)
+        keep = length > 0
+        return cls(step[keep], row[keep], length[keep])
+
+    def step_of_token(self, width: int) -> torch.Tensor:
+        """(B, T) int64: number of the step that each token belongs to, 0 outside every step."""
+        return torch.from_numpy(np.repeat(self.step, self.length).reshape(-1, width))
 
 
 def reward_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, dict[str, float], torch.Tensor]:
@@ -64,25 +83,22 @@ def reward_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor
     Rewards of weight 0 are left out; a row without a record has zeros.
     """
     weights = {name: w for r in records if r for name, w in r.weights.items() if w != 0} or {"none": 1.0}
-    values = torch.zeros(len(records), len(weights), dtype=torch.float64)
-    missing = torch.zeros_like(values, dtype=torch.bool)
-    for i, record in enumerate(records):
-        for m, name in enumerate(weights if record else ()):
-            value = record.rewards.get(name)
-            missing[i, m] = value is None
-            values[i, m] = 0.0 if value is None else value
+    unknown = [None] * len(weights)
+    rows = [[r.rewards.get(name) for name in weights] if r else unknown for r in records]
+    values = torch.tensor([[0.0 if v is None else v for v in row] for row in rows], dtype=torch.float64)
+    missing = torch.tensor([[r is not None and v is None for v in row] for r, row in zip(records, rows, strict=True)])
     return values, weights, missing
 
 
 def label_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Labels (B, K) with NaN for unknown, number of steps (B,) and wrong answers (B,)."""
-    counts = torch.tensor([len(r.steps) if r else 0 for r in records], dtype=torch.int64)
-    labels = torch.full((len(records), int(counts.max()) if len(records) else 0), torch.nan, dtype=torch.float64)
-    for i, record in enumerate(records):
+    counts = [len(r.steps) if r else 0 for r in records]
+    labels = np.full((len(records), max(counts, default=0)), np.nan)
+    for row, record in zip(labels, records, strict=True):
         if record and record.labels:
-            labels[i, : len(record.labels)] = torch.tensor(record.labels, dtype=torch.float64)
+            row[: len(record.labels)] = record.labels
     wrong = torch.tensor([bool(r and r.wrong) for r in records])
-    return labels, counts, wrong
+    return torch.from_numpy(labels), torch.tensor(counts, dtype=torch.int64), wrong
 
 
 def mrpo_advantage(
@@ -123,10 +139,12 @@ def mrpo_advantage(
     per_step = shaping.steps(
         advantages, labels, counts, wrong, base=options.factor_base, round_factors=options.round_factors
     )
-    tokens = step_of_token(records, response_mask.shape[1], device)
+    width = response_mask.shape[1]
+    segments = Segments.of(records, width)
+    tokens = segments.step_of_token(width).to(device)
     out = spread(per_step.to(device), advantages.to(device), tokens, response_mask)
 
-    credit.token_shares = _token_shares(advantages, per_step, tokens, response_mask)
+    credit.token_shares = _token_shares(advantages, per_step, segments, response_mask)
     return out, out
 
 
@@ -170,12 +188,14 @@ def with_step_credit(ours, stock):
 
 
 def _token_shares(
-    advantages: torch.Tensor, per_step: torch.Tensor, tokens: torch.Tensor, mask: torch.Tensor
+    advantages: torch.Tensor, per_step: torch.Tensor, segments: Segments, mask: torch.Tensor
 ) -> dict[str, float]:
     """Share of the response tokens whose advantage shaping raised, lowered and left alone."""
-    direction = torch.sign(per_step - advantages[:, None]).to(mask.device)
-    table = torch.nn.functional.pad(direction, (1, 0))  # column 0: outside every step, never changed
-    counts = torch.zeros_like(table).scatter_add_(1, tokens, mask.to(table.dtype))
-    total = float(mask.sum())
-    up, down = (float(counts[table == sign].sum()) / total if total else 0.0 for sign in (1, -1))
-    return {"up": up, "down": down, "unchanged": (1.0 if total else 0.0) - up - down}
+    direction = np.sign((per_step - advantages[:, None]).numpy())
+    direction = np.pad(direction, ((0, 0), (1, 0)))[segments.row, segments.step]  # outside every step: never changed
+    starts = np.cumsum(segments.length) - segments.length
+    tokens = np.add.reduceat(mask.bool().cpu().numpy().ravel(), starts, dtype=np.int64) if len(starts) else starts
+    total = int(tokens.sum())
+    if not total:
+        return {"up": 0.0, "down": 0.0, "unchanged": 0.0}
+    return {n: float(tokens[direction == s].sum()) / total for n, s in (("up", 1), ("down", -1), ("unchanged", 0))}
