@@ -12,7 +12,7 @@ settings.register_profile(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=100,
+    max_examples=60,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("thorough", database=None, deadline=None, max_examples=3000, print_blob=True)
@@ -31,7 +31,7 @@ CORPUS = [
 
 @pytest.fixture(scope="session")
 def bpe():
-    """A byte-level BPE as Qwen has it: every byte is a token, `<think>` tags are plain added tokens, chat marks special."""
+    """Byte-level BPE like Qwen's: every byte is a token, `<think>` is an added plain token, chat marks are special."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from recipe.mrpo import tokens
-from recipe.mrpo.estimators import CREDIT, StepCredit, mrpo_advantage, step_of_token
+from recipe.mrpo.estimators import CREDIT, Segments, StepCredit, mrpo_advantage
 from recipe.mrpo.record import RolloutRecord
 
 WIDTH = 14
@@ -155,7 +155,7 @@ def test_a_row_without_a_record_and_a_mask_of_zeros_gets_zero():
 
 
 def test_a_run_without_the_trainer_mixin_stops_with_the_override_to_set():
-    with pytest.raises(RuntimeError, match="trainer.use_v1=True"):
+    with pytest.raises(RuntimeError, match=r"trainer\.use_v1=True"):
         mrpo_advantage(torch.zeros(1, 2), torch.ones(1, 2), np.array(["g"], dtype=object))
 
 
@@ -168,7 +168,7 @@ spans_of_a_row = st.lists(st.integers(0, WIDTH + 3), max_size=10).map(
 def test_the_steps_of_tokens_of_a_batch_are_those_of_its_rows(rows):
     """Spans may reach beyond the width of the batch when verl cuts responses."""
     records = [record(0.0, [1] * len(spans), spans=spans) for spans in rows]
-    got = step_of_token(records, WIDTH, torch.device("cpu"))
+    got = Segments.of(records, WIDTH).step_of_token(WIDTH)
     assert got.tolist() == [tokens.step_of_token(spans, WIDTH).tolist() for spans in rows]
 
 

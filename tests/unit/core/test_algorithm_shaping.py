@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -75,7 +76,7 @@ def test_an_invalid_step_is_pushed_down_even_if_the_rollout_did_better_than_its_
 def test_the_factor_falls_from_e_at_the_first_step_to_one_at_the_last(num_steps):
     got = factors(num_steps)
     assert got[0] == pytest.approx(E, rel=1e-12) and got[-1] == pytest.approx(1.0, rel=1e-12)
-    assert all(a > b for a, b in zip(got, got[1:], strict=False))
+    assert all(a > b for a, b in pairwise(got))
 
 
 def test_the_factor_of_every_step_is_the_published_one():

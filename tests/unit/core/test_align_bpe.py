@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,17 +13,18 @@ from recipe.mrpo.steps import parse, split_steps
 from recipe.mrpo.tokens import TokenTable, TokenText, align, step_of_token
 
 PARTS = [
-    *"It is CT.|The lung|Dr. Roe|Fig. 2 |3.5 cm|e.g. |1. |- |the heart is big|So.|yes|No.".split("|"),
-    *[" ", " ", " ", "\n", "\n\n", ".\n\n", ". ", "。", "肺部有阴影", "38 °C", "≥", "🫁", "é", "e\u0301", "\u3000", "**", "?!"],
-    *["<think>", "</think>", "</think>\n\n<answer>CT</answer>", "<thinking>", "</thinking>", "<answer>", "</answer>"],
-]
-free_texts = st.lists(st.sampled_from(PARTS), max_size=25).map("".join)
-insides = st.lists(st.sampled_from(PARTS[:-7]), min_size=1, max_size=25).map("".join)
+    "It is CT.", "The lung", "Dr. Roe", "Fig. 2 ", "3.5 cm", "e.g. ", "1. ", "- ", "the heart is big", "So.", "yes",
+    "No.", " ", " ", " ", "\n", "\n\n", ".\n\n", ". ", "。", "肺部有阴影", "38 °C", "≥", "🫁", "é", "e\u0301",
+    "\u3000", "**", "?!",
+]  # fmt: skip
+TAGS = ["<think>", "</think>", "</think>\n\n<answer>CT</answer>", "<thinking>", "</thinking>", "<answer>", "</answer>"]
+free_texts = st.lists(st.sampled_from(PARTS + TAGS), max_size=25).map("".join)
+insides = st.lists(st.sampled_from(PARTS), min_size=1, max_size=25).map("".join)
 texts = st.one_of(free_texts, insides.map("<think>{}</think><answer>CT</answer>".format))
 
 
 def bytes_of_tokens(tokenizer) -> dict[int, bytes]:
-    """Bytes of each id, special tokens without any: the convention of byte-level BPE, told independently of the recipe."""
+    """Bytes of each id, none for special tokens: the convention of byte-level BPE, written down a second time."""
     keep = {*range(33, 127), *range(161, 173), *range(174, 256)}
     moved = iter(range(256, 512))
     byte_of = {chr(b) if b in keep else chr(next(moved)): b for b in range(256)}
@@ -115,7 +118,8 @@ def test_any_ids_give_text_and_offsets(ids, table):
     tokens = TokenText.from_ids(ids, table)
     tokens.text.encode()
     assert tokens.starts.shape == tokens.ends.shape == (len(ids),)
-    assert np.all(tokens.starts <= tokens.ends) and np.all(np.diff(tokens.starts) >= 0) and np.all(np.diff(tokens.ends) >= 0)
+    assert np.all(tokens.starts <= tokens.ends)
+    assert np.all(np.diff(tokens.starts) >= 0) and np.all(np.diff(tokens.ends) >= 0)
     covered = {i for a, b in zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True) for i in range(a, b)}
     assert covered == set(range(len(tokens.text)))
 
@@ -131,7 +135,7 @@ def test_tokens_of_any_size_are_aligned_like_looking_at_every_pair(text, data):
     """A vocabulary may hold tokens over several sentences; here the text is cut anywhere, characters included."""
     raw = text.encode()
     cuts = sorted({0, len(raw), *data.draw(st.lists(st.integers(0, len(raw)), max_size=8))})
-    pieces = [raw[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    pieces = [raw[a:b] for a, b in pairwise(cuts)]
     tokens = TokenText.from_ids(range(len(pieces)), TokenTable(pieces))
     steps = split_steps(parse(tokens.text), splitter="rules", unclosed="keep")
     spans = align(steps, tokens)
@@ -152,7 +156,7 @@ def test_spans_are_in_order_and_disjoint_for_any_ids(ids, unclosed, bpe, table):
 
 
 def expected_steps(steps, tokens) -> list[int | None]:
-    """Step number of each token by looking at every pair; None where any answer will do (a token without characters)."""
+    """Step number of each token by looking at every pair; None where any will do (a token without characters)."""
     out: list[int | None] = []
     for a, b in zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True):
         overlaps = [max(0, min(b, s.end) - max(a, s.start)) for s in steps]
@@ -165,7 +169,9 @@ def expected_steps(steps, tokens) -> list[int | None]:
     owned = {k for k in out if k}
     for t, (a, b) in enumerate(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True)):
         if out[t] == 0 and tokens.text[a:b].isspace():
-            following = [k for k, s in enumerate(steps, start=1) if s.start >= b and not tokens.text[b : s.start].strip()]
+            following = [
+                k for k, s in enumerate(steps, start=1) if s.start >= b and not tokens.text[b : s.start].strip()
+            ]
             if following:  # nothing but space between it and the step it leads; the tag would be in between otherwise
                 out[t] = following[0] if following[0] in owned else None
     return out
@@ -210,7 +216,9 @@ def test_sentencepiece_vocabularies_decode_to_the_same_text():
     from transformers import PreTrainedTokenizerFast
 
     names = ["<unk>", "<eos>", *(f"<0x{b:02X}>" for b in range(256)), "▁", "▁The", "▁lung", "lung", "肺", ".", "\n"]
-    core = Tokenizer(models.BPE(vocab={n: i for i, n in enumerate(names)}, merges=[], byte_fallback=True, unk_token="<unk>"))
+    core = Tokenizer(
+        models.BPE(vocab={n: i for i, n in enumerate(names)}, merges=[], byte_fallback=True, unk_token="<unk>")
+    )
     core.normalizer = normalizers.Replace(" ", "▁")
     core.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     core.add_special_tokens(["<eos>"])
@@ -226,6 +234,8 @@ def test_a_tokenizer_without_byte_offsets_is_refused():
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
-    words = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]")))
+    words = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    )
     with pytest.raises(ValueError, match="byte-level"):
         TokenTable.from_tokenizer(words)

@@ -1,4 +1,4 @@
-"""Which token belongs to which step: a table of tokens with the step number expected of each (0: outside every step)."""
+"""Which token belongs to which step: tables of tokens with the step number of each, 0 outside every step."""
 
 from __future__ import annotations
 

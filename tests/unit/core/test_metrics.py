@@ -119,7 +119,10 @@ def test_the_curve_of_rollouts_without_failure_is_empty():
     assert far_by_ffp([[1, 1], [1], []], width=0.2) == {}
 
 
-@given(st.lists(st.lists(st.integers(0, 1), max_size=20), max_size=10), st.sampled_from([0.1, 0.2, 0.25, 0.3, 1 / 3, 0.5, 1.0]))
+@given(
+    st.lists(st.lists(st.integers(0, 1), max_size=20), max_size=10),
+    st.sampled_from([0.1, 0.2, 0.25, 0.3, 1 / 3, 0.5, 1.0]),
+)
 def test_every_failing_rollout_is_counted_in_one_bin(rollouts, width):
     bins = far_by_ffp(rollouts, width=width)
     assert sum(count for _, count in bins.values()) == sum(0 in labels for labels in rollouts)

@@ -30,7 +30,11 @@ def table(*rows: tuple[str, str, list[str]]) -> pytest.MarkDecorator:
     ("thousands and a unit", "WBC is 12.4 x 10.9 /L today. High.", ["WBC is 12.4 x 10.9 /L today.", "High."]),
     ("ratio with a decimal", "The ratio is 0.55 : 1. It is high.", ["The ratio is 0.55 : 1.", "It is high."]),
     ("degree and unit", "Fever of 38.5 °C is seen. Treat it.", ["Fever of 38.5 °C is seen.", "Treat it."]),
-    ("dose with mg. before lower case", "Give 5 mg. daily to him. Stop then.", ["Give 5 mg. daily to him.", "Stop then."]),
+    (
+        "dose with mg. before lower case",
+        "Give 5 mg. daily to him. Stop then.",
+        ["Give 5 mg. daily to him.", "Stop then."],
+    ),
     ("unit ends the sentence", "The node is 9 mm. The next is small.", ["The node is 9 mm.", "The next is small."]),
     ("cm. ends the sentence", "It measures 3 cm. The edge is sharp.", ["It measures 3 cm.", "The edge is sharp."]),
     ("micro sign", "The dose is 0.5 µg/kg. It is low.", ["The dose is 0.5 µg/kg.", "It is low."]),
@@ -44,10 +48,18 @@ def test_numbers_and_units_stay_whole(inside, expected):
     ("title Dr.", "Dr. Smith read it. He agrees.", ["Dr. Smith read it.", "He agrees."]),
     ("title Prof. after Dr.", "Prof. Dr. Lee read it. Fine.", ["Prof. Dr. Lee read it.", "Fine."]),
     ("title Mr. and Mrs.", "Mr. Roe and Mrs. Roe came. Both are ill.", ["Mr. Roe and Mrs. Roe came.", "Both are ill."]),
-    ("e.g. before lower case", "Signs, e.g. oedema, are seen. So it is.", ["Signs, e.g. oedema, are seen.", "So it is."]),
+    (
+        "e.g. before lower case",
+        "Signs, e.g. oedema, are seen. So it is.",
+        ["Signs, e.g. oedema, are seen.", "So it is."],
+    ),
     ("e.g. before a capital", "Use MRI, e.g. T2 images. They help.", ["Use MRI, e.g. T2 images.", "They help."]),
     ("e.g. in brackets", "A mass (e.g. Wilms tumour) fits. Yes.", ["A mass (e.g. Wilms tumour) fits.", "Yes."]),
-    ("i.e. before a capital", "It is the CNS, i.e. Brain and cord. Yes.", ["It is the CNS, i.e. Brain and cord.", "Yes."]),
+    (
+        "i.e. before a capital",
+        "It is the CNS, i.e. Brain and cord. Yes.",
+        ["It is the CNS, i.e. Brain and cord.", "Yes."],
+    ),
     ("i.e. with a comma", "It is benign, i.e., harmless. Good.", ["It is benign, i.e., harmless.", "Good."]),
     ("Fig. before a number", "See Fig. 2 for this. It is clear.", ["See Fig. 2 for this.", "It is clear."]),
     ("Fig. in brackets", "It is dense (Fig. 2B). It is old.", ["It is dense (Fig. 2B).", "It is old."]),
@@ -104,8 +116,16 @@ def test_abbreviations_stay_whole(inside, expected):
     ("ideographic full stop, no space", "肺部有阴影。心脏正常。", ["肺部有阴影。", "心脏正常。"]),
     ("ideographic question mark", "是肺炎吗？是的。", ["是肺炎吗？", "是的。"]),
     ("ideographic comma does not end", "肺部，有阴影。", ["肺部，有阴影。"]),
-    ("letter of a type ends the sentence", "It is hepatitis B. The liver is big.", ["It is hepatitis B.", "The liver is big."]),
-    ("option letter ends the sentence", "The answer is option A. It is clear.", ["The answer is option A.", "It is clear."]),
+    (
+        "letter of a type ends the sentence",
+        "It is hepatitis B. The liver is big.",
+        ["It is hepatitis B.", "The liver is big."],
+    ),
+    (
+        "option letter ends the sentence",
+        "The answer is option A. It is clear.",
+        ["The answer is option A.", "It is clear."],
+    ),
     ("URL", "See https://a.org/b.html?x=1.2 for it. Yes.", ["See https://a.org/b.html?x=1.2 for it.", "Yes."]),
     ("file name", "The file is scan.nii.gz here. Open it.", ["The file is scan.nii.gz here.", "Open it."]),
     ("ellipsis before lower case", "It is... perhaps CT. It is.", ["It is... perhaps CT.", "It is."]),
@@ -122,7 +142,11 @@ def test_steps_end_at_the_end_of_sentences(inside, expected):
     ("star items", "* the lung\n* the heart", ["* the lung", "* the heart"]),
     ("numbered items", "1. the lung\n2. the heart", ["1. the lung", "2. the heart"]),
     ("numbered items with brackets", "1) the lung\n2) the heart", ["1) the lung", "2) the heart"]),
-    ("numbered items of two sentences", "1. It is CT. It is axial.\n2. So.", ["1. It is CT.", "It is axial.", "2. So."]),
+    (
+        "numbered items of two sentences",
+        "1. It is CT. It is axial.\n2. So.",
+        ["1. It is CT.", "It is axial.", "2. So."],
+    ),
     ("numbered items on one line", "1. It is CT. 2. It is axial.", ["1. It is CT.", "2. It is axial."]),
     ("two-digit item", "9. It is CT.\n10. It is axial.", ["9. It is CT.", "10. It is axial."]),
     ("indented items", "It is:\n  - a lung\n  - a heart", ["It is:", "- a lung", "- a heart"]),
@@ -133,7 +157,11 @@ def test_steps_end_at_the_end_of_sentences(inside, expected):
     ("bare number before a blank line", "1.\n\nLook at it.", ["1.\n\nLook at it."]),
     ("bold items", "1. **Lung**: clear.\n2. **Heart**: big.", ["1. **Lung**: clear.", "2. **Heart**: big."]),
     ("blank line ends a step", "the lung is clear\n\nthe heart is big", ["the lung is clear", "the heart is big"]),
-    ("blank line with spaces on it", "the lung is clear\n  \nthe heart is big", ["the lung is clear", "the heart is big"]),
+    (
+        "blank line with spaces on it",
+        "the lung is clear\n  \nthe heart is big",
+        ["the lung is clear", "the heart is big"],
+    ),
     ("several blank lines", "It is CT.\n\n\n\nIt is axial.", ["It is CT.", "It is axial."]),
     ("carriage returns", "the lung is clear\r\n\r\nthe heart is big", ["the lung is clear", "the heart is big"]),
     ("hyphen inside a word is no item", "It is well-defined - and old. So.", ["It is well-defined - and old.", "So."]),
@@ -155,8 +183,12 @@ def test_steps_end_at_list_items_and_blank_lines(inside, expected):
         pytest.param("<thinking>A is.</thinking>", ["A is."], id="thinking"),
         pytest.param("<THINK>A is.</Think>", ["A is."], id="tags in any case"),
         pytest.param("<Thinking>A is.</THINKING>", ["A is."], id="thinking in any case"),
-        pytest.param("Hello. <think>A is.</think> Bye. <answer>B c.</answer>", ["A is."], id="text outside has no steps"),
-        pytest.param("<think>A is.</think> x. <think>B is. C is.</think>", ["A is.", "B is.", "C is."], id="blocks concatenate"),
+        pytest.param(
+            "Hello. <think>A is.</think> Bye. <answer>B c.</answer>", ["A is."], id="text outside has no steps"
+        ),
+        pytest.param(
+            "<think>A is.</think> x. <think>B is. C is.</think>", ["A is.", "B is.", "C is."], id="blocks concatenate"
+        ),
         pytest.param("<think>It is</think><think>large.</think>", ["It is", "large."], id="no step spans two blocks"),
         pytest.param("<think>A is. <answer>yes</answer>", ["A is."], id="answer ends the block"),
         pytest.param("<think>A is. <answer>yes. No.</answer> B is.</think>", ["A is."], id="nothing after that answer"),
@@ -167,7 +199,9 @@ def test_steps_end_at_list_items_and_blank_lines(inside, expected):
         pytest.param("<think>A is.</think><think>B is. C", ["A is."], id="only the unclosed block has none"),
         pytest.param("<thinker>A is.</thinker>", [], id="another tag that begins alike"),
         pytest.param("<answer>A is.</answer>", [], id="an answer alone"),
-        pytest.param("<think>a < b is so. c > d is so.</think>", ["a < b is so.", "c > d is so."], id="angle brackets are text"),
+        pytest.param(
+            "<think>a < b is so. c > d is so.</think>", ["a < b is so.", "c > d is so."], id="angle brackets are text"
+        ),
     ],
 )
 def test_steps_come_from_think_blocks_only(text, expected):

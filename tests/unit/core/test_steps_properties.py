@@ -10,10 +10,11 @@ from recipe.mrpo.steps import parse, split_steps
 
 TAGS = ["<think>", "</think>", "<thinking>", "</thinking>", "<THINK>", "</Think>", "<answer>", "</answer>", "<ANSWER>"]
 PARTS = [
-    *"It is CT.|e.g. |Fig. 2 |3.5 cm|et al. |J. R. |S. aureus |No. |vs. |1. |2) |- |* |Step 3: |the lung|yes".split("|"),
-    *[" ", "  ", "\n", "\n\n", "\r\n", "\t", ".", "..", "…", "!", "?", "。", "？", ")", '"', "”", "**", "<", ">", "</", "<th"],
-    *["\u00a0", "\u3000", "\u200b", "\x00", "\x85", "\u2028", "\ufeff", "é", "e\u0301", "肺部", "🫁", "İ", "ß", "\ud800"],
-]
+    "It is CT.", "e.g. ", "Fig. 2 ", "3.5 cm", "et al. ", "J. R. ", "S. aureus ", "No. ", "vs. ", "1. ", "2) ", "- ",
+    "* ", "Step 3: ", "the lung", "yes", " ", "  ", "\n", "\n\n", "\r\n", "\t", ".", "..", "…", "!", "?", "。", "？",
+    ")", '"', "”", "**", "<", ">", "</", "<th", "\u00a0", "\u3000", "\u200b", "\x00", "\x85", "\u2028", "\ufeff",
+    "é", "e\u0301", "肺部", "🫁", "İ", "ß", "\ud800",
+]  # fmt: skip
 texts = st.one_of(st.text(), st.lists(st.sampled_from([*TAGS, *PARTS]), max_size=30).map("".join))
 insides = st.lists(st.sampled_from(PARTS), max_size=30).map("".join)
 splitters = st.sampled_from(["rules", "reference"])
@@ -41,9 +42,7 @@ def test_steps_cover_every_character_of_the_blocks_but_space(text, splitter, unc
     blocks = list(parsed.think)
     if unclosed == "keep" and parsed.open_think is not None:
         blocks.append(parsed.open_think)
-    covered = {
-        i for s in split_steps(parsed, splitter=splitter, unclosed=unclosed) for i in range(s.start, s.end)
-    }
+    covered = {i for s in split_steps(parsed, splitter=splitter, unclosed=unclosed) for i in range(s.start, s.end)}
     visible = {i for a, b in blocks for i in range(a, b) if not text[i].isspace()}
     assert visible <= covered
 
@@ -75,7 +74,11 @@ def test_a_closed_block_has_the_steps_of_the_same_block_left_open(inside, splitt
     assert split_steps(parse(f"<think>{inside}"), splitter=splitter, unclosed="none") == []
 
 
-@given(insides, st.sampled_from(["", "Hello. Yes. ", "1. ", "\n\n"]), st.sampled_from(["", " It is so. 2. ", "<answer>a. b.</answer>"]))
+@given(
+    insides,
+    st.sampled_from(["", "Hello. Yes. ", "1. ", "\n\n"]),
+    st.sampled_from(["", " It is so. 2. ", "<answer>a. b.</answer>"]),
+)
 def test_text_outside_the_block_changes_no_step(inside, before, after):
     def words(text):
         return [text[s.start : s.end] for s in split_steps(parse(text), splitter="rules", unclosed="none")]
@@ -83,7 +86,12 @@ def test_text_outside_the_block_changes_no_step(inside, before, after):
     assert words(f"{before}<think>{inside}</think>{after}") == words(f"<think>{inside}</think>")
 
 
-@given(st.lists(st.sampled_from(["It is CT.", "The lung is clear.", "Is it large?", "See Fig. 2 there.", "It is 3.5 cm wide."]), max_size=8))
+@given(
+    st.lists(
+        st.sampled_from(["It is CT.", "The lung is clear.", "Is it large?", "See Fig. 2 there.", "It is 3.5 cm wide."]),
+        max_size=8,
+    )
+)
 def test_sentences_joined_by_spaces_come_back(sentences):
     text = f"<think>{' '.join(sentences)}</think>"
     assert [text[s.start : s.end] for s in split_steps(parse(text), splitter="rules", unclosed="none")] == sentences

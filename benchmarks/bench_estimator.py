@@ -1,0 +1,114 @@
+"""What the `mrpo` estimator costs beside verl's own vectorised GRPO, in the same process and on the same batch.
+
+Both are called as verl calls them, by their registered name, with token rewards, mask and group ids. MRPO also gets a
+record a row (steps, spans, labels), as the trainer mixin would bring them; building these records is not timed, since
+that happens in the reward workers. Half of the rollouts are wrong. On a machine without a GPU, set VERL_PLATFORM=cpu.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import time
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+
+
+def make_batch(rows: int, length: int, group: int, steps: int, seed: int):
+    """Records, token rewards, mask and group ids of `rows` rollouts whose steps fill most of the response."""
+    from recipe.mrpo.record import RolloutRecord
+
+    rng = random.Random(seed)
+    records, lengths = [], []
+    for _ in range(rows):
+        n = rng.randint(length // 2, length)
+        k = rng.randint(max(1, steps // 2), steps)
+        edges = sorted(rng.sample(range(1, n - 1), k + 1))
+        labels = [int(rng.random() < 0.7) for _ in range(k)]
+        answer = float(rng.random() < 0.5)
+        records.append(
+            RolloutRecord(
+                steps=["A sentence."] * k,
+                spans=list(pairwise(edges)),
+                labels=labels,
+                judge_status="ok",
+                rewards={"answer": answer, "process": sum(labels) / k, "length": -(k - 10) / 10 if k > 10 else 0.0},
+                weights={"answer": 1.0, "process": 1.0, "length": 1.0},
+                answer="yes",
+                wrong=answer <= 0.6,
+                well_formed=True,
+                response_tokens=n,
+            )
+        )
+        lengths.append(n)
+    ends = torch.tensor(lengths)
+    mask = (torch.arange(length)[None, :] < ends[:, None]).to(torch.int64)
+    rewards = torch.zeros(rows, length)
+    rewards[torch.arange(rows), ends - 1] = torch.tensor([r.total for r in records], dtype=torch.float32)
+    index = np.array([f"uid-{i // group}" for i in range(rows)], dtype=object)
+    return records, rewards, mask, index
+
+
+def milliseconds(calls: dict, repeats: int) -> dict[str, list[float]]:
+    """Wall time of each call; they take turns, so that a busy machine slows all of them alike."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(repeats + 3):  # three turns for the allocator and the thread pool to warm up
+        for name, call in calls.items():
+            begin = time.perf_counter()
+            call()
+            if turn >= 3:
+                times[name].append(1e3 * (time.perf_counter() - begin))
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=512, help="rollouts in the batch (default: %(default)s)")
+    parser.add_argument("--length", type=int, default=2048, help="response tokens (default: %(default)s)")
+    parser.add_argument("--group", type=int, default=8, help="rollouts per prompt (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=16, help="largest number of steps (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=30, help="timed calls; the median counts (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument("--max-ratio", type=float, help="exit with status 1 if MRPO takes more than this times GRPO")
+    args = parser.parse_args()
+
+    torch.set_num_threads(args.threads)
+    from verl.trainer.ppo.core_algos import get_adv_estimator_fn
+
+    from recipe.mrpo import plugin  # noqa: F401 - registers `mrpo` where the entry point is not installed
+    from recipe.mrpo.estimators import CREDIT, StepCredit
+    from recipe.mrpo.options import load_options
+
+    records, rewards, mask, index = make_batch(args.rows, args.length, args.group, args.steps, args.seed)
+    common = {"token_level_rewards": rewards, "response_mask": mask, "index": index}
+    credit = StepCredit(
+        records=records, options=load_options(OmegaConf.create({})), norm_by_std=True, use_kl_in_reward=False
+    )
+    CREDIT.set(credit)
+    calls = {
+        "grpo_vectorized (verl)": partial(get_adv_estimator_fn("grpo_vectorized"), **common),
+        "mrpo": partial(get_adv_estimator_fn("mrpo"), **common),
+    }
+    times = milliseconds(calls, args.repeats)
+    base = statistics.median(times["grpo_vectorized (verl)"])
+    threads = torch.get_num_threads()
+    print(
+        f"({args.rows}, {args.length}) tokens, groups of {args.group}, {threads} thread(s), torch {torch.__version__}"
+    )
+    print(f"{'estimator':<24} {'median ms':>10} {'min ms':>8} {'x GRPO':>8}")
+    for name, values in times.items():
+        median = statistics.median(values)
+        print(f"{name:<24} {median:>10.2f} {min(values):>8.2f} {median / base:>8.2f}")
+    ratio = statistics.median(times["mrpo"]) / base
+    if args.max_ratio and ratio > args.max_ratio:
+        raise SystemExit(f"mrpo takes {ratio:.2f} times as long as grpo_vectorized, more than {args.max_ratio}")
+
+
+if __name__ == "__main__":
+    main()
