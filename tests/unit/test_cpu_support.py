@@ -54,9 +54,8 @@ def test_vllm_plugin_does_nothing_unless_the_platform_is_cpu(monkeypatch, value,
 
 
 def test_import_verl_activates_everything_and_children_inherit_the_shim():
-    code = """
+    report = """
 import json, os, subprocess, sys
-import verl
 from recipe.mrpo import cpu, hooks
 from verl.plugin.platform import get_platform
 before = {name: list(known) for name, known in hooks._callbacks.items()}
@@ -72,11 +71,20 @@ print(json.dumps(dict(
     unchanged=before == after, finders=[type(f).__name__ for f in sys.meta_path], child=child)))
 """
     environment = {**os.environ, "VERL_PLATFORM": "cpu", "PYTHONPATH": "/some/where", "TQ_NUM_THREADS": "3"}
+    # The second: our module is first, and verl's plugin then meets it half imported.
+    starts = ["import verl", "import recipe.mrpo.cpu.platform"]
     if not any(point.name == "mrpo" for point in importlib.metadata.entry_points(group="verl.plugins")):
-        code = code.replace("import verl\n", "import verl\nfrom recipe.mrpo import cpu; cpu.activate()\n", 1)
-    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
-    assert answer.returncode == 0, answer.stderr
-    seen = json.loads(answer.stdout.splitlines()[-1])
+        starts = [start + "; from recipe.mrpo import cpu; cpu.activate()" for start in starts]  # not installed
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    commands = [[sys.executable, "-c", f"{start}\n{report}"] for start in starts]
+    children = [subprocess.Popen(command, env=environment, **pipes) for command in commands]
+    for child in children:
+        output, errors = child.communicate(timeout=120)
+        assert child.returncode == 0 and "could not register" not in errors, errors
+        check_activation(json.loads(output.splitlines()[-1]))
+
+
+def check_activation(seen):
     assert (seen["device"], seen["backend"], seen["ipc"], seen["capability"]) == ("cpu", "gloo", False, [None, None])
     assert seen["path"].split(os.pathsep) == [str(cpu.SHIM_DIR), "/some/where"]  # once, first, the user's kept
     assert seen["threads"] == "3"  # the user's value stays

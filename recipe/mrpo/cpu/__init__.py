@@ -33,13 +33,19 @@ def activate() -> None:
 
     Called at the end of ``import verl``. Registers the platform and hooks; imports no training or rollout code itself.
     """
-    from recipe.mrpo.cpu import distributed, engines, platform, weights
+    import psutil
+
+    # Registers itself. It imports verl: imported before it, it is only half done here, so nothing of it may be used.
+    import recipe.mrpo.cpu.platform  # noqa: F401
+    from recipe.mrpo.cpu import distributed, engines, weights
     from recipe.mrpo.hooks import after_import
 
     apply_shim()
     # TransferQueue wants 8 threads and warns on every transfer where there are fewer cores.
-    os.environ.setdefault("TQ_NUM_THREADS", str(min(8, platform.physical_cores())))
-    platform.register()
+    os.environ.setdefault("TQ_NUM_THREADS", str(min(8, psutil.cpu_count(logical=False) or 1)))
+    # Ray starts workers at nice 15, so that they do not disturb; here they are the computation, and would starve beside
+    # anything else that runs.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     after_import("verl.utils.distributed", distributed.use_plain_gloo)
     after_import("verl.workers.engine.fsdp.transformer_impl", engines.register_cpu_engines)
     after_import("verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", weights.copy_received_weights)

@@ -11,11 +11,6 @@ import torch
 from verl.plugin.platform import PlatformBase, PlatformRegistry
 
 
-def physical_cores() -> int:
-    """Cores of this machine without hyper-threads (all cores where the system does not tell)."""
-    return psutil.cpu_count(logical=False) or os.cpu_count() or 1
-
-
 class CpuDevice:
     """What verl asks of ``torch.cuda``, answered for the CPU: one device, memory = this process's resident memory.
 
@@ -72,6 +67,7 @@ class CpuDevice:
         return memory.available, memory.total
 
 
+@PlatformRegistry.register(platform="cpu")
 class PlatformCPU(PlatformBase):
     """One CPU, gloo, and fake Ray "GPU"s: verl places its workers by GPU count, so the config gives Ray a number."""
 
@@ -151,9 +147,3 @@ class PlatformCPU(PlatformBase):
 
     def cudart(self) -> None:
         return None
-
-
-def register() -> None:
-    """Make ``VERL_PLATFORM=cpu`` name :class:`PlatformCPU`."""
-    if PlatformRegistry.get("cpu") is not PlatformCPU:
-        PlatformRegistry.register(platform="cpu")(PlatformCPU)
