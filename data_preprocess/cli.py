@@ -86,9 +86,13 @@ def main(argv: Sequence[str]) -> int:
 
 def _progress(items: Iterable, label: str, total: int) -> Iterable:
     """A progress bar on a terminal, nothing elsewhere; standard output stays clean."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield from items
+        return
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         yield from bar.track(items, total=total, description=f"{label}, chunks of rows")
 
 
@@ -112,8 +116,10 @@ def _print(result: Result, *, joined: bool, list_joins: bool) -> None:
                 print(f"    {line}")
     if joined:
         print(f"{result.gold_unused} gold texts were asked for by no row")
-    for error in result.bad:
+    for error in result.bad:  # their number stands last, where it is seen
         print(f"skipped: {error}", file=sys.stderr)
+    if result.bad:
+        print(f"{len(result.bad)} bad rows left out (--skip-bad)", file=sys.stderr)
 
 
 def _positive(text: str) -> int:

@@ -95,7 +95,10 @@ def _read(file: Path) -> Iterator[tuple[Key, str, str]]:
         yield from _read_lines(file)
         return
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8-sig")
+        if text.startswith("version https://git-lfs"):
+            raise DataError(f"{file.name} is a Git-LFS pointer, not the file itself; fetch it with `git lfs pull`")
+        content = json.loads(text)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{file.name} is no JSON: {error}") from error
     if isinstance(content, list):

@@ -31,7 +31,7 @@ def write_parquet(rows: Iterable[dict[str, Any]], path: Path, *, schema: pa.Sche
     """
     iterator = iter(rows)
     count = 0
-    with _writer(path, schema) as writer:
+    with _writer(path, schema, durable=True) as writer:
         while chunk := list(islice(iterator, CHUNK_ROWS)):
             writer.write_table(_table(chunk, schema, first=count, name=path.name))
             count += len(chunk)
@@ -60,16 +60,16 @@ class PartFile:
 
     def put(self, chunk: int, rows: list[dict[str, Any]], report: dict[str, Any]) -> None:
         """Write a chunk; its report comes last and is what makes it count."""
-        with _writer(self._part(chunk), self.schema) as writer:
+        with _writer(self._part(chunk), self.schema, durable=False) as writer:
             if rows:
                 writer.write_table(_table(rows, self.schema, first=chunk * CHUNK_ROWS, name=self.path.name))
-        with _replaced(self._report(chunk)) as temporary:
+        with _replaced(self._report(chunk), durable=False) as temporary:
             temporary.write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
 
     @contextmanager
     def assembled(self, chunks: int) -> Iterator[Path]:
         """The whole file under a temporary name; it takes its place when the block ends well."""
-        with _replaced(self.path) as temporary:
+        with _replaced(self.path, durable=True) as temporary:
             with pq.ParquetWriter(temporary, self.schema, **_settings(self.schema)) as writer:
                 for chunk in range(chunks):
                     table = pq.read_table(self._part(chunk))
@@ -119,20 +119,27 @@ def _table(rows: list[dict[str, Any]], schema: pa.Schema, *, first: int, name: s
 
 
 @contextmanager
-def _writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+def _writer(path: Path, schema: pa.Schema, *, durable: bool) -> Iterator[pq.ParquetWriter]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _replaced(path) as temporary, pq.ParquetWriter(temporary, schema, **_settings(schema)) as writer:
+    with (
+        _replaced(path, durable=durable) as temporary,
+        pq.ParquetWriter(temporary, schema, **_settings(schema)) as writer,
+    ):
         yield writer
 
 
 @contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` that replaces it if the block ends well and vanishes if it does not."""
+def _replaced(path: Path, *, durable: bool) -> Iterator[Path]:
+    """A temporary name beside `path` that replaces it if the block ends well and vanishes if it does not.
+
+    `durable`: on disk before it replaces anything; a part that a power cut may lose need not be.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
+        if durable:
+            with temporary.open("rb") as stream:
+                os.fsync(stream.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

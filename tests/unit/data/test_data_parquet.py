@@ -1,0 +1,195 @@
+"""Rows and files: every rule of the schema, whole files or none, equal bytes, going on after an interruption."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from data_preprocess import convert as convert_module
+from data_preprocess import parquet
+from data_preprocess.image_refs import MemoryImage
+from data_preprocess.parquet import PartFile, write_parquet
+from data_preprocess.records import Record
+from data_preprocess.schema import RL_SCHEMA, SFT_SCHEMA, find_fault, make_row
+from tests.unit.data.helpers import draw
+
+IMAGE = draw()
+
+
+def record(**values) -> Record:
+    facts = dict(
+        split="train", index=0, question="What plane?", answers=("Axial",), image=MemoryImage("a.png", IMAGE),
+        image_id="a.png", file="records.json", where=3,
+    )  # fmt: skip
+    return Record(**facts | values)
+
+
+def row(*, sft: bool = False, **values) -> dict:
+    return make_row(
+        record(**values), IMAGE, sha256=hashlib.sha256(IMAGE).hexdigest(), quirks=(), data_source="test", tag="think",
+        may_leave_machine=True, sft=sft,
+    )  # fmt: skip
+
+
+def damaged(*path, value) -> dict:
+    out = copy.deepcopy(row())
+    at = out
+    for name in path[:-1]:
+        at = at[name]
+    if value is ...:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = value
+    return out
+
+
+def test_a_good_row_has_no_fault():
+    assert find_fault(row()) is None
+    assert find_fault(row(sft=True, gold_reasoning="It is.")) is None
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (damaged("ability", value=...), "columns missing: ['ability']"),
+        (damaged("more", value=1), "unknown: ['more']"),
+        (damaged("extra_info", "answers", value=...), "extra_info lacks ['answers']"),
+        (damaged("extra_info", "question", value=" "), "extra_info.question is empty"),
+        (damaged("extra_info", "split", value="dev"), "extra_info.split='dev' is none of"),
+        (damaged("extra_info", "answer_type", value="CLOSED "), "extra_info.answer_type='CLOSED ' is none of"),
+        (damaged("extra_info", "answers", value=["Other"]), "must begin with the answer"),
+        (damaged("extra_info", "answers", value=["Axial", " "]), "hold no empty text"),
+        (damaged("extra_info", "gold_reasoning", value=""), "gold_reasoning is empty"),
+        (damaged("data_source", value=""), "data_source is empty"),
+        (damaged("images", value=[]), "there is no image"),
+        (damaged("images", value=[{"bytes": b""}]), "there is no image"),
+        (damaged("images", value=[{"bytes": IMAGE}] * 2), "1 <image> placeholders for 2 images"),
+        (damaged("prompt", value=[{"role": "user", "content": "What?"}]), "0 <image> placeholders for 1 images"),
+        (damaged("prompt", value=[{"role": "user", "content": "<image><video>"}]), "contains one of <video>, <audio>"),
+        (damaged("reward_model", "ground_truth", value="Coronal"), "reward_model must be"),
+    ],
+)
+def test_each_rule_is_told(bad, reason):
+    assert reason in find_fault(bad)
+
+
+@pytest.mark.parametrize(
+    ("values", "sft", "reason"),
+    [
+        ({"question": "<video> What?"}, False, "the question contains <video>"),
+        ({}, True, "SFT needs gold reasoning"),
+        ({"answers": ("a <image> b",), "gold_reasoning": "So."}, True, "2 <image> placeholders for 1 images"),
+    ],
+)
+def test_a_bad_record_is_named_by_file_and_row(values, sft, reason):
+    with pytest.raises(ValueError, match=rf"^records.json, row 3: .*{reason}"):
+        row(sft=sft, **values)
+
+
+def test_written_rows_come_back(tmp_path):
+    rows = [row(index=i) for i in range(150)]
+    assert write_parquet(rows, tmp_path / "a.parquet", schema=RL_SCHEMA) == 150
+    assert pq.read_table(tmp_path / "a.parquet").to_pylist() == rows
+    assert pq.read_schema(tmp_path / "a.parquet").equals(RL_SCHEMA)
+
+
+def test_sft_rows_come_back(tmp_path):
+    rows = [row(sft=True, gold_reasoning="It is axial.")]
+    write_parquet(rows, tmp_path / "a.parquet", schema=SFT_SCHEMA)
+    assert pq.read_table(tmp_path / "a.parquet").to_pylist() == rows
+
+
+def test_equal_rows_give_equal_bytes(tmp_path):
+    for name in "ab":
+        write_parquet((row(index=i) for i in range(70)), tmp_path / name, schema=RL_SCHEMA)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("place", [0, 100])
+def test_a_bad_row_leaves_the_old_file_and_nothing_else(tmp_path, place):
+    path = tmp_path / "a.parquet"
+    write_parquet([row()], path, schema=RL_SCHEMA)
+    before = path.read_bytes()
+    rows = [row(index=i) for i in range(120)]
+    rows[place]["data_source"] = ""
+    with pytest.raises(ValueError, match=rf"a.parquet, row {place}: data_source is empty"):
+        write_parquet(rows, path, schema=RL_SCHEMA)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_error_while_replacing_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.parquet"
+    write_parquet([row()], path, schema=RL_SCHEMA)
+    before = path.read_bytes()
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parquet.os, "replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_parquet([row(index=9)], path, schema=RL_SCHEMA)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_images_are_stored_uncompressed_and_text_compressed(tmp_path):
+    write_parquet([row()], tmp_path / "a.parquet", schema=RL_SCHEMA)
+    group = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0)
+    codecs = {group.column(i).path_in_schema: group.column(i).compression for i in range(group.num_columns)}
+    assert codecs.pop("images.list.element.bytes") == "UNCOMPRESSED" and set(codecs.values()) == {"ZSTD"}
+
+
+# --- parts ---
+
+
+def test_parts_of_another_run_are_thrown_away(tmp_path):
+    path = tmp_path / "a.parquet"
+    PartFile(path, schema=RL_SCHEMA, fingerprint="one").put(0, [row()], {"n": 1})
+    assert PartFile(path, schema=RL_SCHEMA, fingerprint="one").report(0) == {"n": 1}
+    assert PartFile(path, schema=RL_SCHEMA, fingerprint="two").report(0) is None
+
+
+def test_a_part_counts_only_with_its_report(tmp_path, monkeypatch):
+    parts = PartFile(tmp_path / "a.parquet", schema=RL_SCHEMA, fingerprint="one")
+    monkeypatch.setattr(parquet.json, "dumps", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        parts.put(0, [row()], {})
+    assert parts.report(0) is None
+
+
+def test_an_interrupted_conversion_goes_on_and_ends_with_the_same_bytes(rad, monkeypatch):
+    monkeypatch.setattr(convert_module, "CHUNK_ROWS", 10)
+    rad.convert()
+    whole = {split: (rad.out / f"{split}.parquet").read_bytes() for split in ("train", "test")}
+    for split in whole:
+        (rad.out / f"{split}.parquet").unlink()
+
+    opened = []
+    make = convert_module._Builder._row
+
+    def row_until_stopped(self, record):
+        if len(opened) == 33:
+            raise KeyboardInterrupt
+        opened.append(record)
+        return make(self, record)
+
+    monkeypatch.setattr(convert_module._Builder, "_row", row_until_stopped)
+    with pytest.raises(KeyboardInterrupt):
+        rad.convert()
+    assert not list(rad.out.glob("*.parquet"))
+
+    after = []
+    monkeypatch.setattr(convert_module._Builder, "_row", lambda self, r: after.append(r) or make(self, r))
+    assert rad.convert() == 0
+    assert len(after) == 77 - 30  # three whole chunks of ten were kept
+    assert {split: (rad.out / f"{split}.parquet").read_bytes() for split in whole} == whole
+    assert sorted(p.name for p in rad.out.iterdir() if p.name.startswith(".")) == []
+
+
+def test_the_schema_of_all_files_is_one(tmp_path):
+    # verl concatenates the files of a run, which needs equal features in all of them.
+    assert pa.unify_schemas([RL_SCHEMA, RL_SCHEMA]).equals(RL_SCHEMA)
+    assert RL_SCHEMA.field("extra_info").type == SFT_SCHEMA.field("extra_info").type
