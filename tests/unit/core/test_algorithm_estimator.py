@@ -168,7 +168,8 @@ spans_of_a_row = st.lists(st.integers(0, WIDTH + 3), max_size=10).map(
 def test_the_steps_of_tokens_of_a_batch_are_those_of_its_rows(rows):
     """Spans may reach beyond the width of the batch when verl cuts responses."""
     records = [record(0.0, [1] * len(spans), spans=spans) for spans in rows]
-    got = Segments.of(records, WIDTH).step_of_token(WIDTH)
+    numbers = torch.arange(1.0, 12.0).repeat(len(rows), 1)
+    got = Segments.of(records, WIDTH).spread(numbers, torch.zeros(len(rows)), torch.ones(len(rows), WIDTH)).int()
     assert got.tolist() == [tokens.step_of_token(spans, WIDTH).tolist() for spans in rows]
 
 
