@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+logger = logging.getLogger(__name__)
 
 # A slot that is not given back within this many call timeouts belonged to a worker that died.
 LEASE_TIMEOUTS = 3
@@ -15,6 +18,10 @@ LEASE_TIMEOUTS = 3
 
 class BudgetSpent(Exception):
     """The job's judge has used all of mrpo.judge.max_tokens."""
+
+
+class LimiterLost(Exception):
+    """The process that keeps the job's limits cannot be reached."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,8 @@ class LocalLimiter:
             self._leases.pop(lease, None)
             self.spent += tokens
             self.calls += 1
-            self._freed.notify()
+            # All: the one that wakes may find the budget spent and leave the slot to the next.
+            self._freed.notify_all()
 
     def _bucket(self, per_minute: float | None, one_call: float) -> TokenBucket | None:
         if per_minute is None:
@@ -131,9 +139,13 @@ class LocalLimiter:
 
 
 class SharedLimiter:
-    """The limits over all reward workers of a job: one `LocalLimiter` in a named Ray actor."""
+    """The limits over all reward workers of a job: one `LocalLimiter` in a named Ray actor.
 
-    ACTOR = "mrpo_judge_limiter"
+    The actor lives with the worker that made it first. Should that one die, the others make a new one, whose budget
+    starts anew.
+    """
+
+    ACTOR, ATTEMPTS = "mrpo_judge_limiter", 5
 
     def __init__(self, limits: Limits, *, name: str) -> None:
         self.limits, self.actor_name = limits, f"{self.ACTOR}_{name}"
@@ -143,29 +155,28 @@ class SharedLimiter:
         return await self._ask("acquire")
 
     async def release(self, lease: int, tokens: int) -> None:
-        await self._ask("release", lease, tokens)
+        try:
+            await self._ask("release", lease, tokens)
+        except LimiterLost as error:
+            logger.warning("a call's tokens were not counted: %s", error)  # its slot comes back by its age
 
     async def _ask(self, method: str, *arguments: int) -> Any:
         import ray
 
-        if self._actor is None:
-            self._actor = self._find()
-        try:
-            return await getattr(self._actor, method).remote(*arguments)
-        except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, BudgetSpent):
-                raise error.cause from None
-            raise
-        except ray.exceptions.RayActorError:
-            # It lived with the worker that made it first; the others make a new one.
-            self._actor = self._find()
-            return await getattr(self._actor, method).remote(*arguments)
-
-    def _find(self) -> Any:
-        import ray
-
-        actor = ray.remote(num_cpus=0, max_concurrency=10_000)(LocalLimiter)
-        return actor.options(name=self.actor_name, get_if_exists=True).remote(self.limits)
+        for attempt in range(self.ATTEMPTS):
+            try:
+                if self._actor is None:
+                    actor = ray.remote(num_cpus=0, max_concurrency=10_000)(LocalLimiter)
+                    self._actor = actor.options(name=self.actor_name, get_if_exists=True).remote(self.limits)
+                return await getattr(self._actor, method).remote(*arguments)
+            except ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, BudgetSpent):
+                    raise error.cause from None
+                raise
+            except ray.exceptions.RayActorError:
+                self._actor = None
+                await asyncio.sleep(0.1 * 2**attempt)  # the name of a dying actor is not free at once
+        raise LimiterLost(f"{self.actor_name} died {self.ATTEMPTS} times in a row")
 
 
 def make_limiter(limits: Limits, *, name: str) -> Limiter | None:

@@ -20,7 +20,7 @@ import openai
 from recipe.mrpo.judge.completion import Completion, read_completion
 from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
-from recipe.mrpo.judge.limits import BudgetSpent, Limiter, Limits, make_limiter
+from recipe.mrpo.judge.limits import BudgetSpent, Limiter, LimiterLost, Limits, make_limiter
 from recipe.mrpo.judge.parse import parse_reply
 from recipe.mrpo.judge.prompt import PROMPTS, REPLY_SCHEMA, Rubric, build_messages
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
@@ -84,9 +84,9 @@ class OpenAIJudge:
     async def label(self, request: JudgeRequest) -> Judgement:
         """Labels of the request's steps.
 
-        Failures: too_many_steps, bad_image, token_budget, timeout, connection, http_<status>, refused, truncated,
-        bad_response and those of `parse_reply`. Raises PermissionError, before anything is sent, for a case that may
-        not be sent there.
+        Failures: too_many_steps, bad_image, token_budget, limiter_lost, timeout, connection, http_<status>, refused,
+        truncated, bad_response and those of `parse_reply`. Raises PermissionError, before anything is sent, for a case
+        that may not be sent there.
         """
         self.endpoint.require(may_leave_machine=request.may_leave_machine)
         if not request.steps:
@@ -228,6 +228,8 @@ class OpenAIJudge:
             lease = await state.limiter.acquire()
         except BudgetSpent as error:
             return _Failure("token_budget", str(error))
+        except LimiterLost as error:
+            return _Failure("limiter_lost", str(error))
         before = tally.prompt_tokens + tally.completion_tokens
         try:
             return await self._send(state.client, messages, temperature, structured, tally)

@@ -73,6 +73,8 @@ MATRIX = [
     (["content_filter"] * 9,            None,    "refused",         2, 0, "a filter declines"),
     (["html_200"] * 9,                  None,    "bad_response",    2, 0, "a login page with status 200"),
     (["not_json"] * 9,                  None,    "bad_response",    2, 0, "a body that is cut, with the right length"),
+    (["bad_gzip"] * 9,                  None,    "connection",      3, 2, "a body that cannot be unpacked"),
+    (["bad_charset"] * 9,               None,    "bad_response",    2, 0, "an encoding that does not exist"),
     (["no_choices"] * 9,                None,    "bad_response",    2, 0, "no choices"),
     (["missing", "http_500", "ok"],     LABELS,  None,              3, 1, "both kinds of fault in one judgement"),
     (["prose", "hang", "close", "hang"], None,   "timeout",         4, 2, "retries are shared by both asks"),

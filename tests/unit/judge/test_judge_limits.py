@@ -109,6 +109,18 @@ def test_a_spent_budget_ends_calls():
     asyncio.run(run())
 
 
+def test_a_spent_budget_turns_away_all_who_wait_at_once():
+    async def run():
+        limiter = LocalLimiter(limits_of(concurrency=1, max_tokens=50, timeout_s=1_000))
+        lease = await limiter.acquire()
+        waiting = [asyncio.create_task(limiter.acquire()) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        await limiter.release(lease, 100)
+        return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 10)
+
+    assert [type(r) for r in asyncio.run(run())] == [BudgetSpent] * 5
+
+
 def test_a_budget_over_the_wire_turns_into_failures(options_of, request_of):
     with FakeJudgeServer() as server:
 

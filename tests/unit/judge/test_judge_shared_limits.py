@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -11,57 +12,63 @@ from tests.fake_judge_server import FakeJudgeServer
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
-WORKERS, CALLS = 3, 6
+GOOD = ((0, 1, 0, 1), None)
 
 
-class Worker:
-    """What a reward worker does: it makes its own judge and labels rollouts at once."""
+def worker_class():
+    """Made in a function, so that Ray sends it by value: test modules cannot be imported in its workers."""
 
-    def __init__(self, options):
-        from recipe.mrpo.judge import get_judge
+    class Worker:
+        """What a reward worker does: it makes its own judge and labels rollouts at once."""
 
-        self.judge = get_judge(options)
+        def __init__(self):
+            self.judges = {}
 
-    async def label(self, requests):
-        judgements = await asyncio.gather(*(self.judge.label(r) for r in requests))
-        return [(j.labels, j.failure) for j in judgements]
+        async def label(self, options, requests):
+            from recipe.mrpo.judge import get_judge
+
+            judge = self.judges.setdefault(str(options), get_judge(options))
+            judgements = await asyncio.gather(*(judge.label(r) for r in requests))
+            return [(j.labels, j.failure) for j in judgements]
+
+    return ray.remote(num_cpus=0)(Worker)
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
-    yield
+def workers():
+    root = str(Path(__file__).parents[3])
+    environment = {"env_vars": {"PYTHONPATH": root}}
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    yield [worker_class().remote() for _ in range(3)]
     ray.shutdown()
 
 
-def run(options, request, workers):
-    actors = [ray.remote(num_cpus=0)(Worker).remote(options) for _ in range(workers)]
-    requests = [request] * CALLS
-    return actors, [r for batch in ray.get([a.label.remote(requests) for a in actors], timeout=120) for r in batch]
+def label(workers, options, request, calls):
+    batches = ray.get([w.label.remote(options, [request] * calls) for w in workers], timeout=300)
+    return [result for batch in batches for result in batch]
 
 
-def test_concurrency_holds_over_all_workers(cluster, options_of, request_of):
+def test_concurrency_holds_over_all_workers(workers, options_of, request_of):
     with FakeJudgeServer(latency_s=0.1) as server:
         options = options_of(name="openai", openai__base_url=server.base_url, limits__concurrency=2)
-        _, results = run(options, request_of(), WORKERS)
-    assert results == [((0, 1, 0, 1), None)] * (WORKERS * CALLS)
+        assert label(workers, options, request_of(), 6) == [GOOD] * 18
     assert server.peak == 2
 
 
-def test_the_budget_is_the_jobs_not_the_workers(cluster, options_of, request_of):
+def test_the_budget_is_the_jobs_not_the_workers(workers, options_of, request_of):
     with FakeJudgeServer() as server:
-        # The first calls go out together; from then on the budget is spent for every worker.
-        node = {"name": "openai", "openai__base_url": server.base_url, "limits__concurrency": 1, "max_tokens": 3_000}
-        _, results = run(options_of(**node), request_of(), WORKERS)
-    good = [r for r in results if r[0] is not None]
-    assert 1 <= len(good) == len(server.requests) <= 3
-    assert {r[1] for r in results} == {None, "token_budget"}
+        # One call at a time, each of about 1,500 tokens: two of them spend the budget, for every worker.
+        node = {"openai__base_url": server.base_url, "limits__concurrency": 1, "max_tokens": 2_000}
+        results = label(workers, options_of(name="openai", **node), request_of(), 6)
+    assert results.count(GOOD) == len(server.requests) == 2
+    assert results.count((None, "token_budget")) == 16
 
 
-def test_the_limits_outlive_the_worker_that_made_them(cluster, options_of, request_of):
+def test_the_limits_outlive_the_worker_that_made_them(workers, options_of, request_of):
     with FakeJudgeServer() as server:
         options = options_of(name="openai", openai__base_url=server.base_url, limits__concurrency=2)
-        actors, _ = run(options, request_of(), 2)
-        ray.kill(actors[0])
+        for worker in workers[:2]:
+            assert label([worker], options, request_of(), 1) == [GOOD]
+        ray.kill(workers[0])
         for _ in range(2):
-            assert ray.get(actors[1].label.remote([request_of()]), timeout=60) == [((0, 1, 0, 1), None)]
+            assert label([workers[1]], options, request_of(), 1) == [GOOD]
