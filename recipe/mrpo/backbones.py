@@ -21,10 +21,18 @@ class Backbone:
     """The checkpoint that the study trains, or the family's instruct model of that size."""
     think_tag: str
     """What the prompt asks for; the parser reads both."""
+    eos: str
+    """Token that ends a response of `checkpoint`."""
+    vision_modules: str
+    """Regular expression of the module names that LoRA leaves alone: vLLM has no adapters in vision towers."""
+    base_checkpoint: str | None = None
+    """Pretrained model before instruction tuning; None: none is published in this layout."""
     sampling: dict[str, float | int] = field(default_factory=lambda: {"temperature": 1.0, "top_p": 1.0, "top_k": -1})
     """Rollout sampling."""
     max_pixels: int | None = 802816
     """Images are scaled down to this (Qwen's dynamic resolution); None: the processor tiles by its own rule."""
+    max_prompt_length: int | None = None
+    """Tokens of question and image; None: what config/mrpo.yaml allows."""
     note: str = ""
 
     def overrides(self) -> list[str]:
@@ -33,7 +41,18 @@ class Backbone:
         out = [f"{rollout}.{name}={value}" for name, value in self.sampling.items()]
         if self.max_pixels is not None:
             out.append(f"+data.mm_processor_kwargs.max_pixels={self.max_pixels}")
+        if self.max_prompt_length is not None:
+            out.append(f"data.max_prompt_length={self.max_prompt_length}")
         return out
+
+    def start(self, kind: str) -> str:
+        """The checkpoint to start from: `instruct` or `base`. Raises ValueError where none is published."""
+        if kind == "instruct":
+            return self.checkpoint
+        if kind == "base" and self.base_checkpoint is not None:
+            return self.base_checkpoint
+        reason = f"no base checkpoint of {self.model_type} is published" if kind == "base" else "that one is yours"
+        raise ValueError(f"START={kind}: {reason}; set MODEL_PATH to the checkpoint to start from.")
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -41,12 +60,16 @@ BACKBONES: dict[str, Backbone] = {
         model_type="qwen2_5_vl",
         checkpoint="Qwen/Qwen2.5-VL-7B-Instruct",
         think_tag="think",
+        eos="<|im_end|>",
+        vision_modules=".*visual.*",
     ),
     "qwen3_vl": Backbone(
         model_type="qwen3_vl",
         checkpoint="Qwen/Qwen3-VL-8B-Instruct",
         # <think> is one of its tokenizer's own tokens, and vLLM's reasoning parsers act on it.
         think_tag="thinking",
+        eos="<|im_end|>",
+        vision_modules=".*visual.*",
         # The checkpoint's own generation_config, which was probably in force in the study's run (DESIGN section 1).
         sampling={"temperature": 0.7, "top_p": 0.8, "top_k": 20},
     ),
@@ -54,13 +77,20 @@ BACKBONES: dict[str, Backbone] = {
         model_type="internvl",
         checkpoint="OpenGVLab/InternVL3-8B-hf",
         think_tag="think",
+        eos="<|im_end|>",
+        vision_modules=".*(vision_tower|multi_modal_projector).*",
         max_pixels=None,
+        # At most 12 tiles and a thumbnail of 256 tokens each: 3328, and 700 and more for the question.
+        max_prompt_length=4096,
         note="HF-native layout only (-hf); verl 0.9.1 runs it with recipe/mrpo/internvl.py",
     ),
     "qwen2_vl": Backbone(
         model_type="qwen2_vl",
         checkpoint="Qwen/Qwen2-VL-7B-Instruct",
+        base_checkpoint="Qwen/Qwen2-VL-7B",
         think_tag="think",
+        eos="<|im_end|>",
+        vision_modules=".*visual.*",
         note="not in the study; shows what a further row takes",
     ),
 }
@@ -74,17 +104,33 @@ def get_backbone(name: str) -> Backbone:
         raise ValueError(f"backbone {name!r} is unknown; choose one of {', '.join(BACKBONES)}.") from None
 
 
+def table() -> str:
+    """The backbones as lines of text."""
+    return "\n".join(
+        f"{name:12} {row.checkpoint:32} <{row.think_tag}>  {row.sampling}  {row.note}".rstrip()
+        for name, row in BACKBONES.items()
+    )
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m recipe.mrpo.backbones", description="What differs between backbones.")
+    parser = argparse.ArgumentParser(prog="python -m recipe.mrpo.backbones", description="Table of the backbones.")
     parser.add_argument("backbone", nargs="?", choices=list(BACKBONES))
-    parser.add_argument("what", nargs="?", choices=("overrides", "model", "think_tag"), default="overrides")
+    what = ("overrides", "model", "base", "think_tag", "vision_modules")
+    parser.add_argument("what", nargs="?", choices=what, default="overrides")
     args = parser.parse_args()
     if args.backbone is None:
-        for name, row in BACKBONES.items():
-            print(f"{name:12} {row.checkpoint:32} <{row.think_tag}>  {row.sampling}  {row.note}")
+        print(table())
         return
     row = get_backbone(args.backbone)
-    print({"overrides": "\n".join(row.overrides()), "model": row.checkpoint, "think_tag": row.think_tag}[args.what])
+    if args.what == "overrides":
+        print("\n".join(row.overrides()))
+    elif args.what in ("model", "base"):
+        try:
+            print(row.start("instruct" if args.what == "model" else "base"))
+        except ValueError as error:
+            parser.exit(1, f"{error}\n")
+    else:
+        print(getattr(row, args.what))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""Compose the configuration that a program of verl would run with, without importing verl.
+
+    python -m recipe.mrpo.compose --config-name mrpo trainer.nnodes=2 ...
+
+prints what `python -m verl.trainer.main_ppo --cfg job ...` prints, in a second and on any machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from recipe.mrpo.config.search_path import register
+
+
+def verl_config_dir() -> Path:
+    """Folder of verl's own Hydra configurations. Raises ModuleNotFoundError without verl."""
+    spec = find_spec("verl")  # finds the package and does not run it
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("verl is not installed")
+    return Path(spec.origin).parent / "trainer" / "config"
+
+
+def compose_config(name: str, overrides: Sequence[str]) -> DictConfig:
+    """The configuration `name` (verl's or ours) with `overrides`, as verl's programs compose it.
+
+    Raises HydraException naming the override that does not fit.
+    """
+    register()
+    with initialize_config_dir(str(verl_config_dir()), version_base=None):
+        return compose(name, list(overrides))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m recipe.mrpo.compose", description=__doc__.split("\n")[0])
+    parser.add_argument("--config-name", default="mrpo")
+    parser.add_argument("overrides", nargs="*")
+    args = parser.parse_args()
+    try:
+        print(OmegaConf.to_yaml(compose_config(args.config_name, args.overrides)), end="")
+    except HydraException as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
