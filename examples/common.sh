@@ -1,0 +1,166 @@
+# Shared by run_mrpo_*.sh and run_sft_then_mrpo.sh, which set BACKBONE and source this file: variables to verl's overrides.
+# The study's settings with their sources stand in recipe/mrpo/config/mrpo.yaml; here is only what varies between runs.
+#
+#   METHOD          mrpo (default) grpo gdpo drgrpo vppo pgrpo sft     table: mrpo methods
+#   START           instruct (default), base or sft: the last one is a checkpoint of yours, in MODEL_PATH
+#   MODEL_PATH      checkpoint, a folder or a hub id; default: the study's for this backbone (START=base: its base model)
+#   DATA_DIR        folder with train.parquet and test.parquet of `python -m data_preprocess`; default ~/data/vqa_rad
+#   SFT_DATA_DIR    the same made with --sft, for METHOD=sft; default DATA_DIR/sft
+#   OUTPUT_DIR      checkpoints and dumps of rollouts; default outputs/BACKBONE-METHOD
+#   NNODES N_GPUS   nodes (1) and GPUs of each (8; 4 and 1 as well). Several nodes: docs/cluster.md
+#   JUDGE_NAME      overlap (default: offline rules), or openai, the default where JUDGE_BASE_URL is set:
+#                   JUDGE_BASE_URL, JUDGE_MODEL, JUDGE_API_KEY_ENV (name of a variable), JUDGE_CACHE (file)
+#   ENCODER         BERTScore encoder of the answer reward, a folder or a hub id; default none
+#   LORA_RANK       0 (default): train all parameters
+#   LR              learning rate; default: the configuration's
+#   ROLLOUT_ENGINE  vllm (default) or sglang
+#   TRAINER_MODE    sync (default), colocate_async or separate_async
+#   OFFLOAD         parameters and optimiser in host memory between their uses: True or False; default: True below 8 GPUs
+#   MAX_PIXELS      largest image, where the backbone scales images down; default: its row in `mrpo backbones`
+#   LOGGER          where metrics go; default ["console"]
+#   DRY_RUN=1       print the command and the configuration that verl would run with, and stop
+#
+# Every argument is one more Hydra override and wins. VERL_PLATFORM=cpu: tiny models without a GPU (config mrpo_cpu).
+
+die() { printf 'error: %s\n' "$*" >&2; exit 2; }
+
+one_of() {  # one_of NAME VALUE ALLOWED...
+    local name=$1 value=$2 allowed
+    shift 2
+    for allowed in "$@"; do [[ $value == "$allowed" ]] && return; done
+    die "$name=$value is unknown; choose one of $*."
+}
+
+whole_number() {  # whole_number NAME VALUE LEAST
+    if ! [[ $2 =~ ^[0-9]+$ ]] || (($2 < $3)); then die "$1=$2 must be a whole number from $3 on."; fi
+}
+
+on_cpu() { [[ ${VERL_PLATFORM:-} == cpu ]]; }
+
+settings() {
+    METHOD=${METHOD:-mrpo}
+    START=${START:-instruct}
+    DATA_DIR=${DATA_DIR:-$HOME/data/vqa_rad}
+    SFT_DATA_DIR=${SFT_DATA_DIR:-$DATA_DIR/sft}
+    OUTPUT_DIR=${OUTPUT_DIR:-outputs/$BACKBONE-$METHOD}
+    NNODES=${NNODES:-1}
+    N_GPUS=${N_GPUS:-$(on_cpu && echo 1 || echo 8)}
+    JUDGE_NAME=${JUDGE_NAME:-$([[ -n ${JUDGE_BASE_URL:-} ]] && echo openai || echo overlap)}
+    LORA_RANK=${LORA_RANK:-0}
+    ROLLOUT_ENGINE=${ROLLOUT_ENGINE:-vllm}
+    TRAINER_MODE=${TRAINER_MODE:-sync}
+    LOGGER=${LOGGER:-'["console"]'}
+    whole_number NNODES "$NNODES" 1
+    whole_number N_GPUS "$N_GPUS" 1
+    whole_number LORA_RANK "$LORA_RANK" 0
+    one_of START "$START" instruct base sft
+    one_of ROLLOUT_ENGINE "$ROLLOUT_ENGINE" vllm sglang
+    one_of TRAINER_MODE "$TRAINER_MODE" sync colocate_async separate_async
+    if [[ -z ${OFFLOAD:-} ]]; then
+        OFFLOAD=$(! on_cpu && ((NNODES * N_GPUS < 8)) && echo True || echo False)
+    fi
+    one_of OFFLOAD "$OFFLOAD" True False
+    one_of METHOD "$METHOD" mrpo grpo gdpo drgrpo vppo pgrpo sft
+    PROGRAM=$(python -m recipe.mrpo.methods "$METHOD" program) || exit 2
+    if [[ -z ${MODEL_PATH:-} ]]; then
+        [[ $START != sft ]] || die "START=sft needs MODEL_PATH, the checkpoint of your SFT run (.../global_step_N/huggingface)."
+        MODEL_PATH=$(python -m recipe.mrpo.backbones "$BACKBONE" "${START/instruct/model}") || exit 2
+    fi
+}
+
+judge_overrides() {
+    one_of JUDGE_NAME "$JUDGE_NAME" overlap openai router
+    ARGS+=("++mrpo.judge.name=$JUDGE_NAME")
+    if [[ $JUDGE_NAME == openai ]]; then
+        [[ -n ${JUDGE_MODEL:-} ]] || die "JUDGE_NAME=openai needs JUDGE_MODEL, the name under which the endpoint serves the judge."
+        ARGS+=("++mrpo.judge.openai.model='$JUDGE_MODEL'")
+        [[ -z ${JUDGE_BASE_URL:-} ]] || ARGS+=("++mrpo.judge.openai.base_url='$JUDGE_BASE_URL'")
+        [[ -z ${JUDGE_API_KEY_ENV:-} ]] || ARGS+=("++mrpo.judge.openai.api_key_env=$JUDGE_API_KEY_ENV")
+    fi
+    [[ -z ${JUDGE_CACHE:-} ]] || ARGS+=("++mrpo.judge.cache.path='$JUDGE_CACHE'")
+}
+
+rl_overrides() {
+    local backbone method actor=actor_rollout_ref.actor model=actor_rollout_ref.model rollout=actor_rollout_ref.rollout
+    backbone=$(python -m recipe.mrpo.backbones "$BACKBONE" overrides) || exit 2
+    method=$(python -m recipe.mrpo.methods "$METHOD" overrides) || exit 2
+    mapfile -t ARGS <<<"$backbone"$'\n'"$method"
+    ARGS+=(
+        "data.train_files='${TRAIN_FILE:-$DATA_DIR/train.parquet}'"
+        "data.val_files='${VAL_FILE:-$DATA_DIR/test.parquet}'"
+        "$model.path='$MODEL_PATH'"
+        "$rollout.name=$ROLLOUT_ENGINE"
+        "trainer.v1.trainer_mode=$TRAINER_MODE"
+        "trainer.nnodes=$NNODES"
+        "trainer.n_gpus_per_node=$N_GPUS"
+        "trainer.project_name=mrpo"
+        "trainer.experiment_name=$BACKBONE-$METHOD-$START"
+        "trainer.default_local_dir='$OUTPUT_DIR/checkpoints'"
+        "trainer.rollout_data_dir='$OUTPUT_DIR/rollouts'"
+        "trainer.validation_data_dir='$OUTPUT_DIR/validation'"
+        "trainer.logger=$LOGGER"
+    )
+    if ! on_cpu; then  # mrpo_cpu has its own
+        ARGS+=("trainer.save_freq=200" "trainer.test_freq=100")
+        ARGS+=("$actor.fsdp_config.param_offload=$OFFLOAD" "$actor.fsdp_config.optimizer_offload=$OFFLOAD")
+    fi
+    if ((LORA_RANK > 0)); then
+        # Adapters of the language model alone (vLLM has none in vision towers), scaled by alpha / rank = 2.
+        ARGS+=("$model.lora_rank=$LORA_RANK" "$model.lora_alpha=$((2 * LORA_RANK))" "$model.target_modules=all-linear")
+        ARGS+=("$model.exclude_modules='$(python -m recipe.mrpo.backbones "$BACKBONE" vision_modules)'")
+    fi
+    # mrpo_cpu is for tiny models, whose images are as large as their own processor says.
+    if on_cpu; then MAX_PIXELS=${MAX_PIXELS:-16384}; fi
+    if [[ -n ${MAX_PIXELS:-} && $backbone == *max_pixels* ]]; then
+        ARGS+=("data.mm_processor_kwargs.max_pixels=$MAX_PIXELS")
+    fi
+    [[ -z ${LR:-} ]] || ARGS+=("$actor.optim.lr=$LR")
+    [[ -z ${ENCODER:-} ]] || ARGS+=("++mrpo.rewards.answer.encoder='$ENCODER'")
+    judge_overrides
+    CONFIG=$(on_cpu && echo mrpo_cpu || echo mrpo)
+    LAUNCH=(python -m "$PROGRAM")
+}
+
+sft_overrides() {
+    ARGS=(
+        "data.train_files='${SFT_TRAIN_FILE:-$SFT_DATA_DIR/train.parquet}'"
+        "model.path='$MODEL_PATH'"
+        "trainer.nnodes=$NNODES"
+        "trainer.n_gpus_per_node=$N_GPUS"
+        "trainer.experiment_name=$BACKBONE-sft-$START"
+        "trainer.default_local_dir='$OUTPUT_DIR/checkpoints'"
+        "trainer.logger=$LOGGER"
+        "engine.param_offload=$OFFLOAD"
+        "engine.optimizer_offload=$OFFLOAD"
+    )
+    ((LORA_RANK == 0)) || die "METHOD=sft trains all parameters, so that its checkpoint is a whole model: set LORA_RANK=0."
+    if on_cpu; then
+        ARGS+=("trainer.device=cpu" "engine.use_torch_compile=False" "model.use_remove_padding=False")
+        ARGS+=("+model.override_config.attn_implementation=eager")
+        ARGS+=("data.train_batch_size=4" "data.num_workers=0")
+    fi
+    [[ -z ${LR:-} ]] || ARGS+=("optim.lr=$LR")
+    CONFIG=mrpo_sft
+    LAUNCH=(torchrun --nnodes "$NNODES" --nproc-per-node "$N_GPUS")
+    if ((NNODES == 1)); then
+        LAUNCH+=(--standalone)
+    else
+        [[ -n ${MASTER_ADDR:-} && -n ${NODE_RANK:-} ]] || die "SFT on several nodes runs on each of them: set MASTER_ADDR and NODE_RANK."
+        LAUNCH+=(--node-rank "$NODE_RANK" --master-addr "$MASTER_ADDR" --master-port "${MASTER_PORT:-29500}")
+    fi
+    LAUNCH+=(-m "$PROGRAM")
+}
+
+run() {  # run [Hydra overrides]
+    settings
+    if [[ $METHOD == sft ]]; then sft_overrides; else rl_overrides; fi
+    local command=("${LAUNCH[@]}" --config-name "$CONFIG" "${ARGS[@]}" "$@")
+    if [[ ${DRY_RUN:-0} == 1 ]]; then
+        printf '# %s\n' "$(printf '%q ' "${command[@]}")"
+        python -m recipe.mrpo.compose --config-name "$CONFIG" "${ARGS[@]}" "$@"
+        return
+    fi
+    mkdir -p "$OUTPUT_DIR"
+    printf '%q ' "${command[@]}" | tee "$OUTPUT_DIR/command.txt" && echo
+    "${command[@]}"
+}
