@@ -10,7 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from data_preprocess import datasets
+from data_preprocess import datasets, hub, medthink
+from data_preprocess.card import write_cards
 from data_preprocess.convert import REASONING, Options, Result, convert
 from data_preprocess.errors import DataError
 from data_preprocess.gold import GoldReasoning
@@ -25,13 +26,30 @@ def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--source", type=Path, required=True, metavar="DIR", help="official download; its layout is detected")
+    if dataset.hub is None:
+        add("--source", type=Path, required=True, metavar="DIR", help="official download; its layout is detected")
+    else:
+        add(
+            "--source",
+            type=Path,
+            metavar="DIR",
+            help=f"official download, offline; without it {dataset.hub} is fetched",
+        )
+        add("--revision", default="main", help="revision to fetch; a commit pins it")
+        add("--download-dir", type=Path, metavar="DIR", help="where to; without it the hub's cache")
     add("--images", type=Path, metavar="DIR", help="image folder, where it is not inside --source")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for <split>.parquet")
-    add("--split", nargs="+", choices=dataset.splits, default=list(dataset.splits), help="splits to write")
+    add("--split", nargs="+", choices=dataset.splits, help="splits to write (default: all that the source has)")
     add("--open-only", action="store_true", help="leave yes/no questions out")
     add("--limit", type=_positive, metavar="N", help="at most N rows a split")
     add("--gold-reasoning", type=Path, nargs="+", default=[], metavar="FILE", help="gold reasoning, ours or MedThink's")
+    add("--medthink", type=Path, metavar="DIR", help="clone of MedThink's repository: gold reasoning from there")
+    add(
+        "--medthink-check",
+        choices=("sha256", "off"),
+        default="sha256",
+        help="compare its files with the published hashes",
+    )
     add("--reasoning", choices=REASONING, default="optional", help="required: leave rows without gold reasoning out")
     add("--list-joins", action="store_true", help="list the rows that found no gold reasoning, or several")
     add("--backbone", choices=backbone_names(), default=DEFAULT_BACKBONE, help="whose think tag the prompt asks for")
@@ -45,6 +63,8 @@ def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
     add("--max-image-bytes", type=_positive, default=64 * 2**20, metavar="N", help="largest image file")
     add("--max-image-pixels", type=_positive, default=64 * 10**6, metavar="N", help="most pixels of an image")
     add("--min-image-side", type=_positive, default=4, metavar="N", help="fewest pixels of the shorter side")
+    if hasattr(datasets.module(dataset.name), "add_arguments"):
+        datasets.module(dataset.name).add_arguments(parser)
     return parser
 
 
@@ -55,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
     args = build_parser(dataset).parse_args(rest)
     options = Options(
         out=args.out,
-        splits=tuple(args.split),
+        splits=tuple(args.split or ()),
         open_only=args.open_only,
         limit=args.limit,
         backbone=args.backbone,
@@ -67,21 +87,40 @@ def main(argv: Sequence[str]) -> int:
         limits=Limits(args.max_image_bytes, args.max_image_pixels, args.min_image_side),
     )
     try:
-        gold = GoldReasoning.read(args.gold_reasoning)
-        loaded = datasets.loader(name)(datasets.Source(args.source, args.images))
-        result = convert(
-            loaded,
-            options,
-            data_source=dataset.data_source,
-            may_leave_machine=dataset.may_leave_machine,
-            gold=gold,
-            progress=_progress,
-        )
+        result = run(dataset, args, options)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    _print(result, joined=bool(args.gold_reasoning), list_joins=args.list_joins)
+    _print(result, joined=bool(args.gold_reasoning or args.medthink), list_joins=args.list_joins)
     return 0
+
+
+def run(dataset: datasets.DatasetInfo, args: argparse.Namespace, options: Options) -> Result:
+    """Fetch or find the source, read it, convert it, write the cards. Raises DataError."""
+    gold_files = list(args.gold_reasoning)
+    if args.medthink is not None:
+        found = medthink.files(args.medthink, dataset.name, options.splits or dataset.splits)
+        if args.medthink_check == "sha256":
+            medthink.verify(found)
+        gold_files += found
+    gold = GoldReasoning.read(gold_files)
+    folder, revision = args.source, None
+    if folder is None:
+        folder, revision = hub.download(dataset, revision=args.revision, folder=args.download_dir)
+    elif not folder.is_dir():
+        raise DataError(f"--source {folder} is no folder")
+    loaded = datasets.loader(dataset.name)(datasets.Source(folder, args.images, vars(args)))
+    leaves = dataset.may_leave_machine if loaded.may_leave_machine is None else loaded.may_leave_machine
+    result = convert(
+        loaded,
+        options,
+        data_source=loaded.data_source or dataset.data_source,
+        may_leave_machine=leaves,
+        gold=gold,
+        progress=_progress,
+    )
+    write_cards(result, loaded, options, dataset, revision=revision, gold_files=gold_files)
+    return result
 
 
 def _progress(items: Iterable, label: str, total: int) -> Iterable:

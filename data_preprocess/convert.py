@@ -29,6 +29,7 @@ class Options:
 
     out: Path
     splits: tuple[str, ...]
+    """Empty: all that the source has."""
     open_only: bool
     limit: int | None
     backbone: str
@@ -95,8 +96,10 @@ def convert(
     bad = list(loaded.bad)
     if bad and not options.skip_bad:
         raise BadRows(bad)
+    if not loaded.records:
+        raise DataError("the source has no usable record")
     results, builders = [], []
-    for split in options.splits:
+    for split in options.splits or tuple(loaded.splits()):
         result = SplitResult(split, options.out / f"{split}.parquet")
         chosen = choose(
             [record for record in loaded.records if record.split == split], result, options=options, gold=gold
@@ -242,7 +245,9 @@ class _Builder:
             result.images.add(sha256)
             result.answer_types[answer_type] += 1
             result.quirks.update(quirks)
-        result.converted += [entry for entry in report["converted"] if entry not in result.converted]
+        for entry in report["converted"]:
+            if entry not in result.converted:
+                result.converted.append(entry)
 
     def _fingerprint(self) -> str:
         """Hash of all that the rows of this file depend on, so that parts of another run are never mixed in."""

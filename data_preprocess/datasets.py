@@ -9,9 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.errors import DataError
-from data_preprocess.records import Loaded
+from data_preprocess.image_refs import FileImage, ZipImage, open_zip
+from data_preprocess.records import ImageRef, Loaded
 
-NAMES = ("vqa_rad",)
+NAMES = (
+    "vqa_rad",
+    "slake",
+    "pathvqa",
+    "pmc_vqa",
+    "vqa_med_2019",
+    "vqa_med_2021",
+    "quilt_vqa",
+    "radimagenet_vqa",
+    "mimic_cxr_vqa",
+    "own",
+)
 """One module each; the order of listings and tables."""
 
 
@@ -31,6 +43,8 @@ class DatasetInfo:
     splits: tuple[str, ...]
     open_test_size: int | None
     """Open questions of the study's test set; None for a training-only set."""
+    hub_patterns: tuple[str, ...] = ("data/*.parquet",)
+    """Files of the repository that a download takes."""
     may_leave_machine: bool = True
     """False: the terms of use forbid sending rows to a service outside (credentialed data)."""
     caution: str = ""
@@ -44,6 +58,27 @@ class Source:
     images: Path | None = None
     """`--images`: image folder, where it is not inside `folder`."""
     options: dict[str, Any] = field(default_factory=dict)
+
+    def image_maker(self, folders: tuple[str, ...], archives: tuple[str, ...] = ()) -> Callable[[str], ImageRef]:
+        """Name of an image -> where it is: in `--images`, in the first of `folders`, or in the first of `archives`.
+
+        In an archive a name is looked up as it is and under the folders' names, which is how the releases pack it.
+        Raises DataError if none of them is there or the archive is broken.
+        """
+        archive = next((self.folder / name for name in archives if (self.folder / name).is_file()), None)
+        if self.images is None and archive is not None and not any((self.folder / name).is_dir() for name in folders):
+            try:
+                members = set(open_zip(archive).namelist())
+            except ValueError as error:
+                raise DataError(str(error)) from error
+
+            def in_archive(name: str) -> ImageRef:
+                candidates = [name, *(f"{folder}/{name}" for folder in folders)]
+                return ZipImage(archive, next((c for c in candidates if c in members), name))
+
+            return in_archive
+        folder = self.image_folder(folders)
+        return lambda name: FileImage(folder, name)
 
     def image_folder(self, names: tuple[str, ...]) -> Path:
         """`--images`, or the first of `names` that exists. Raises DataError naming what was looked for."""

@@ -60,17 +60,18 @@ def inspect(data: bytes, limits: Limits) -> ImageInfo:
     if len(data) > limits.max_bytes:
         raise ValueError(f"the image file has {len(data):,} bytes, more than the {limits.max_bytes:,} allowed")
     try:
+        # Pillow warns of large images, which our own limit is for, and of odd EXIF blocks, which nothing depends on.
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
+            warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data), formats=FORMATS)
-        width, height = image.size
-        _check_size(width, height, limits)
-        quirks = _quirks(image)
-        # A JPEG is decoded at an eighth of its size: all its data is read, so a truncated one is found, in less time.
-        image.draft(None, (width // 8, height // 8))
-        image.load()
-        if "alpha" in quirks and not _is_transparent(image):
-            quirks.remove("alpha")
+            width, height = image.size
+            _check_size(width, height, limits)
+            quirks = _quirks(image)
+            # A JPEG is decoded at an eighth of its size: all its data is read, so a truncated one is found, but faster.
+            image.draft(None, (width // 8, height // 8))
+            image.load()
+            if "alpha" in quirks and not _is_transparent(image):
+                quirks.remove("alpha")
     except UnidentifiedImageError as error:
         raise ValueError(f"not an image of a known format ({', '.join(FORMATS)})") from error
     except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
@@ -80,7 +81,9 @@ def inspect(data: bytes, limits: Limits) -> ImageInfo:
 
 def to_plain(data: bytes) -> bytes:
     """The picture as a viewer shows it, as 8-bit RGB PNG: upright, over white, 16 bits scaled from its own range."""
-    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data), formats=FORMATS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd EXIF blocks, as in `inspect`
+        image = ImageOps.exif_transpose(Image.open(io.BytesIO(data), formats=FORMATS))
     if _is_deep(image.mode):
         image = image.convert("F")
         low, high = image.getextrema()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_preprocess.errors import BadRow, DataError
+from data_preprocess.images import digest
 from data_preprocess.text import clean
 
 
@@ -126,3 +129,70 @@ def hf_rows(file: Path, columns: tuple[str, ...], *, image: str) -> Iterator[tup
         for values in batch.to_pylist():
             yield row, values, ParquetImage(images, row, paths[row] or "")
             row += 1
+
+
+def names_by_bytes(folder: Path | None, pattern: str) -> dict[str, str]:
+    """sha256 -> file name of a folder's images: Hugging Face copies keep no names, but often the same bytes."""
+    if folder is None:
+        return {}
+    return {digest(path.read_bytes()): path.name for path in sorted(folder.rglob(pattern))}
+
+
+def name_of(image: ParquetImage, names: dict[str, str]) -> str:
+    """Name of an image in a parquet file: its own, the one of the same bytes, or `sha256-<16 digits>`."""
+    if image.name:
+        return image.name
+    try:
+        sha256 = digest(image.load(sys.maxsize))
+    except ValueError:
+        return "missing"  # the image itself is reported when it is read
+    return names.get(sha256, f"sha256-{sha256[:16]}")
+
+
+def read_csv(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a CSV file with a header, with the number of the line each ends on.
+
+    Raises DataError if the file is missing or lacks a column, BadRow for a row of another width.
+    """
+    try:
+        stream = file.open(encoding="utf-8-sig", newline="")
+    except FileNotFoundError:
+        raise DataError(f"{file} does not exist") from None
+    with stream:
+        reader = csv.DictReader(stream, strict=True)
+        try:
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            if missing:
+                found = ", ".join(reader.fieldnames or ()) or "none"
+                raise DataError(f"{file.name} lacks the columns {', '.join(missing)}; it has {found}")
+            for row in reader:
+                if None in row or None in row.values():
+                    raise BadRow(
+                        file, f"line {reader.line_num}", f"not as many fields as the header ({len(reader.fieldnames)})"
+                    )
+                yield reader.line_num, row
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{file.name}, line {reader.line_num}: no CSV ({error})") from error
+
+
+def read_fields(file: Path, count: int | None) -> Iterator[tuple[str, list[str] | BadRow]]:
+    """Lines of a `|`-separated file without header, as ("line 7", fields); a line of another width comes as BadRow.
+
+    `count`: fields of a line; None: two or more. Raises DataError if the file cannot be read.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{file} does not exist") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file.name} is no UTF-8 text: {error}") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        fields = line.rstrip("\r").split("|")
+        where = f"line {number}"
+        if len(fields) < 2 or (count is not None and len(fields) != count):
+            expected = "two or more" if count is None else str(count)
+            yield where, BadRow(file, where, f"{len(fields)} fields separated by |, where {expected} belong")
+        else:
+            yield where, fields

@@ -41,6 +41,8 @@ class Record:
     answer_raw: str | None = None
     """The source's answer field where alternatives or optional parts were taken out of it."""
     answer_type: str | None = None
+    open_by_type: bool = False
+    """The source's answer type, not the answer's text, says whether the question is open."""
     question_type: str | None = None
     modality: str | None = None
     organ: str | None = None
@@ -57,6 +59,9 @@ class Record:
 
     @property
     def is_open(self) -> bool:
+        """By the answer, as the study does; by the source's answer type in other languages than English."""
+        if (self.open_by_type or self.language != "en") and self.answer_type is not None:
+            return self.answer_type == "OPEN"
         return not is_yes_no(self.answer)
 
     def bad(self, reason: str) -> BadRow:
@@ -73,6 +78,10 @@ class Loaded:
     """Facts about the source that a reader of the dataset card needs (layout, what the loader left out and why)."""
     files: list[Path] = field(default_factory=list)
     """Files whose hashes go into the dataset card."""
+    data_source: str | None = None
+    licence: str | None = None
+    may_leave_machine: bool | None = None
+    """These three only where the source itself says so (one's own data); else they stand in its DatasetInfo."""
 
     def splits(self) -> Iterator[str]:
         yield from dict.fromkeys(record.split for record in self.records)

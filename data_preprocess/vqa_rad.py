@@ -20,8 +20,16 @@ from typing import Any
 from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.errors import BadRow, DataError
 from data_preprocess.image_refs import FileImage
-from data_preprocess.images import digest
-from data_preprocess.readers import field_text, hf_files, hf_rows, optional_text, read_json_list, require_fields
+from data_preprocess.readers import (
+    field_text,
+    hf_files,
+    hf_rows,
+    name_of,
+    names_by_bytes,
+    optional_text,
+    read_json_list,
+    require_fields,
+)
 from data_preprocess.records import Loaded, Record
 
 INFO = DatasetInfo(
@@ -98,7 +106,7 @@ def _record(record: Any, row: int, file: Path, split: str | None, images: Path, 
 
 def _load_hf(source: Source) -> Loaded:
     loaded = Loaded(notes=["layout hf"])
-    names = _names_by_hash(source)
+    names = names_by_bytes(source.images, "*.jpg")
     for split in INFO.splits:
         for file in hf_files(source.folder, split):
             loaded.files.append(file)
@@ -112,31 +120,16 @@ def _load_hf(source: Source) -> Loaded:
                             question=field_text(values, "question", file, row),
                             answers=(field_text(values, "answer", file, row),),
                             image=image,
-                            image_id=image.name or _name(image, names),
+                            image_id=name_of(image, names),
                             file=file.name,
                             where=row,
                         )
                     )
                 except BadRow as error:
                     loaded.bad.append(error)
-    if names is not None:
+    if names:
         loaded.notes.append(f"image names by equal bytes from {source.images.name} ({len(names)} images)")
     return loaded
-
-
-def _names_by_hash(source: Source) -> dict[str, str] | None:
-    """Hugging Face keeps no image names; `--images` is a folder of official images to find them in by their bytes."""
-    if source.images is None:
-        return None
-    return {digest(path.read_bytes()): path.name for path in sorted(source.images.glob("*.jpg"))}
-
-
-def _name(image: Any, names: dict[str, str] | None) -> str:
-    try:
-        sha256 = digest(image.load(sys.maxsize))
-    except ValueError:
-        return "missing"  # the image itself is reported when it is read
-    return (names or {}).get(sha256, f"sha256-{sha256[:16]}")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+
+from data_preprocess.__main__ import main
 
 VQA_RAD = Path(__file__).parents[3] / "examples" / "data" / "vqa_rad_sample"
 GOLD = VQA_RAD / "gold_reasoning.jsonl"
@@ -21,5 +24,32 @@ def draw(format: str = "PNG", size: tuple[int, int] = (40, 30), mode: str = "RGB
     return out.getvalue()
 
 
+def turned() -> bytes:
+    """A JPEG that a viewer turns by 90 degrees."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return draw("JPEG", exif=exif)
+
+
 def read_rows(path: Path) -> list[dict]:
     return pq.read_table(path).to_pylist()
+
+
+SAMPLES = Path(__file__).parents[2] / "data"
+
+
+def run(dataset: str, source: Path, out: Path, *options: str) -> int:
+    """`python -m data_preprocess <dataset>` in this process."""
+    return main([dataset, "--source", str(source), "--out", str(out), *map(str, options)])
+
+
+def write_hf(folder: Path, name: str, rows: list[dict], *, group: int = 3) -> Path:
+    """A Hugging Face parquet file with row groups of its own."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=group)
+    return path
+
+
+def hf_image(data: bytes, path: str | None = None) -> dict:
+    return {"bytes": data, "path": path}

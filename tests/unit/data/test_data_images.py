@@ -13,7 +13,7 @@ from PIL import Image
 
 from data_preprocess.image_refs import FileImage, ZipImage, check_relative
 from data_preprocess.images import NEEDS_CONVERSION, Limits, inspect, to_plain
-from tests.unit.data.helpers import draw
+from tests.unit.data.helpers import draw, turned
 
 LIMITS = Limits(max_bytes=2**20, max_pixels=10**6, min_side=4)
 
@@ -36,12 +36,6 @@ def see_through_palette() -> bytes:
     out = io.BytesIO()
     image.save(out, format="PNG", transparency=0)
     return out.getvalue()
-
-
-def turned() -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # a viewer turns it by 90 degrees
-    return draw("JPEG", exif=exif)
 
 
 def animated() -> bytes:

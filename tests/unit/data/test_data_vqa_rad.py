@@ -11,7 +11,7 @@ import pytest
 
 from data_preprocess.cli import main
 from recipe.mrpo.steps import parse, split_steps
-from tests.unit.data.helpers import GOLD, VQA_RAD, read_rows
+from tests.unit.data.helpers import GOLD, SAMPLES, VQA_RAD, read_rows, run
 
 
 def rows_of(out, *splits):
@@ -154,6 +154,16 @@ def test_mevf_layout(rad, tmp_path):
     ]  # the frame question is a row of its own
 
 
+def test_real_rows_of_the_mevf_and_hugging_face_layouts(rad, tmp_path):
+    images = str(VQA_RAD / "VQA_RAD Image Folder")
+    gold = ("--open-only", "--gold-reasoning", str(GOLD), "--images", images)
+    assert run("vqa_rad", SAMPLES / "vqa_rad" / "mevf_layout", tmp_path / "mevf", *gold) == 0
+    assert run("vqa_rad", SAMPLES / "vqa_rad" / "hf_layout", tmp_path / "hf", *gold) == 0
+    mevf, hf = (rows_of(tmp_path / name, "train") for name in ("mevf", "hf"))
+    assert (len(mevf), sum(row["extra_info"]["gold_reasoning"] is not None for row in mevf)) == (52, 33)
+    assert len(hf) == 4 and all(row["extra_info"]["gold_reasoning"] for row in hf)  # names found by equal bytes
+
+
 def hf_copy(folder, *, column="answer", named=True):
     (folder / "data").mkdir(parents=True)
     image = VQA_RAD / "VQA_RAD Image Folder" / "synpic35191.jpg"
@@ -261,7 +271,7 @@ def test_a_bad_row_is_named_and_nothing_is_written(rad, written, capsys, case):
 
 @pytest.mark.parametrize("case", BROKEN_ROWS)
 def test_skip_bad_leaves_just_the_bad_rows_out(rad, capsys, case):
-    damage, message = BROKEN_ROWS[case]
+    damage, _ = BROKEN_ROWS[case]
     damage(rad)
     assert rad.convert("--skip-bad") == 0
     bad = 7 if case in ("image missing", "image truncated", "no image", "link outside") else 1  # rows of that image
@@ -286,7 +296,7 @@ def test_an_earlier_result_survives_a_failing_run(rad):
             lambda f: (f / "VQA_RAD Dataset Public.json").write_text('{"a": 1}'),
             "must hold a JSON list of records, not dict",
         ),
-        (lambda f: (f / "VQA_RAD Dataset Public.json").write_text("[]"), "split train has no row left"),
+        (lambda f: (f / "VQA_RAD Dataset Public.json").write_text("[]"), "the source has no usable record"),
         (
             lambda f: (f / "VQA_RAD Dataset Public.json").unlink(),
             "there is neither 'VQA_RAD Dataset Public.json' (OSF)",

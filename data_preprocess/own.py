@@ -1,0 +1,192 @@
+"""One's own data: a CSV, JSON, JSONL or parquet file, and a small mapping file that says what is what.
+
+    python -m data_preprocess.own --source DIR --mapping mapping.yaml --out data/mine
+
+A mapping (examples/data/own_sample/mapping.yaml is a worked one):
+
+    name: my-hospital                # verl's data_source
+    file: questions.csv              # in --source: .csv, .json (a list), .jsonl, .parquet (Hugging Face form)
+    images: pictures                 # folder in --source; parquet files hold their images themselves
+    columns: {question: Frage, answer: Antwort, image: Datei}
+    # from here on optional
+    optional_columns: {split: part, record_id: id, modality: device, organ: region, gold_reasoning: why}
+    split: train                     # of rows without a split column
+    splits: {training: train, dev: validation}   # what the split column calls them
+    alternatives: "#"                # separates alternative answers
+    licence: internal
+    may_leave_machine: false         # default: false, because nobody else can know
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from data_preprocess.datasets import DatasetInfo, Source
+from data_preprocess.errors import BadRow, DataError
+from data_preprocess.image_refs import FileImage
+from data_preprocess.readers import field_text, hf_rows, name_of, optional_text, read_csv, read_json_list
+from data_preprocess.records import ImageRef, Loaded, Record
+from data_preprocess.schema import SPLITS
+
+INFO = DatasetInfo(
+    name="own",
+    data_source="own",
+    title="Your own data",
+    homepage="",
+    licence="yours",
+    citation="",
+    hub=None,
+    splits=SPLITS,
+    open_test_size=None,
+    may_leave_machine=False,
+)
+REQUIRED = ("question", "answer", "image")
+OPTIONAL = (
+    "split", "record_id", "answer_type", "question_type", "modality", "organ", "language", "context", "gold_reasoning",
+    "gold_source",
+)  # fmt: skip
+KEYS = ("name", "file", "images", "columns", "optional_columns", "split", "splits", "alternatives", "licence",
+        "may_leave_machine")  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mapping", type=Path, required=True, metavar="FILE", help="what your columns mean (YAML)")
+
+
+def load(source: Source) -> Loaded:
+    """Raises DataError for a mapping or a file that makes no sense, with the names that are known."""
+    mapping = read_mapping(source.options["mapping"])
+    loaded = Loaded(
+        data_source=mapping["name"],
+        licence=str(mapping.get("licence", INFO.licence)),
+        may_leave_machine=mapping.get("may_leave_machine", INFO.may_leave_machine),
+    )
+    file = source.folder / mapping["file"]
+    loaded.files += [source.options["mapping"], file]
+    index: dict[str, int] = {}
+    seen: dict[str, Any] = {}
+    for where, values, image in _rows(file, mapping, source):
+        try:
+            record = _record(values, image, where, file, mapping, index)
+            if record.record_id is not None and seen.setdefault(record.record_id, where) != where:
+                raise BadRow(file, where, f"record_id {record.record_id!r} is also that of {seen[record.record_id]}")
+            loaded.records.append(record)
+        except BadRow as error:
+            loaded.bad.append(error)
+    return loaded
+
+
+def read_mapping(file: Path) -> dict[str, Any]:
+    """A mapping file, checked. Raises DataError naming what is missing or unknown."""
+    try:
+        mapping = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"the mapping file {file} does not exist") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{file.name} is no YAML: {error}") from error
+    if not isinstance(mapping, dict):
+        raise DataError(f"{file.name} must hold keys and values")
+    _known(file, mapping, KEYS, "key")
+    for name in ("name", "file", "columns"):
+        if not mapping.get(name):
+            raise DataError(f"{file.name} lacks {name}")
+    columns = mapping["columns"]
+    if not isinstance(columns, dict) or set(columns) != set(REQUIRED):
+        raise DataError(f"{file.name}: columns must name exactly {', '.join(REQUIRED)}")
+    _known(file, mapping.setdefault("optional_columns", {}) or {}, OPTIONAL, "optional column")
+    for name in (mapping.get("split", "train"), *(mapping.get("splits") or {}).values()):
+        if name not in SPLITS:
+            raise DataError(f"{file.name}: split {name!r} is none of {', '.join(SPLITS)}")
+    if not isinstance(mapping.get("may_leave_machine", False), bool):
+        raise DataError(f"{file.name}: may_leave_machine must be true or false")
+    return mapping
+
+
+def _known(file: Path, given: dict[str, Any], known: tuple[str, ...], what: str) -> None:
+    for name in given:
+        if name not in known:
+            raise DataError(f"{file.name}: {what} {name!r} is unknown; known are {', '.join(known)}")
+
+
+def _rows(
+    file: Path, mapping: dict[str, Any], source: Source
+) -> Iterator[tuple[int | str, dict[str, Any], ImageRef | None]]:
+    columns = mapping["columns"]
+    wanted = (*columns.values(), *(mapping["optional_columns"] or {}).values())
+    if file.suffix == ".parquet":
+        texts = tuple(name for name in wanted if name != columns["image"])
+        yield from hf_rows(file, texts, image=columns["image"])
+    elif file.suffix == ".csv":
+        yield from ((f"line {line}", values, None) for line, values in read_csv(file, wanted))
+    elif file.suffix == ".json":
+        yield from ((row, values, None) for row, values in enumerate(read_json_list(file)))
+    elif file.suffix == ".jsonl":
+        yield from ((f"line {line}", values, None) for line, values in _json_lines(file))
+    else:
+        raise DataError(f"{file.name}: the file must be .csv, .json, .jsonl or .parquet")
+
+
+def _json_lines(file: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        with file.open(encoding="utf-8") as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    yield number, json.loads(line)
+    except FileNotFoundError:
+        raise DataError(f"{file} does not exist") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{file.name} is no JSONL: {error}") from error
+
+
+def _record(
+    values: Any, image: Any, where: int | str, file: Path, mapping: dict[str, Any], index: dict[str, int]
+) -> Record:
+    if not isinstance(values, dict):
+        raise BadRow(file, where, f"a record must be a JSON object, not {type(values).__name__}")
+    columns, optional = mapping["columns"], mapping["optional_columns"] or {}
+    facts = {name: optional_text(values, column, file, where) for name, column in optional.items()}
+    called = facts.pop("split", None)
+    split = mapping.get("split", "train") if called is None else (mapping.get("splits") or {}).get(called, called)
+    if split not in SPLITS:
+        raise BadRow(file, where, f"split {split!r} is none of {', '.join(SPLITS)}; say in `splits` what it means")
+    index[split] = index.get(split, -1) + 1
+    raw = field_text(values, columns["answer"], file, where)
+    separator = mapping.get("alternatives")
+    answers = tuple(part.strip() for part in raw.split(separator) if part.strip()) if separator else (raw,)
+    if not answers:
+        raise BadRow(file, where, "answer is empty")
+    if image is None:
+        name = field_text(values, columns["image"], file, where)
+        image = FileImage(file.parent / mapping.get("images", "."), name)
+    else:
+        name = name_of(image, {})
+    if facts.get("answer_type"):
+        facts["answer_type"] = facts["answer_type"].upper()
+    facts["language"] = facts.get("language") or "en"
+    if facts.get("gold_reasoning") and not facts.get("gold_source"):
+        facts["gold_source"] = mapping["name"]
+    return Record(
+        split=split,
+        index=index[split],
+        question=field_text(values, columns["question"], file, where),
+        answers=answers,
+        answer_raw=raw if answers != (raw,) else None,
+        image=image,
+        image_id=name,
+        file=file.name,
+        where=where,
+        **facts,
+    )
+
+
+if __name__ == "__main__":
+    from data_preprocess.cli import main
+
+    sys.exit(main(["own", *sys.argv[1:]]))

@@ -1,0 +1,108 @@
+"""PMC-VQA (Zhang et al. 2023, https://huggingface.co/datasets/RadGenome/PMC-VQA), asked open-ended.
+
+    python -m data_preprocess.pmc_vqa --source DIR --out data/pmc_vqa
+
+The study's test set is `test_clean.csv`, 2,000 multiple-choice questions of which only the question is shown; the text
+of the right choice is the gold answer. `--source` holds `test_clean.csv` (and `train.csv`) with `images/` or
+`images.zip`, or a Hugging Face copy of the clean test set with the columns query, answer, image.
+
+No file of it could be had when this was written: the loader is tested on files made in the documented form.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from data_preprocess.datasets import DatasetInfo, Source
+from data_preprocess.errors import BadRow, DataError
+from data_preprocess.readers import field_text, hf_files, hf_rows, name_of, names_by_bytes, optional_text, read_csv
+from data_preprocess.records import Loaded, Record
+
+INFO = DatasetInfo(
+    name="pmc_vqa",
+    data_source="pmc-vqa",
+    title="PMC-VQA",
+    homepage="https://huggingface.co/datasets/RadGenome/PMC-VQA",
+    licence="not confirmed; figures from PubMed Central, under the licences of their articles",
+    citation="Zhang, Wu, Zhao, Lin, Zhang, Wang, Xie. PMC-VQA, arXiv 2305.10415 (2023).",
+    hub="RadGenome/PMC-VQA",
+    hub_patterns=("train.csv", "test_clean.csv", "images.zip"),
+    splits=("train", "test"),
+    open_test_size=2000,
+    caution="images.zip has 19 GB.",
+)
+FILES = {"train": "train.csv", "test": "test_clean.csv"}
+_CHOICES = ("Choice A", "Choice B", "Choice C", "Choice D")
+_PREFIX = re.compile(r"^\s*[A-D]\s*[:.]\s*")
+
+
+def load(source: Source) -> Loaded:
+    """Raises DataError if neither form is there."""
+    files = {split: source.folder / name for split, name in FILES.items() if (source.folder / name).is_file()}
+    if files:
+        return _load_csv(source, files)
+    parquet = hf_files(source.folder, "test") or hf_files(source.folder, "train")
+    if parquet:
+        return _load_hf(source, parquet)
+    raise DataError(f"no PMC-VQA in {source.folder}: looked for {', '.join(FILES.values())} and for a parquet copy")
+
+
+def _load_csv(source: Source, files: dict[str, Path]) -> Loaded:
+    image = source.image_maker(("images", "figures"), ("images.zip",))
+    loaded = Loaded(notes=["layout official; choices are not shown to the model"], files=list(files.values()))
+    for split, file in files.items():
+        index = -1
+        for line, values in read_csv(file, ("Figure_path", "Question", "Answer", *_CHOICES)):
+            index += 1
+            where = f"line {line}"
+            try:
+                name = field_text(values, "Figure_path", file, where)
+                choices = [_PREFIX.sub("", values[choice]).strip() for choice in _CHOICES]
+                loaded.records.append(
+                    Record(
+                        split=split,
+                        index=index,
+                        question=field_text(values, "Question", file, where),
+                        answers=(_PREFIX.sub("", field_text(values, "Answer", file, where)),),
+                        image=image(name),
+                        image_id=name,
+                        file=file.name,
+                        where=where,
+                        context="choices: " + " | ".join(choices),
+                    )
+                )
+            except BadRow as error:
+                loaded.bad.append(error)
+    return loaded
+
+
+def _load_hf(source: Source, files: list[Path]) -> Loaded:
+    loaded = Loaded(notes=["layout hf (clean test set)"], files=files)
+    names = names_by_bytes(source.images, "*.jpg")
+    for file in files:
+        for row, values, image in hf_rows(file, ("query", "answer"), image="image"):
+            try:
+                loaded.records.append(
+                    Record(
+                        split="test",
+                        index=len(loaded.records) + len(loaded.bad),
+                        question=field_text(values, "query", file, row),
+                        answers=(_PREFIX.sub("", field_text(values, "answer", file, row)),),
+                        image=image,
+                        image_id=name_of(image, names),
+                        file=file.name,
+                        where=row,
+                        context=optional_text(values, "context", file, row),
+                    )
+                )
+            except BadRow as error:
+                loaded.bad.append(error)
+    return loaded
+
+
+if __name__ == "__main__":
+    from data_preprocess.cli import main
+
+    sys.exit(main(["pmc_vqa", *sys.argv[1:]]))

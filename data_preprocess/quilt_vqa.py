@@ -1,0 +1,99 @@
+"""Quilt-VQA (Seyfioglu et al. 2024, https://quilt-llava.github.io): 1,283 questions about histopathology video frames.
+
+    python -m data_preprocess.quilt_vqa --source DIR --out data/quilt_vqa --open-only
+
+CC BY-NC-ND 3.0 and gated: get it with your own account, and pass nothing of it on. `--source` holds the parquet files
+(columns image, question, answer, answer_type, context) or `quiltvqa_test_w_ans.json` with its images (`--images`).
+`--open-only` keeps answer_type OPEN (940 in the full set). The study reports 724 questions; how they were chosen is not
+published, so that size is printed beside what is found and not forced.
+
+No file of it could be had when this was written: the loader is tested on files made in the documented form.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from data_preprocess.datasets import DatasetInfo, Source
+from data_preprocess.errors import BadRow, DataError
+from data_preprocess.readers import (
+    field_text,
+    hf_files,
+    hf_rows,
+    name_of,
+    names_by_bytes,
+    optional_text,
+    read_json_list,
+    require_fields,
+)
+from data_preprocess.records import Loaded, Record
+
+INFO = DatasetInfo(
+    name="quilt_vqa",
+    data_source="quilt-vqa",
+    title="Quilt-VQA",
+    homepage="https://huggingface.co/datasets/wisdomik/Quilt_VQA",
+    licence="CC-BY-NC-ND-3.0",
+    citation="Seyfioglu, Ikezogwo, Ghezloo, Krishna, Shapiro. Quilt-LLaVA, CVPR 2024, arXiv 2312.04746.",
+    hub="wisdomik/Quilt_VQA",
+    splits=("test",),
+    open_test_size=724,
+    caution="Gated, no derivatives may be distributed: keep what you make from it to yourself.",
+)
+JSON_NAME = "quiltvqa_test_w_ans.json"
+
+
+def load(source: Source) -> Loaded:
+    """Raises DataError if neither form is there. The one split is called train or test, depending on the copy."""
+    parquet = hf_files(source.folder, "test") or hf_files(source.folder, "train")
+    if parquet:
+        loaded = Loaded(notes=["layout hf"], files=parquet)
+        names = names_by_bytes(source.images, "*")
+        for file in parquet:
+            for row, values, image in hf_rows(file, ("question", "answer", "answer_type"), image="image"):
+                _add(loaded, values, image, name_of(image, names), file, row)
+        return loaded
+    file = source.folder / JSON_NAME
+    if file.is_file():
+        image_of = source.image_maker(("quilt_vqa", "images"), ("quilt_vqa.zip",))
+        loaded = Loaded(notes=["layout json"], files=[file])
+        for row, values in enumerate(read_json_list(file)):
+            try:
+                require_fields(values, ("image", "question", "answer", "answer_type"), file, row)
+                name = field_text(values, "image", file, row)
+            except BadRow as error:
+                loaded.bad.append(error)
+                continue
+            _add(loaded, values, image_of(name), name, file, row)
+        return loaded
+    raise DataError(f"no Quilt-VQA in {source.folder}: looked for data/*.parquet and {JSON_NAME}")
+
+
+def _add(loaded: Loaded, values, image, name, file, row) -> None:
+    try:
+        kind = field_text(values, "answer_type", file, row).upper()
+        if kind not in ("OPEN", "CLOSED"):
+            raise BadRow(file, row, f"answer_type {kind!r} is neither OPEN nor CLOSED")
+        loaded.records.append(
+            Record(
+                split="test",
+                index=len(loaded.records) + len(loaded.bad),
+                question=field_text(values, "question", file, row),
+                answers=(field_text(values, "answer", file, row),),
+                image=image,
+                image_id=name,
+                file=file.name,
+                where=row,
+                answer_type=kind,
+                open_by_type=True,  # a closed answer is a sentence ("Yes, the …"), so its text tells nothing
+                context=optional_text(values, "context", file, row),
+            )
+        )
+    except BadRow as error:
+        loaded.bad.append(error)
+
+
+if __name__ == "__main__":
+    from data_preprocess.cli import main
+
+    sys.exit(main(["quilt_vqa", *sys.argv[1:]]))
