@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.judge import Judgement, JudgeRequest, get_judge
 from recipe.mrpo.options import OPTIONS_FILE
@@ -34,9 +36,14 @@ def make_request(**changes: Any) -> JudgeRequest:
     return JudgeRequest(**{**values, **changes})
 
 
+@cache
+def _defaults() -> DictConfig:
+    return OmegaConf.load(OPTIONS_FILE).judge
+
+
 def judge_options(**changes: Any) -> dict[str, Any]:
     """The defaults of `mrpo.judge`, quick to retry; `openai__timeout_s=1` sets a nested value."""
-    options = OmegaConf.load(OPTIONS_FILE).judge
+    options = copy.deepcopy(_defaults())
     quick = {
         "openai__model": "fake",
         "openai__backoff_base_s": 0.01,
