@@ -1,8 +1,8 @@
-"""``python -m recipe.mrpo.tiny --backbone qwen2_5_vl --data train.parquet --out DIR``: a tiny model to train without a GPU.
+"""``python -m recipe.mrpo.tiny --backbone qwen2_5_vl --data train.parquet --out DIR``: a tiny model to train on a CPU.
 
 A model of the real architecture with random weights and a vocabulary of its own, then (unless --no-warmup) supervised
 on the gold reasoning of the data until it answers in the asked format, in several steps, and wrong often enough to
-learn from. Minutes of nothing are saved: with the same inputs, DIR is left as it is.
+learn from. With the same inputs DIR is left as it is.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         help="where the model goes; a tiny model that is there already is replaced",
     )
     out.add_argument("--seed", type=int, default=0, help="of the weights, the lessons and the samples")
-    out.add_argument("--steps", type=int, default=160, help="optimiser steps of the warm-up")
+    out.add_argument("--steps", type=int, default=320, help="optimiser steps of the warm-up")
     out.add_argument("--no-warmup", action="store_true", help="leave the weights random")
     return out
 
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     if arguments.steps < 1:
         return _refuse(f"--steps {arguments.steps} is no number of steps; use --no-warmup for random weights.")
-    _import_repairs()
+    _prepare_transformers()
     from recipe.mrpo.tiny.build import build
 
     begun = time.monotonic()
@@ -92,14 +92,17 @@ def _refuse(sentence: str) -> int:
     return 2
 
 
-def _import_repairs() -> None:
-    """A CPU build of torch may stand beside a CUDA build of torchvision, which transformers then cannot import."""
+def _prepare_transformers() -> None:
     import torch
 
     if torch.version.cuda is None:
+        # A CPU build of torch may stand beside a CUDA build of torchvision, which then cannot be imported.
         from recipe.mrpo.cpu import apply_shim
 
         apply_shim()
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # a bar for each file of a model that is one small file
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The table of backbones: for each, its control tokens, chat template, processor and a config of a few 100k parameters."""
+"""The table of backbones: control tokens, chat template, processor and a config of a few 100k parameters for each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from recipe.mrpo.tiny.templates import chat_template
+from recipe.mrpo.tiny.templates import SYSTEM, chat_template
 
 MAX_POSITIONS = 2048
 MIN_PIXELS, MAX_PIXELS = 64 * 64, 128 * 128
@@ -182,11 +182,10 @@ def _internvl3_processor(tokenizer, template):
 
 
 _INTERNVL_IMAGE_TOKENS = 4  # (56 / 14) ** 2 patches of a tile, times 0.5 ** 2
-_SYSTEM = "You are a helpful assistant."
 
 BACKBONES: dict[str, Backbone] = {
     "qwen2_5_vl": Backbone(
-        template=chat_template(system=_SYSTEM, **_QWEN_MEDIA),
+        template=chat_template(system=SYSTEM, **_QWEN_MEDIA),
         make_config=_qwen2_5_vl_config,
         make_processor=_qwen2_5_vl_processor,
         special=_QWEN_TOKENS,
@@ -210,7 +209,7 @@ BACKBONES: dict[str, Backbone] = {
         },
     ),
     "qwen2_vl": Backbone(
-        template=chat_template(system=_SYSTEM, **_QWEN_MEDIA),
+        template=chat_template(system=SYSTEM, **_QWEN_MEDIA),
         make_config=_qwen2_vl_config,
         make_processor=_qwen2_vl_processor,
         special=_QWEN_TOKENS,

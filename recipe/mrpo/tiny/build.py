@@ -17,7 +17,7 @@ from recipe.mrpo.tiny.targets import Noise, gold
 
 MANIFEST = "tiny_model.json"
 MAX_VOCABULARY = 1536
-BATCH_SIZE = 16
+BATCH_SIZE = 8
 LEARNING_RATE = 4e-3
 NOISE = Noise(wrong_step=0.3, wrong_end=0.4, drop=0.3, extra=0.2)
 SAMPLED_ROWS, SAMPLES_PER_ROW = 8, 8
@@ -100,12 +100,13 @@ def _manifest(out: Path) -> dict:
 def _make(name: str, rows: Sequence[Row], taught: Sequence[Row], out: Path, *, seed: int, steps: int, progress) -> dict:
     from recipe.mrpo.tiny.backbones import BACKBONES, MAX_POSITIONS, build_random
     from recipe.mrpo.tiny.sampling import sample, shares
+    from recipe.mrpo.tiny.templates import CHAT_WORDS
     from recipe.mrpo.tiny.tokenizer import train_tokenizer
     from recipe.mrpo.tiny.warmup import warm_up
 
     backbone = BACKBONES[name]
     tokenizer = train_tokenizer(
-        [text for row in rows for text in (row.text, gold(row))] + [backbone.template],
+        [CHAT_WORDS, *(text for row in rows for text in (row.text, gold(row)))],
         max_size=MAX_VOCABULARY,
         special=backbone.special,
         named=backbone.named,

@@ -11,7 +11,7 @@ from recipe.mrpo.steps import parse, split_steps
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One question about one image, with the gold reasoning cut into sentences (none where the row has no reasoning)."""
+    """One question about one image, and the sentences of its gold reasoning (none where the row has no reasoning)."""
 
     messages: tuple[dict, ...]
     """Chat messages; a text with ``<image>`` in it is a list of content entries, as verl makes it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+SYSTEM = "You are a helpful assistant."
+CHAT_WORDS = f"system\n{SYSTEM}\nuser\nassistant\n"  # what the templates write beside control tokens
+
 
 def chat_template(*, system: str | None, image: str, video: str) -> str:
     """ChatML with `image` and `video` in the place of such content entries.
@@ -20,8 +23,7 @@ def chat_template(*, system: str | None, image: str, video: str) -> str:
         + image
         + "{% elif entry.type == 'video' or 'video' in entry %}"
         + video
-        + ""
-        "{% elif 'text' in entry %}{{ entry.text }}{% endif %}"
+        + "{% elif 'text' in entry %}{{ entry.text }}{% endif %}"
         "{% endfor %}{% endif %}<|im_end|>\n"
         "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )

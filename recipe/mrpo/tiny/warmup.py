@@ -14,6 +14,7 @@ from recipe.mrpo.tiny.targets import Noise, lesson
 from recipe.mrpo.tiny.tokenizer import END_OF_TURN
 
 WEIGHT_DECAY = 0.01
+BETAS = (0.9, 0.98)
 GRADIENT_CLIP = 1.0
 WARM_SHARE = 0.1  # of the steps, while the learning rate rises
 
@@ -39,7 +40,9 @@ def warm_up(
     draw = random.Random(seed)
     prompts = [encode(processor, row) for row in rows]
     order: list[int] = []
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY, betas=BETAS, fused=True
+    )
     rise = max(1, round(WARM_SHARE * steps))
     schedule = torch.optim.lr_scheduler.SequentialLR(
         optimizer,
