@@ -60,7 +60,6 @@ settings() {
         OFFLOAD=$(! on_cpu && ((NNODES * N_GPUS < 8)) && echo True || echo False)
     fi
     one_of OFFLOAD "$OFFLOAD" True False
-    one_of METHOD "$METHOD" mrpo grpo gdpo drgrpo vppo pgrpo sft
     PROGRAM=$(python -m recipe.mrpo.methods "$METHOD" program) || exit 2
     if [[ -z ${MODEL_PATH:-} ]]; then
         [[ $START != sft ]] || die "START=sft needs MODEL_PATH, the checkpoint of your SFT run (.../global_step_N/huggingface)."

@@ -1,8 +1,8 @@
 """What differs between the backbones, in one table; to add a backbone, add a row.
 
-    python -m recipe.mrpo.backbones                       # the table
-    python -m recipe.mrpo.backbones qwen3_vl overrides    # its verl overrides, one a line
-    python -m recipe.mrpo.backbones qwen3_vl model        # the checkpoint of the study
+python -m recipe.mrpo.backbones                       # the table
+python -m recipe.mrpo.backbones qwen3_vl overrides    # its verl overrides, one a line
+python -m recipe.mrpo.backbones qwen3_vl model        # the checkpoint of the study
 """
 
 from __future__ import annotations
@@ -114,23 +114,23 @@ def table() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m recipe.mrpo.backbones", description="Table of the backbones.")
-    parser.add_argument("backbone", nargs="?", choices=list(BACKBONES))
+    parser.add_argument("backbone", nargs="?", help=", ".join(BACKBONES))
     what = ("overrides", "model", "base", "think_tag", "vision_modules")
     parser.add_argument("what", nargs="?", choices=what, default="overrides")
     args = parser.parse_args()
     if args.backbone is None:
         print(table())
         return
-    row = get_backbone(args.backbone)
-    if args.what == "overrides":
-        print("\n".join(row.overrides()))
-    elif args.what in ("model", "base"):
-        try:
+    try:
+        row = get_backbone(args.backbone)
+        if args.what == "overrides":
+            print("\n".join(row.overrides()))
+        elif args.what in ("model", "base"):
             print(row.start("instruct" if args.what == "model" else "base"))
-        except ValueError as error:
-            parser.exit(1, f"{error}\n")
-    else:
-        print(getattr(row, args.what))
+        else:
+            print(getattr(row, args.what))
+    except ValueError as error:
+        parser.exit(2, f"error: {error}\n")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The methods to compare, in one table: same rewards, data and loop, another advantage; to add a method, add a row.
 
-    python -m recipe.mrpo.methods                    # the table
-    python -m recipe.mrpo.methods drgrpo             # its verl overrides, one a line
-    python -m recipe.mrpo.methods drgrpo program     # the verl program that runs it
+python -m recipe.mrpo.methods                    # the table
+python -m recipe.mrpo.methods drgrpo             # its verl overrides, one a line
+python -m recipe.mrpo.methods drgrpo program     # the verl program that runs it
 """
 
 from __future__ import annotations
@@ -84,16 +84,23 @@ def get_method(name: str) -> Method:
         raise ValueError(f"method {name!r} is unknown; choose one of {', '.join(METHODS)}.") from None
 
 
+def table() -> str:
+    """The methods as lines of text."""
+    return "\n".join(f"{name:8} {row.source:28} {row.what}" for name, row in METHODS.items())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m recipe.mrpo.methods", description="The methods to compare.")
-    parser.add_argument("method", nargs="?", choices=list(METHODS))
+    parser.add_argument("method", nargs="?", help=", ".join(METHODS))
     parser.add_argument("what", nargs="?", choices=("overrides", "program"), default="overrides")
     args = parser.parse_args()
     if args.method is None:
-        for name, row in METHODS.items():
-            print(f"{name:8} {row.source:28} {row.what}")
+        print(table())
         return
-    row = get_method(args.method)
+    try:
+        row = get_method(args.method)
+    except ValueError as error:
+        parser.exit(2, f"error: {error}\n")
     print(row.program if args.what == "program" else "\n".join(row.overrides()))
 
 

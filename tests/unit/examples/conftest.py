@@ -1,0 +1,168 @@
+"""verl as this process can import it, configurations composed once, and the scripts' dry runs, started early."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from recipe.mrpo.backbones import get_backbone
+from recipe.mrpo.cpu import SHIM_DIR
+from recipe.mrpo.methods import get_method
+
+ROOT = Path(__file__).parents[3]
+DRY_RUNS = {
+    # name: (script, environment, arguments)
+    "qwen2_5_vl": ("run_mrpo_qwen2_5_vl.sh", {}, ()),
+    "qwen3_vl, LoRA on one GPU, judge, sglang": (
+        "run_mrpo_qwen3_vl.sh",
+        {"METHOD": "drgrpo", "N_GPUS": "1", "LORA_RANK": "16", "LR": "1e-5", "ROLLOUT_ENGINE": "sglang",
+         "JUDGE_BASE_URL": "http://127.0.0.1:8123/v1", "JUDGE_MODEL": "org/judge-8b", "JUDGE_CACHE": "/c/labels.db"},
+        ("trainer.total_training_steps=2",),
+    ),
+    "internvl3, two nodes, async": (
+        "run_mrpo_internvl3.sh",
+        {"METHOD": "gdpo", "NNODES": "2", "TRAINER_MODE": "colocate_async", "MODEL_PATH": "/models/with space/internvl",
+         "START": "sft", "MAX_PIXELS": "200704", "DATA_DIR": "/data/x=y"},
+        ("actor_rollout_ref.rollout.temperature=0.5",),
+    ),
+    "qwen2_5_vl, sft": ("run_mrpo_qwen2_5_vl.sh", {"METHOD": "sft", "N_GPUS": "4"}, ()),
+    "cpu": ("run_mrpo_qwen2_5_vl.sh", {"VERL_PLATFORM": "cpu", "METHOD": "vppo", "MODEL_PATH": "/tiny"}, ()),
+    "two stages": ("run_sft_then_mrpo.sh", {"BACKBONE": "qwen2_vl", "LR": "3e-6", "OUTPUT_DIR": "out"}, ()),
+    "no base model": ("run_mrpo_qwen2_5_vl.sh", {"START": "base"}, ()),
+    "base model": ("run_sft_then_mrpo.sh", {"START": "base", "BACKBONE": "qwen2_vl", "METHOD": "grpo"}, ()),
+    "unknown method": ("run_mrpo_qwen2_5_vl.sh", {"METHOD": "ppo"}, ()),
+    "unknown override": ("run_mrpo_qwen2_5_vl.sh", {}, ("actor_rollout_ref.actor.optim.learning_rate=1",)),
+    "judge without model": ("run_mrpo_qwen2_5_vl.sh", {"JUDGE_NAME": "openai"}, ()),
+    "sft checkpoint missing": ("run_mrpo_qwen2_5_vl.sh", {"START": "sft"}, ()),
+    "gpus": ("run_mrpo_qwen2_5_vl.sh", {"N_GPUS": "all"}, ()),
+    "sft with LoRA": ("run_mrpo_qwen2_5_vl.sh", {"METHOD": "sft", "LORA_RANK": "8"}, ()),
+}  # fmt: skip
+SCRIPT_VARIABLES = ("METHOD", "START", "MODEL_PATH", "DATA_DIR", "OUTPUT_DIR", "NNODES", "N_GPUS", "JUDGE_NAME", "LR",
+                    "JUDGE_BASE_URL", "LORA_RANK", "OFFLOAD", "MAX_PIXELS", "LOGGER", "VERL_PLATFORM")  # fmt: skip
+
+
+def script_env(**variables: str) -> dict[str, str]:
+    """Environment of a script: none of its variables but those given, this Python first, no visible GPU."""
+    env = {name: value for name, value in os.environ.items() if name not in SCRIPT_VARIABLES}
+    path = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
+    source = os.pathsep.join(part for part in (str(ROOT), env.get("PYTHONPATH", "")) if part)
+    return {**env, "PATH": path, "PYTHONPATH": source, "CUDA_VISIBLE_DEVICES": "", "HOME": "/home/me", **variables}
+
+
+def start(command: list[str], env: dict[str, str], cwd: Path) -> subprocess.Popen:
+    return subprocess.Popen(command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen) -> SimpleNamespace:
+    try:
+        out, err = process.communicate(timeout=100)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return SimpleNamespace(code=process.returncode, out=out, err=err)
+
+
+@pytest.fixture(scope="session")
+def dry_run(tmp_path_factory):
+    """dry_run(name): exit code, command and configuration (one each of the stages) of DRY_RUNS[name]."""
+    cwd = tmp_path_factory.mktemp("dry_runs")
+    running = {
+        name: start(["bash", str(ROOT / "examples" / script), *arguments], script_env(DRY_RUN="1", **variables), cwd)
+        for name, (script, variables, arguments) in DRY_RUNS.items()
+    }
+    done: dict[str, SimpleNamespace] = {}
+
+    def result(name: str) -> SimpleNamespace:
+        if name not in done:
+            ended = finish(running[name])
+            parts = ended.out.split("# ")[1:]
+            ended.commands = [part.split("\n", 1)[0] for part in parts]
+            ended.configs = [yaml.safe_load(part.split("\n", 1)[1]) for part in parts if "\n" in part]
+            ended.left = list(cwd.iterdir())
+            done[name] = ended
+        return done[name]
+
+    yield result
+    for process in running.values():
+        if process.poll() is None:
+            process.kill()
+
+
+STUDY_ON_EIGHT_GPUS = [
+    "--config-name", "mrpo", *get_backbone("qwen2_5_vl").overrides(), *get_method("mrpo").overrides(),
+    "data.train_files='/home/me/data/vqa_rad/train.parquet'", "data.val_files='/home/me/data/vqa_rad/test.parquet'",
+    "actor_rollout_ref.model.path='Qwen/Qwen2.5-VL-7B-Instruct'", "actor_rollout_ref.rollout.name=vllm",
+    "trainer.v1.trainer_mode=sync", "trainer.nnodes=1", "trainer.n_gpus_per_node=8", "trainer.project_name=mrpo",
+    "trainer.experiment_name=qwen2_5_vl-mrpo-instruct",
+    "trainer.default_local_dir='outputs/qwen2_5_vl-mrpo/checkpoints'",
+    "trainer.rollout_data_dir='outputs/qwen2_5_vl-mrpo/rollouts'",
+    "trainer.validation_data_dir='outputs/qwen2_5_vl-mrpo/validation'", 'trainer.logger=["console"]',
+    "trainer.save_freq=200", "trainer.test_freq=100", "actor_rollout_ref.actor.fsdp_config.param_offload=False",
+    "actor_rollout_ref.actor.fsdp_config.optimizer_offload=False", "++mrpo.judge.name=overlap",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def main_ppo(tmp_path_factory):
+    """verl's program printing the configuration of the first dry run."""
+    env = script_env(VERL_PLATFORM="cpu")
+    env["PYTHONPATH"] = os.pathsep.join([str(SHIM_DIR), env["PYTHONPATH"]])
+    command = [sys.executable, "-W", "ignore", "-m", "verl.trainer.main_ppo", *STUDY_ON_EIGHT_GPUS, "--cfg", "job"]
+    process = start(command, env, tmp_path_factory.mktemp("main_ppo"))
+    yield SimpleNamespace(process=process, arguments=STUDY_ON_EIGHT_GPUS)
+    if process.poll() is None:
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def compose():
+    """compose(name, override, …): a fresh copy of the configuration, composed once.
+
+    Hydra reads all of verl's thirty files every time, which is most of the work: they are read once here.
+    """
+    from hydra._internal.core_plugins import file_config_source
+    from omegaconf import OmegaConf
+
+    from recipe.mrpo.compose import compose_config
+
+    read, composed = {}, {}
+
+    class ReadOnce(OmegaConf):
+        @staticmethod
+        def load(file):
+            if file.name not in read:
+                read[file.name] = OmegaConf.load(file)
+            return read[file.name].copy()
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(file_config_source, "OmegaConf", ReadOnce)
+
+    def make(name: str, *overrides: str):
+        if (name, overrides) not in composed:
+            composed[name, overrides] = compose_config(name, overrides)
+        return composed[name, overrides].copy()
+
+    yield make
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def verl():
+    """verl's own schema: `to_dataclass`, `validate`, and the package itself, with the plugin loaded."""
+    from recipe.mrpo.cpu import activate
+
+    before = {name: os.environ.get(name) for name in ("VERL_PLATFORM", "PYTHONPATH", "TQ_NUM_THREADS")}
+    os.environ["VERL_PLATFORM"] = "cpu"
+    activate()
+    import verl  # noqa: F401 - loads the plugin
+    from verl.utils import config
+
+    yield SimpleNamespace(to_dataclass=config.omega_conf_to_dataclass, config=config)
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})

@@ -1,0 +1,156 @@
+"""The example scripts, by their dry runs on a machine without a GPU."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from tests.unit.examples.conftest import DRY_RUNS, ROOT, finish
+
+SCRIPTS = sorted(path.name for path in (ROOT / "examples").glob("*.sh"))
+
+
+def at(config, path):
+    for name in path.split("."):
+        config = config[name]
+    return config
+
+
+def test_every_script_of_ours_has_a_dry_run():
+    started = {script for script, *_ in DRY_RUNS.values()}
+    assert started == {name for name in SCRIPTS if name.startswith("run_")}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_bash_can_read_every_script(script):
+    run = subprocess.run(["bash", "-n", str(ROOT / "examples" / script)], capture_output=True, text=True, timeout=30)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shellcheck_has_nothing_to_say():
+    scripts = [*SCRIPTS, *(f"cluster/{p.name}" for p in (ROOT / "examples" / "cluster").glob("*.s*"))]
+    run = subprocess.run(["shellcheck", "-x", "-s", "bash", *scripts], cwd=ROOT / "examples", capture_output=True,
+                         text=True, timeout=60)  # fmt: skip
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("script", [name for name in SCRIPTS if name.startswith("run_")])
+def test_scripts_can_be_started_directly(script):
+    assert os.access(ROOT / "examples" / script, os.X_OK)
+
+
+@pytest.mark.slow
+def test_a_dry_run_is_what_verl_composes_from_the_same_command(dry_run, main_ppo):
+    """Against the real program: `main_ppo --cfg job` with the same overrides."""
+    ours = dry_run("qwen2_5_vl")
+    assert shlex.split(ours.commands[0]) == ["python", "-m", "verl.trainer.main_ppo", *main_ppo.arguments]
+    real = finish(main_ppo.process)
+    assert real.code == 0, real.err[-2000:]
+    printed = real.out[re.search(r"^(model_engine|actor_rollout_ref):", real.out, re.MULTILINE).start() :]
+    assert yaml.safe_load(printed) == ours.configs[0]
+
+
+def test_the_default_is_the_study_on_eight_gpus(dry_run):
+    config = dry_run("qwen2_5_vl").configs[0]
+    assert at(config, "trainer.n_gpus_per_node") == 8 and at(config, "trainer.nnodes") == 1
+    assert at(config, "actor_rollout_ref.model.path") == "Qwen/Qwen2.5-VL-7B-Instruct"
+    assert at(config, "actor_rollout_ref.model.lora_rank") == 0
+    assert at(config, "actor_rollout_ref.rollout.name") == "vllm"
+    assert at(config, "actor_rollout_ref.actor.optim.lr_scheduler_type") == "linear"
+    assert at(config, "actor_rollout_ref.actor.fsdp_config.optimizer_offload") is False
+    assert at(config, "data.train_files") == "/home/me/data/vqa_rad/train.parquet"
+    assert at(config, "mrpo.judge.name") == "overlap"
+    assert at(config, "trainer.rollout_data_dir") == "outputs/qwen2_5_vl-mrpo/rollouts"
+
+
+def test_variables_reach_verl_lora_judge_engine(dry_run):
+    config = dry_run("qwen3_vl, LoRA on one GPU, judge, sglang").configs[0]
+    model = at(config, "actor_rollout_ref.model")
+    assert (model["lora_rank"], model["lora_alpha"], model["exclude_modules"]) == (16, 32, ".*visual.*")
+    assert at(config, "actor_rollout_ref.rollout.name") == "sglang"
+    assert at(config, "actor_rollout_ref.rollout.top_k") == 20
+    assert at(config, "actor_rollout_ref.actor.optim.lr") == 1e-5
+    assert at(config, "actor_rollout_ref.actor.fsdp_config.param_offload") is True  # one GPU: memory is short
+    assert at(config, "actor_rollout_ref.actor.loss_agg_mode") == "seq-mean-token-sum-norm"
+    judge = at(config, "mrpo.judge")
+    assert judge["name"] == "openai"  # because an address was given
+    assert judge["openai"]["model"] == "org/judge-8b"
+    assert judge["openai"]["base_url"] == "http://127.0.0.1:8123/v1"
+    assert judge["cache"]["path"] == "/c/labels.db"
+    assert at(config, "trainer.total_training_steps") == 2
+
+
+def test_variables_reach_verl_nodes_mode_and_odd_paths(dry_run):
+    config = dry_run("internvl3, two nodes, async").configs[0]
+    assert at(config, "trainer.nnodes") == 2
+    assert at(config, "trainer.v1.trainer_mode") == "colocate_async"
+    assert at(config, "actor_rollout_ref.model.path") == "/models/with space/internvl"
+    assert at(config, "data.train_files") == "/data/x=y/train.parquet"
+    assert at(config, "algorithm.adv_estimator") == "gdpo"
+    assert at(config, "data.max_prompt_length") == 4096
+    assert at(config, "data.mm_processor_kwargs") == {}  # its processor knows no max_pixels, even if one is given
+    assert at(config, "actor_rollout_ref.rollout.temperature") == 0.5  # an argument wins
+
+
+def test_without_a_gpu_the_cpu_configuration_is_taken(dry_run):
+    config = dry_run("cpu").configs[0]
+    assert at(config, "trainer.device") == "cpu" and at(config, "trainer.n_gpus_per_node") == 1
+    assert at(config, "actor_rollout_ref.actor.strategy") == "fsdp2"
+    assert config["mrpo"] == {"shaping": "vppo", "judge": {"name": "overlap"}}
+
+
+def test_sft_runs_verls_own_trainer_under_torchrun(dry_run):
+    ended = dry_run("qwen2_5_vl, sft")
+    launch = "torchrun --nnodes 1 --nproc-per-node 4 --standalone -m verl.trainer.sft_trainer "
+    assert ended.commands[0].startswith(launch)
+    assert at(ended.configs[0], "data.train_files") == "/home/me/data/vqa_rad/sft/train.parquet"
+    assert at(ended.configs[0], "engine.optimizer_offload") is True  # four GPUs
+
+
+def test_the_second_stage_starts_from_the_checkpoint_of_the_first(dry_run):
+    first, second = dry_run("two stages").configs
+    folder = at(first, "trainer.default_local_dir")
+    assert folder == "out/sft/checkpoints"
+    assert at(second, "actor_rollout_ref.model.path") == f"{folder}/global_step_N/huggingface"
+    assert "hf_model" in at(first, "checkpoint.save_contents")
+    assert at(first, "model.path") == "Qwen/Qwen2-VL-7B-Instruct"
+    assert at(first, "optim.lr") == 1e-5  # LR belongs to the second stage, SFT_LR to the first
+    assert at(second, "actor_rollout_ref.actor.optim.lr") == 3e-6
+    assert at(second, "trainer.experiment_name") == "qwen2_vl-mrpo-sft"
+
+
+def test_sft_can_start_from_a_base_model_and_grpo_follow(dry_run):
+    first, second = dry_run("base model").configs
+    assert at(first, "model.path") == "Qwen/Qwen2-VL-7B"
+    assert at(second, "algorithm.adv_estimator") == "grpo"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("no base model", "no base checkpoint of qwen2_5_vl is published; set MODEL_PATH"),
+        ("unknown method", "method 'ppo' is unknown; choose one of mrpo, grpo"),
+        ("unknown override", "learning_rate"),
+        ("judge without model", "JUDGE_NAME=openai needs JUDGE_MODEL"),
+        ("sft checkpoint missing", "START=sft needs MODEL_PATH"),
+        ("gpus", "N_GPUS=all must be a whole number from 1 on"),
+        ("sft with LoRA", "set LORA_RANK=0"),
+    ],
+)
+def test_a_mistake_stops_the_script_with_one_sentence(dry_run, name, sentence):
+    ended = dry_run(name)
+    assert ended.code != 0
+    errors = [line for line in ended.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and sentence in ended.err
+
+
+def test_a_dry_run_writes_nothing(dry_run):
+    for name in DRY_RUNS:
+        assert dry_run(name).left == []
