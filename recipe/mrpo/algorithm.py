@@ -115,7 +115,9 @@ def step_advantages(
     return torch.where(wrong[:, None], shaped, advantage)
 
 
-def spread(per_step: torch.Tensor, outside: torch.Tensor, step_of_token: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def spread(
+    per_step: torch.Tensor, outside: torch.Tensor, step_of_token: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
     """Give each token the value of its step, or of `outside`.
 
     `per_step`: (B, K). `outside`: (B,). `step_of_token`: (B, T) int64, 0 outside every step, k in step k.

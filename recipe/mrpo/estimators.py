@@ -73,7 +73,7 @@ class Segments:
         return cls(step[keep], row[keep], length[keep])
 
     def spread(self, per_step: torch.Tensor, outside: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Give each token the value of its step, or of `outside`: (B, K) and (B,) to (B, T) float32, 0 outside `mask`."""
+        """Each token gets the value of its step, or of `outside`: (B, K) and (B,) to (B, T) float32, 0 where masked."""
         table = torch.cat([outside[:, None], per_step], dim=1).to(torch.float32).numpy()
         flat = np.repeat(table[self.row, self.step], self.length)
         return torch.from_numpy(flat.reshape(mask.shape)).to(mask.device).mul_(mask)

@@ -110,7 +110,10 @@ def collapse_image_tokens(prompt_ids: list[int], *, start: int, context: int, en
 
 
 def deduplicate_for_vllm(module: ModuleType) -> None:
-    """verl collapses repeated image tokens for Qwen alone. `module` is `verl.workers.rollout.vllm_rollout.vllm_async_server`."""
+    """verl collapses repeated image tokens for Qwen alone.
+
+    `module` is `verl.workers.rollout.vllm_rollout.vllm_async_server`.
+    """
     original = _require(module, "qwen2_5_vl_dedup_image_tokens")
 
     def qwen2_5_vl_dedup_image_tokens(prompt_ids, processor):

@@ -43,7 +43,7 @@ def stage_shares(rollouts: Iterable[Sequence[int]], *, cuts: tuple[float, float]
 
 
 def far_by_ffp(rollouts: Iterable[Sequence[int]], *, width: float) -> dict[tuple[float, float], tuple[float, int]]:
-    """Mean FAR and count of rollouts per FFP bin [n * width, (n + 1) * width), the last bin closed; empty bins left out."""
+    """Mean FAR and number of rollouts per FFP bin [n width, (n + 1) width), the last one closed; no empty bins."""
     n_bins = math.ceil(1 / width - 1e-9)
     bins: dict[int, list[float]] = {}
     for labels in rollouts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -33,9 +34,9 @@ def load_options(overrides: Mapping[str, Any] | DictConfig | None = None) -> Dic
 
     Raises OptionError for an unknown name or a value out of range.
     """
+    if not isinstance(overrides, (Mapping, DictConfig, type(None))):
+        raise OptionError(f"mrpo must be a group of options such as mrpo.tau, not {overrides!r}.")
     given = OmegaConf.create({} if overrides is None else overrides)
-    if not isinstance(given, DictConfig):
-        raise OptionError(f"mrpo must be a mapping of options, not {type(overrides).__name__}.")
     _refuse_unknown(given, _defaults(), "")
     options = OmegaConf.merge(_defaults(), given)
     check_options(options)
@@ -63,18 +64,20 @@ def _refuse_unknown(given: DictConfig, known: DictConfig, path: str) -> None:
             if path in OPEN_NODES:
                 continue
             close = difflib.get_close_matches(str(key), [str(k) for k in known], n=1)
-            hint = f"did you mean mrpo.{path + '.' if path else ''}{close[0]}?" if close else f"see {OPTIONS_FILE.name}."
+            hint = (
+                f"did you mean mrpo.{path + '.' if path else ''}{close[0]}?" if close else f"see {OPTIONS_FILE.name}."
+            )
             raise OptionError(f"mrpo.{name} is no option of MRPO; {hint}")
         child = known[key] if not OmegaConf.is_missing(known, key) else None
         if isinstance(child, DictConfig) and isinstance(given[key], DictConfig):
             _refuse_unknown(given[key], child, name)
-        elif isinstance(child, DictConfig) and given[key] is not None:
-            raise OptionError(f"mrpo.{name} is a group of options ({', '.join(map(str, child))}), not one value.")
+        elif isinstance(child, DictConfig):
+            raise OptionError(f"mrpo.{name} is a group of options ({', '.join(map(str, child))}), not {given[key]!r}.")
 
 
 def _number(options: DictConfig, name: str, low: float, high: float | None = None) -> None:
     value = OmegaConf.select(options, name)
-    inside = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= low
+    inside = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= low
     if not inside or (high is not None and value > high):
         limits = f"at least {low}" if high is None else f"in [{low}, {high}]"
         raise OptionError(f"mrpo.{name} must be a number {limits}, not {value!r}.")
@@ -93,6 +96,8 @@ def check_options(options: DictConfig) -> None:
     _choice(options, "shaping", SHAPING_NAMES)
     _number(options, "tau", 0, 1)
     _number(options, "factor_base", 1)
+    if not isinstance(options.round_factors, bool):
+        raise OptionError(f"mrpo.round_factors must be true or false, not {options.round_factors!r}.")
     _choice(options, "gdpo.final_norm", GDPO_FINAL_NORMS)
     _choice(options, "steps.splitter", SPLITTERS)
     _choice(options, "steps.unclosed", UNCLOSED)

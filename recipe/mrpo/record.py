@@ -11,7 +11,7 @@ from typing import Any
 from recipe.mrpo import metrics
 
 RECORD_KEY = "mrpo_record"
-"""Key of the JSON text in verl's `reward_extra_info`; verl leaves strings out of its metrics and keeps them in dumps."""
+"""Key of the JSON text in verl's `reward_extra_info`; verl keeps strings out of its metrics and in its dumps."""
 
 
 def is_wrong(answer_reward: float, *, tau: float) -> bool:
@@ -38,6 +38,8 @@ class RolloutRecord:
     """R_ans <= tau."""
     well_formed: bool
     response_tokens: int
+    case: dict[str, Any] = field(default_factory=dict)
+    """What the rollout was about: question, gold answers, gold_reasoning, image_id, data_source."""
     judge: dict[str, Any] = field(default_factory=dict)
     """Calls, retries, latency_s, cached and token counts of the judgement."""
 

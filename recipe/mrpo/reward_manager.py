@@ -12,7 +12,8 @@ from verl import DataProto
 from verl.experimental.reward_loop.reward_manager import register
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
-from recipe.mrpo.judge import JudgeRequest, Judgement, get_judge
+from recipe.mrpo.judge import Judgement, JudgeRequest, get_judge
+from recipe.mrpo.judge.members import at_router
 from recipe.mrpo.options import load_options
 from recipe.mrpo.parsing import parse
 from recipe.mrpo.record import RolloutRecord, is_wrong
@@ -58,7 +59,8 @@ class MRPORewardManager(RewardManagerBase):
         self.options = load_options(config.get("mrpo"))
         self.rewards = build_rewards(self.options.rewards, tau=self.options.tau)
         judge_options = OmegaConf.to_container(self.options.judge, resolve=True)
-        self.judge = get_judge(judge_options)
+        served_as = OmegaConf.select(config, "reward.reward_model.model_path")
+        self.judge = get_judge(at_router(judge_options, address=reward_router_address, model=served_as))
         self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
         self._table: TokenTable | None = None
 
@@ -72,6 +74,7 @@ class MRPORewardManager(RewardManagerBase):
         record = await self.judge_rollout(
             ids[:length].tolist(),
             gold=fields["reward_model"]["ground_truth"],
+            data_source=str(fields.get("data_source") or ""),
             extra_info=dict(fields.get("extra_info") or {}),
             image=image,
             image_mime=mime,
@@ -79,7 +82,14 @@ class MRPORewardManager(RewardManagerBase):
         return {"reward_score": record.total, "reward_extra_info": record.to_extra_info(stage_cuts=self.stage_cuts)}
 
     async def judge_rollout(
-        self, ids: list[int], *, gold: Any, extra_info: dict[str, Any], image: bytes | None, image_mime: str | None
+        self,
+        ids: list[int],
+        *,
+        gold: Any,
+        data_source: str,
+        extra_info: dict[str, Any],
+        image: bytes | None,
+        image_mime: str | None,
     ) -> RolloutRecord:
         """Everything about one rollout, from its sampled ids."""
         if self._table is None:
@@ -122,6 +132,13 @@ class MRPORewardManager(RewardManagerBase):
             rewards=values,
             weights={reward.name: float(reward.weight) for reward in self.rewards},
             answer=parsed.answer,
+            case={
+                "question": given.question,
+                "gold": golds,
+                "gold_reasoning": reasoning,
+                "image_id": str(extra_info.get("image_id") or ""),
+                "data_source": data_source,
+            },
             wrong=is_wrong(values["answer"], tau=self.options.tau),
             well_formed=parsed.well_formed,
             response_tokens=len(ids),

@@ -23,8 +23,11 @@ VERL_DEFAULT_REWARD_MANAGER = "naive"
 
 def uses_mrpo(config: DictConfig) -> bool:
     """Does this run ask for anything of ours? Every other run is left exactly as it is."""
-    estimator = str(config.algorithm.adv_estimator)
-    return estimator in ESTIMATORS or "mrpo" in config or config.reward.reward_manager.name == REWARD_MANAGER
+    return (
+        str(OmegaConf.select(config, "algorithm.adv_estimator")) in ESTIMATORS
+        or "mrpo" in config
+        or OmegaConf.select(config, "reward.reward_manager.name") == REWARD_MANAGER
+    )
 
 
 def prepare(config: DictConfig) -> None:
@@ -45,11 +48,18 @@ def prepare(config: DictConfig) -> None:
     if ours:
         _choose_reward_manager(config)
         _refuse_unsupported(config)
+    elif config.algorithm.adv_estimator == "gdpo" and config.algorithm.use_kl_in_reward:
+        raise OptionError(
+            "GDPO normalises each reward by itself, and a KL penalty in the reward belongs to none of them; set "
+            "algorithm.use_kl_in_reward=False (and actor_rollout_ref.actor.use_kl_loss=True)."
+        )
     if config.reward.reward_manager.name == REWARD_MANAGER:
-        check_judge(options)
+        private = check_rows(
+            _files(config.data, "train_files"), reasoning_required=options.gold_reasoning == "required"
+        )
+        private |= check_rows(_files(config.data, "val_files"), reasoning_required=False)
+        check_judge(config, options, private_data=private)
         check_rewards(options)
-        if options.gold_reasoning == "required":
-            check_gold_reasoning(_files(config.data.get("train_files")))
     _bound_weight_sync(config, options.guards.weight_sync_timeout_s)
     changed = ", ".join(f"mrpo.{name}={value}" for name, value in changed_options(options).items())
     logger.warning("MRPO: %s; every other option has its default (%s).", changed or "no option set", OPTIONS_FILE.name)
@@ -57,18 +67,22 @@ def prepare(config: DictConfig) -> None:
 
 def _choose_reward_manager(config: DictConfig) -> None:
     manager = config.reward.reward_manager
-    legacy = OmegaConf.select(config, "reward_model.reward_manager")
-    name = legacy if legacy is not None else manager.name
-    if manager.get("source", "register") == "register" and name == VERL_DEFAULT_REWARD_MANAGER and legacy is None:
+    if OmegaConf.select(config, "reward_model.reward_manager") is not None:
+        raise OptionError(
+            "reward_model.reward_manager is verl's old place for it, which its v1 trainers do not read; set "
+            f"reward.reward_manager.name={REWARD_MANAGER} instead."
+        )
+    registered = manager.get("source", "register") == "register"
+    if registered and manager.name == VERL_DEFAULT_REWARD_MANAGER:
         manager.name = REWARD_MANAGER
         logger.warning(
             "algorithm.adv_estimator=%s: reward.reward_manager.name was verl's default '%s' and is now '%s'.",
             config.algorithm.adv_estimator, VERL_DEFAULT_REWARD_MANAGER, REWARD_MANAGER,
         )  # fmt: skip
-    elif name != REWARD_MANAGER or manager.get("source", "register") != "register":
+    elif manager.name != REWARD_MANAGER or not registered:
         raise OptionError(
-            f"algorithm.adv_estimator={config.algorithm.adv_estimator} needs the step labels of its own reward manager, "
-            f"not '{name}'; set reward.reward_manager.name={REWARD_MANAGER}."
+            f"algorithm.adv_estimator={config.algorithm.adv_estimator} needs the step labels of its own reward "
+            f"manager, not '{manager.name}'; set reward.reward_manager.name={REWARD_MANAGER}."
         )
 
 
@@ -77,20 +91,39 @@ def _refuse_unsupported(config: DictConfig) -> None:
         raise OptionError("MRPO runs on verl's v1 trainers; set trainer.use_v1=True.")
     if OmegaConf.select(config, "actor_rollout_ref.rollout.multi_turn.enable", default=False):
         raise OptionError(
-            "MRPO credits the steps of one response; tool turns have none: set actor_rollout_ref.rollout.multi_turn.enable=False."
+            "MRPO credits the steps of one response; tool turns have none: set "
+            "actor_rollout_ref.rollout.multi_turn.enable=False."
         )
     if int(config.actor_rollout_ref.rollout.n) < 2:
         raise OptionError("MRPO compares the rollouts of a group; set actor_rollout_ref.rollout.n to 2 or more.")
 
 
-def check_judge(options: DictConfig) -> None:
-    """Raise OptionError if the judge is unknown or cannot be made from its options."""
+def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) -> None:
+    """Raise OptionError if the judge is unknown, cannot be made from its options, or may not see the data."""
     from recipe.mrpo.judge import get_judge
+    from recipe.mrpo.judge.endpoint import check_endpoint
+    from recipe.mrpo.judge.members import at_router, each_judge
 
+    judge = OmegaConf.to_container(options.judge, resolve=True)
+    reward_model = config.reward.reward_model
     try:
-        get_judge(OmegaConf.to_container(options.judge, resolve=True))
-    except ValueError as error:
+        # The real address is known once the reward model is up.
+        address = "127.0.0.1:1" if reward_model.enable else None
+        judge = at_router(judge, address=address, model=reward_model.get("model_path"))
+        get_judge(judge)
+        check_endpoint(judge, private_data=private_data)
+        routed = any(one["name"] == "router" for one in each_judge(judge))
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"mrpo.judge needs the module {error.name}, which cannot be imported; see mrpo.judge.module."
+        ) from error
+    except (ValueError, PermissionError) as error:
         raise OptionError(str(error)) from error
+    if routed and config.reward.custom_reward_function.path is None:
+        raise OptionError(
+            "mrpo.judge.name=router: verl asks a reward manager only if reward.custom_reward_function.path is set (else "
+            "it takes the reward model for a classifier); set it to the path of reward_fns/custom_reward.py."
+        )
 
 
 def check_rewards(options: DictConfig) -> None:
@@ -103,33 +136,41 @@ def check_rewards(options: DictConfig) -> None:
         raise OptionError(str(error)) from error
 
 
-def _files(files) -> list[str]:
-    if files is None:
-        return []
-    return [files] if isinstance(files, str) else [str(f) for f in files]
+def _files(data: DictConfig, name: str) -> list[str]:
+    files = data.get(name)
+    return [] if files is None else [files] if isinstance(files, str) else [str(f) for f in files]
 
 
-def check_gold_reasoning(files: Iterable[str]) -> None:
-    """Raise OptionError if a row of a training file has no gold reasoning to judge its steps against."""
+def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
+    """Read the `extra_info` of every row of local parquet files; True if a row may not leave the machine.
+
+    Raises OptionError if `reasoning_required` and a row has no gold reasoning to judge its steps against.
+    """
     import pyarrow.parquet as pq
 
+    private = False
     for file in files:
         path = os.path.expanduser(file)
         if not os.path.exists(path) or not path.endswith(".parquet"):
             continue  # a remote or JSON file: verl fetches it later, and each row that lacks reasoning is counted
         parquet = pq.ParquetFile(path)
         if "extra_info" not in parquet.schema_arrow.names:
-            raise OptionError(f"data.train_files: {file} has no column extra_info; make it with `python -m data_preprocess`.")
+            raise OptionError(
+                f"{file} has no column extra_info; make it with `python -m data_preprocess` (data.train_files)."
+            )
         row = 0
         for batch in parquet.iter_batches(columns=["extra_info"], batch_size=4096):
             for info in batch.column(0).to_pylist():
-                if not str((info or {}).get("gold_reasoning") or "").strip():
+                info = info or {}
+                private |= info.get("may_leave_machine", True) is False
+                if reasoning_required and not str(info.get("gold_reasoning") or "").strip():
                     raise OptionError(
-                        f"data.train_files: row {row} of {file} has no extra_info.gold_reasoning, so its steps cannot be "
-                        "judged; convert the data with --gold-reasoning, or set +mrpo.gold_reasoning=optional to train "
+                        f"row {row} of {file} (data.train_files) has no extra_info.gold_reasoning, so its steps cannot "
+                        "be judged; convert the data with --gold-reasoning, or set +mrpo.gold_reasoning=optional to train "
                         "such rows unshaped."
                     )
                 row += 1
+    return private
 
 
 def _bound_weight_sync(config: DictConfig, seconds: float) -> None:

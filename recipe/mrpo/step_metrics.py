@@ -25,7 +25,7 @@ def step_metrics(credit: StepCredit) -> dict[str, float]:
     labelled = [r.labels for r in records if r.labels]
     cuts = (credit.options.metrics.stage_cuts.early, credit.options.metrics.stage_cuts.mid)
     ffps = [p for p in map(metrics.first_failure_position, labelled) if p is not None]
-    judged = [r for r in records if r.judge.get("calls", 0) > 0 or r.judge_failed]
+    judged = [r for r in records if r.judge]
     steps = sum(len(r.steps) for r in records)
     names = dict.fromkeys(name for r in records for name in r.rewards)
     shares = metrics.stage_shares(labelled, cuts=cuts)
@@ -43,12 +43,13 @@ def step_metrics(credit: StepCredit) -> dict[str, float]:
         "no_invalid_step": 1 - len(ffps) / len(labelled) if labelled else None,
         "ffp": _mean(ffps),
         "far": _mean(f for f in map(metrics.failure_after, labelled) if f is not None),
+        "judge/judged_total": float(sum(bool(r.judge) for r in records)),
         "judge/calls_total": float(sum(r.judge.get("calls", 0) for r in records)),
         "judge/failures_total": float(sum(r.judge_failed for r in records)),
         "judge/failure_share": _mean(r.judge_failed for r in records),
         "judge/skipped_total": float(sum(r.judge_status.startswith("skipped") for r in records)),
         "judge/cached_total": float(sum(bool(r.judge.get("cached")) for r in records)),
-        "judge/latency_s": _mean(r.judge.get("latency_s", 0.0) for r in judged),
+        "judge/latency_s": _mean(r.judge["latency_s"] for r in judged),
         "judge/prompt_tokens_total": float(sum(r.judge.get("prompt_tokens", 0) for r in records)),
         "judge/completion_tokens_total": float(sum(r.judge.get("completion_tokens", 0) for r in records)),
         "rows_without_record_total": float(lost),

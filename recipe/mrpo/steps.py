@@ -24,7 +24,24 @@ class Step(NamedTuple):
 
 # Never end a sentence: something always follows them.
 _BEFORE_A_NAME = {"dr", "drs", "mr", "mrs", "ms", "prof", "rev", "hon", "gen", "col", "capt", "sgt", "st"}
-_BEFORE_A_CLAUSE = {"e.g", "i.e", "eg", "ie", "vs", "v.s", "cf", "viz", "approx", "ca", "incl", "esp", "var", "subsp", "rt", "lt"}
+_BEFORE_A_CLAUSE = {
+    "e.g",
+    "i.e",
+    "eg",
+    "ie",
+    "vs",
+    "v.s",
+    "cf",
+    "viz",
+    "approx",
+    "ca",
+    "incl",
+    "esp",
+    "var",
+    "subsp",
+    "rt",
+    "lt",
+}
 _NEVER_ENDS = _BEFORE_A_NAME | _BEFORE_A_CLAUSE
 # Abbreviations only in front of a number or a label ("Fig. 2", "No. 5"); otherwise a word that may end a sentence.
 _BEFORE_A_NUMBER = {
@@ -32,14 +49,55 @@ _BEFORE_A_NUMBER = {
     "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
 }  # fmt: skip
 # End a sentence only if the next one begins like one.
-_MAY_END = {"etc", "jr", "sr", "inc", "ltd", "co", "corp", "dept", "a.m", "p.m", "resp", "max", "min", "wt", "ht", "pt", "temp", "sp", "spp"}
+_MAY_END = {
+    "etc",
+    "jr",
+    "sr",
+    "inc",
+    "ltd",
+    "co",
+    "corp",
+    "dept",
+    "a.m",
+    "p.m",
+    "resp",
+    "max",
+    "min",
+    "wt",
+    "ht",
+    "pt",
+    "temp",
+    "sp",
+    "spp",
+}
 # After a number, before a word that opens no sentence ("5 mg. daily").
-_UNITS = {"mg", "g", "kg", "ml", "l", "dl", "mm", "cm", "m", "hr", "hrs", "wk", "wks", "yr", "yrs", "sec", "in", "ft", "oz", "lb"}
+_UNITS = {
+    "mg",
+    "g",
+    "kg",
+    "ml",
+    "l",
+    "dl",
+    "mm",
+    "cm",
+    "m",
+    "hr",
+    "hrs",
+    "wk",
+    "wks",
+    "yr",
+    "yrs",
+    "sec",
+    "in",
+    "ft",
+    "oz",
+    "lb",
+}
 _ABBREVIATIONS = _NEVER_ENDS | _BEFORE_A_NUMBER | _MAY_END | _UNITS | {"al"}
 # Words that open a sentence even after an initial or an acronym ("… hepatitis C. The liver …").
 _OPENERS = frozenset(
-    "the this that these those it its there here in on at a an no not so thus therefore however hence overall given since "
-    "because as if when while although though but and or we i you he she they both all each neither none based after "
+    "the this that these those it its there here in on at a an no not so thus therefore however hence overall given "
+    "since because as if when while although though but and or we i you he she they both all each neither none based after "
     "before with without from for by to final finally first second third next then also additionally furthermore "
     "moreover considering looking among another other our my is are was were".split()
 )

@@ -36,14 +36,18 @@ class TokenTable:
         """Read the table off a fast Hugging Face tokenizer."""
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if backend is None:
-            raise ValueError(f"{type(tokenizer).__name__} is not a fast tokenizer; set use_fast=True, MRPO reads token bytes from it.")
+            raise ValueError(
+                f"{type(tokenizer).__name__} is not a fast tokenizer; set use_fast=True, token bytes come from it."
+            )
         decoder = json.dumps(json.loads(backend.to_str()).get("decoder") or {}, ensure_ascii=False)
         if '"ByteLevel"' in decoder:
             to_bytes = _byte_level
         elif "▁" in decoder or '"Metaspace"' in decoder:
             to_bytes = _sentencepiece
         else:
-            raise ValueError(f"the decoder of {type(tokenizer).__name__} is neither byte-level nor SentencePiece: {decoder[:80]}")
+            raise ValueError(
+                f"the decoder of {type(tokenizer).__name__} is neither byte-level nor SentencePiece: {decoder[:80]}"
+            )
         added = tokenizer.added_tokens_decoder
         size = max(max(tokenizer.get_vocab().values(), default=-1), max(added, default=-1)) + 1
         names = tokenizer.convert_ids_to_tokens(list(range(size)))

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from types import ModuleType
 from typing import Any
 
 import transfer_queue as tq
 
-from recipe.mrpo.estimators import CREDIT, ESTIMATORS, StepCredit
+from recipe.mrpo.estimators import CREDIT, StepCredit
 from recipe.mrpo.guards import CORRELATION, check_correlation
+from recipe.mrpo.judge.stop import budget_report, failure_report
 from recipe.mrpo.record import RECORD_KEY, RolloutRecord
-from recipe.mrpo.startup import prepare, uses_mrpo
+from recipe.mrpo.startup import REWARD_MANAGER, prepare, uses_mrpo
 from recipe.mrpo.step_metrics import step_metrics
 
 logger = logging.getLogger(__name__)
+
+
+class JudgeStop(RuntimeError):
+    """Too many judgements failed, or the judge's budget is spent; the message names the option."""
 
 
 class StepCreditMixin:
@@ -23,8 +29,10 @@ class StepCreditMixin:
 
     def __init__(self, config, *args, **kwargs):
         prepare(config)  # again, for callers that build a trainer without verl's `main_ppo`
-        self._mrpo = uses_mrpo(config)
-        self._mrpo_dump: dict[str, dict[str, Any]] = {}
+        self._mrpo = uses_mrpo(config) and config.reward.reward_manager.name == REWARD_MANAGER
+        self._mrpo_kept: dict[str, dict[str, Any]] = {}  # columns of this step's rows, until they are dumped
+        self._mrpo_dumping: dict[str, dict[str, Any]] = {}  # the same while training rows are dumped, not validation's
+        self._mrpo_judge_tokens = 0
         super().__init__(config, *args, **kwargs)
 
     def _compute_old_log_prob(self, batch, metrics):
@@ -51,9 +59,22 @@ class StepCreditMixin:
         finally:
             CREDIT.reset(token)
         metrics.update(step_metrics(credit))
+        self._stop_if_judge_is_down(credit.records)
         if self.config.trainer.get("rollout_data_dir"):
             self._keep_for_dump(batch, credit)
         return batch
+
+    def _stop_if_judge_is_down(self, records: list[RolloutRecord | None]) -> None:
+        judge = self.config.mrpo.judge
+        asked = [r for r in records if r is not None and r.steps and not r.judge_status.startswith("skipped")]
+        failures = Counter(r.judge_status.partition(":")[2] for r in asked if r.judge_failed)
+        self._mrpo_judge_tokens += sum(
+            r.judge.get("prompt_tokens", 0) + r.judge.get("completion_tokens", 0) for r in asked
+        )
+        report = failure_report(failures, len(asked), max_failure_rate=judge.max_failure_rate)
+        report = report or budget_report(self._mrpo_judge_tokens, max_tokens=judge.max_tokens)
+        if report:
+            raise JudgeStop(report)
 
     @staticmethod
     def _records(batch) -> list[RolloutRecord | None]:
@@ -61,16 +82,24 @@ class StepCreditMixin:
         later = [key for key in batch.keys if key.rsplit("_", 1)[-1] != "0"]
         if later:
             raise RuntimeError(
-                f"{len(later)} rows are later outputs of a multi-output agent loop (first: {later[0]}); MRPO credits the "
-                "steps of one response: use verl's single-turn agent loop (actor_rollout_ref.rollout.agent."
+                f"{len(later)} rows are later outputs of a multi-output agent loop (first: {later[0]}); MRPO credits "
+                "the steps of one response: use verl's single-turn agent loop (actor_rollout_ref.rollout.agent."
                 "default_agent_loop=single_turn_agent)."
             )
         rows = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
         extra = rows.pop("extra_fields").tolist()
-        return [
-            None if tag.get("is_padding", False) else RolloutRecord.from_extra_info((row or {}).get("reward_extra_info"))
+        records = [
+            None
+            if tag.get("is_padding", False)
+            else RolloutRecord.from_extra_info((row or {}).get("reward_extra_info"))
             for row, tag in zip(extra, batch.tags, strict=True)
         ]
+        if not any(records):
+            raise RuntimeError(
+                "no rollout of this batch carries step labels: the rewards did not come from MRPO's reward manager; "
+                "set reward.reward_manager.name=mrpo."
+            )
+        return records
 
     def _keep_for_dump(self, batch, credit: StepCredit) -> None:
         """Remember each row's record and the advantages that the actor will be given, whichever estimator made them."""
@@ -82,17 +111,18 @@ class StepCreditMixin:
             if record is not None:
                 info = record.to_extra_info(stage_cuts=cuts)
                 per_token = rows["advantages"][i].tolist()
-                self._mrpo_dump[key] = info | advantage_columns(record, per_token, rows["response_mask"][i].tolist())
+                self._mrpo_kept[key] = info | advantage_columns(record, per_token, rows["response_mask"][i].tolist())
 
     def _log_rollout_data(self, batch, timing_raw, rollout_data_dir):
+        self._mrpo_dumping = self._mrpo_kept
         try:
             return super()._log_rollout_data(batch, timing_raw, rollout_data_dir)
         finally:
-            self._mrpo_dump = {}
+            self._mrpo_kept, self._mrpo_dumping = {}, {}
 
     def _dump_generations(self, inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path):
         if self._mrpo:
-            reward_extra_infos_dict = dump_columns(reward_extra_infos_dict, self._mrpo_dump)
+            reward_extra_infos_dict = dump_columns(reward_extra_infos_dict, self._mrpo_dumping)
         return super()._dump_generations(inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path)
 
 
@@ -103,7 +133,7 @@ def advantage_columns(record: RolloutRecord, advantages: list[float], mask: list
     """
     inside = {t for t0, t1 in record.spans for t in range(t0, t1)}
     outside = [a for t, (a, m) in enumerate(zip(advantages, mask, strict=True)) if m and t not in inside]
-    steps = [advantages[t0] if t0 < t1 else None for t0, t1 in record.spans]
+    steps = [advantages[t0] if t0 < min(t1, len(advantages)) else None for t0, t1 in record.spans]
     return {"advantage": outside[-1] if outside else None, "step_advantages": steps}
 
 
@@ -140,7 +170,9 @@ def mix_into_trainers(module: ModuleType) -> None:
             continue
         lost = [m for m in vars(StepCreditMixin) if m in _EXTENDED and not hasattr(cls, m)]
         if lost:
-            raise RuntimeError(f"verl's trainer {cls.__name__} has no {', '.join(lost)}; MRPO 0.1 was made for verl 0.9.1.")
+            raise RuntimeError(
+                f"verl's trainer {cls.__name__} has no {', '.join(lost)}; MRPO 0.1 was made for verl 0.9.1."
+            )
         registry[name] = type(f"StepCredit{cls.__name__}", (StepCreditMixin, cls), {"__module__": __name__})
 
 

@@ -1,0 +1,67 @@
+"""The console command `mrpo`: one word for each thing that is not training itself.
+
+    mrpo doctor --data train.parquet --model MODEL     # is this machine ready?
+    mrpo data vqa_rad --source DIR --out DIR           # data sets to parquet (python -m data_preprocess)
+    mrpo judge ...                                     # the judge's own command line
+    mrpo report ...                                    # figures and the HTML page of runs
+    mrpo backbones | methods                           # the tables
+
+Training stays verl's own command: python -m verl.trainer.main_ppo --config-name mrpo ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+DELEGATES = {  # first word: the module whose own command line takes the rest
+    "data": "data_preprocess",
+    "judge": "recipe.mrpo.judge",
+    "report": "recipe.mrpo.report",
+    "backbones": "recipe.mrpo.backbones",
+    "methods": "recipe.mrpo.methods",
+}
+
+
+def delegate(module: str, arguments: Sequence[str]) -> int:
+    """Run `python -m module arguments` in this process; its exit status."""
+    spec = find_spec(module)
+    package = spec is not None and spec.submodule_search_locations is not None
+    if spec is None or (package and find_spec(f"{module}.__main__") is None):
+        print(f"error: {module} has no command line in this version.", file=sys.stderr)
+        return 2
+    before, sys.argv = sys.argv, [f"python -m {module}", *arguments]
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as leave:
+        if isinstance(leave.code, str):
+            print(leave.code, file=sys.stderr)
+            return 1
+        return leave.code or 0
+    finally:
+        sys.argv = before
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in DELEGATES:
+        return delegate(DELEGATES[words[0]], words[1:])
+    parser = argparse.ArgumentParser(
+        prog="mrpo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="doctor | " + " | ".join(DELEGATES))
+    from recipe.mrpo.doctor.command import add_arguments, run
+
+    add_arguments(
+        commands.add_parser("doctor", help="check this machine", description="Is this machine ready for a run?")
+    )
+    return run(parser.parse_args(words))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
