@@ -16,7 +16,9 @@ from data_preprocess.convert import REASONING, Options, Result, convert
 from data_preprocess.errors import DataError
 from data_preprocess.gold import GoldReasoning
 from data_preprocess.images import POLICIES, Limits
+from data_preprocess.overlap import Avoid
 from data_preprocess.prompts import DEFAULT_BACKBONE, backbone_names
+from data_preprocess.rows import image_set
 
 
 def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
@@ -55,6 +57,20 @@ def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
     add("--backbone", choices=backbone_names(), default=DEFAULT_BACKBONE, help="whose think tag the prompt asks for")
     add("--sft", action="store_true", help="chat messages for verl's SFT trainer, gold reasoning as think block")
     add("--drop-duplicates", action="store_true", help="keep one row of each (image, question, answer)")
+    add(
+        "--drop-overlap",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="leave rows out whose image is in these",
+    )
+    add(
+        "--near",
+        type=int,
+        metavar="BITS",
+        help="with --drop-overlap: near copies too, at most so many of 256 bits apart",
+    )
     add("--skip-bad", action="store_true", help="leave bad rows and images out instead of failing")
     add(
         "--image-policy", choices=POLICIES, default="convert",
@@ -73,7 +89,19 @@ def main(argv: Sequence[str]) -> int:
     name, *rest = argv
     dataset = datasets.info(name)
     args = build_parser(dataset).parse_args(rest)
-    options = Options(
+    try:
+        options = make_options(args)
+        result = run(dataset, args, options)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    _print(result, joined=bool(args.gold_reasoning or args.medthink), list_joins=args.list_joins)
+    return 0
+
+
+def make_options(args: argparse.Namespace) -> Options:
+    """Raises DataError if a file of --drop-overlap cannot be read."""
+    return Options(
         out=args.out,
         splits=tuple(args.split or ()),
         open_only=args.open_only,
@@ -85,14 +113,8 @@ def main(argv: Sequence[str]) -> int:
         skip_bad=args.skip_bad,
         image_policy=args.image_policy,
         limits=Limits(args.max_image_bytes, args.max_image_pixels, args.min_image_side),
+        avoid=Avoid((image_set(file) for file in args.drop_overlap), max_bits=args.near),
     )
-    try:
-        result = run(dataset, args, options)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    _print(result, joined=bool(args.gold_reasoning or args.medthink), list_joins=args.list_joins)
-    return 0
 
 
 def run(dataset: datasets.DatasetInfo, args: argparse.Namespace, options: Options) -> Result:

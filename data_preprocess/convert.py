@@ -14,6 +14,7 @@ from data_preprocess import images
 from data_preprocess.errors import BadRow, DataError
 from data_preprocess.gold import GoldReasoning, JoinReport
 from data_preprocess.images import ImageInfo, Limits
+from data_preprocess.overlap import Avoid
 from data_preprocess.parquet import CHUNK_ROWS, PartFile
 from data_preprocess.prompts import think_tag
 from data_preprocess.records import Loaded, Record
@@ -39,6 +40,8 @@ class Options:
     skip_bad: bool
     image_policy: str
     limits: Limits
+    avoid: Avoid
+    """Images of other sets, whose rows are left out."""
 
 
 @dataclass
@@ -187,16 +190,21 @@ class _Builder:
             yield chunk, self.records[chunk * CHUNK_ROWS : (chunk + 1) * CHUNK_ROWS]
 
     def _rows(self, records: list[Record]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        rows, report = [], {"bad": [], "converted": [], "rows": []}
+        rows, report = [], {"bad": [], "avoided": [], "converted": [], "rows": []}
         for record in records:
             try:
                 row, before = self._row(record)
             except BadRow as error:
                 report["bad"].append([str(error.file), error.row, error.reason])
                 continue
+            sha256 = row["extra_info"]["image_sha256"]
+            reason = self.options.avoid.reason(sha256, row["images"][0]["bytes"])
+            if reason is not None:
+                report["avoided"].append(reason)
+                continue
             rows.append(row)
             extra = row["extra_info"]
-            has_gold, sha256 = extra["gold_reasoning"] is not None, extra["image_sha256"]
+            has_gold = extra["gold_reasoning"] is not None
             report["rows"].append([record.is_open, has_gold, sha256, extra["answer_type"], extra["image_quirks"]])
             if before != extra["image_sha256"]:
                 report["converted"].append(
@@ -238,6 +246,7 @@ class _Builder:
 
     def _note(self, report: dict[str, Any]) -> None:
         result = self.result
+        result.dropped.update(report["avoided"])
         for is_open, has_gold, sha256, answer_type, quirks in report["rows"]:
             result.rows += 1
             result.open_rows += is_open
@@ -252,10 +261,8 @@ class _Builder:
     def _fingerprint(self) -> str:
         """Hash of all that the rows of this file depend on, so that parts of another run are never mixed in."""
         options = self.options
-        facts = [
-            str(self.schema), self.tag, options.image_policy, repr(options.limits), options.sft, self.data_source,
-            self.may_leave_machine, CHUNK_ROWS,
-        ]  # fmt: skip
+        facts = [str(self.schema), self.tag, options.image_policy, repr(options.limits), options.sft, self.data_source]
+        facts += [self.may_leave_machine, options.avoid.fingerprint(), CHUNK_ROWS]
         hasher = hashlib.sha256(json.dumps(facts).encode())
         for record in self.records:
             hasher.update(repr((record.image_id, str(record.image))).encode())

@@ -1,0 +1,101 @@
+"""One's own data: the worked example, every file format, and mappings that make no sense."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.unit.data.helpers import hf_image, read_rows, run, write_hf
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "data" / "own_sample"
+
+
+@pytest.fixture
+def own(tmp_path):
+    """The worked example in a folder of the test's own; `own(**changes)` rewrites the mapping and runs the command."""
+    folder = tmp_path / "own"
+    shutil.copytree(EXAMPLE, folder)
+
+    def convert(*options: str, **changes) -> int:
+        mapping = yaml.safe_load((folder / "mapping.yaml").read_text()) | changes
+        mapping = {key: value for key, value in mapping.items() if value is not ...}
+        (folder / "mapping.yaml").write_text(yaml.safe_dump(mapping))
+        return run("own", folder, tmp_path / "out", "--mapping", folder / "mapping.yaml", *options)
+
+    convert.folder, convert.out = folder, tmp_path / "out"
+    return convert
+
+
+def test_the_worked_example(own):
+    assert own() == 0
+    train, test = (read_rows(own.out / f"{split}.parquet") for split in ("train", "test"))
+    assert (len(train), len(test)) == (3, 2) and {row["data_source"] for row in train + test} == {"phantoms"}
+    info = train[0]["extra_info"]
+    assert info["answers"] == ["round", "circle"] and info["answer_raw"] == "round#circle"
+    assert info["gold_reasoning"].endswith("The shape is round.") and info["gold_source"] == "phantoms"
+    assert test[0]["extra_info"]["gold_reasoning"] is None and info["may_leave_machine"] is True
+    card = (own.out / "train.card.md").read_text()
+    assert "drawn and written for this project" in card
+
+
+def test_data_may_not_leave_the_machine_unless_the_mapping_says_so(own):
+    own(may_leave_machine=...)
+    assert not any(row["extra_info"]["may_leave_machine"] for row in read_rows(own.out / "train.parquet"))
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "parquet"])
+def test_other_formats_give_the_same_rows(own, suffix):
+    own()
+    expected = [row["prompt"] for row in read_rows(own.out / "train.parquet")]
+    with (own.folder / "fragen.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    if suffix == "json":
+        (own.folder / "q.json").write_text(json.dumps(rows))
+    elif suffix == "jsonl":
+        (own.folder / "q.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    else:
+        pictures = own.folder / "bilder"
+        content = [row | {"Datei": hf_image((pictures / row["Datei"]).read_bytes(), row["Datei"])} for row in rows]
+        write_hf(own.folder, "q.parquet", content)
+    assert own(file=f"q.{suffix}") == 0
+    assert [row["prompt"] for row in read_rows(own.out / "train.parquet")] == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colums": {}}, "key 'colums' is unknown; known are name, file"),
+        ({"name": ...}, "mapping.yaml lacks name"),
+        ({"columns": {"question": "Frage"}}, "columns must name exactly question, answer, image"),
+        ({"optional_columns": {"colour": "x"}}, "optional column 'colour' is unknown"),
+        ({"splits": {"training": "trainig"}}, "split 'trainig' is none of train, validation, test"),
+        ({"may_leave_machine": "yes please"}, "may_leave_machine must be true or false"),
+        ({"file": "fragen.xlsx"}, "the file must be .csv, .json, .jsonl or .parquet"),
+        ({"file": "no.csv"}, "no.csv does not exist"),
+        (
+            {"columns": {"question": "Q", "answer": "Antwort", "image": "Datei"}},
+            "lacks the columns Q; it has Nummer, Teil",
+        ),
+        ({"splits": {"training": "train"}}, "line 5: split 'pruefung' is none of"),
+        (
+            {"optional_columns": {"record_id": "Teil"}, "split": "train"},
+            "line 3: record_id 'training' is also that of line 2",
+        ),
+        ({"images": "pictures"}, "line 2: image phantom1.png: the image phantom1.png is missing in pictures"),
+    ],
+)
+def test_a_mapping_that_makes_no_sense_is_told(own, capsys, written, changes, message):
+    assert own(**changes) == 1
+    assert message in capsys.readouterr().err and written() == []
+
+
+def test_yaml_cannot_make_objects(own, tmp_path, capsys):
+    marker = tmp_path / "ran"
+    (own.folder / "mapping.yaml").write_text(f"name: !!python/object/apply:os.mkdir ['{marker}']\n")
+    assert run("own", own.folder, own.out, "--mapping", own.folder / "mapping.yaml") == 1
+    assert "is no YAML" in capsys.readouterr().err and not marker.exists()
