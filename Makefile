@@ -1,0 +1,47 @@
+# `make quickstart` trains a tiny model with MRPO on this machine; `make test` runs everything. See README.md.
+PYTHON ?= python3.11
+VENV ?= .venv
+OUT ?= runs/quickstart
+QUICKSTART_ARGS ?=
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP_QUIET := --quiet --disable-pip-version-check
+
+.PHONY: quickstart install test test-fast lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make quickstart   install, make data and a tiny model, train 3 steps with MRPO, show the result"
+	@echo "make test         everything, with one short run of verl; ends with pytest's summary"
+	@echo "make test-fast    the same without verl runs"
+	@echo "make lint         ruff"
+	@echo "make clean        remove runs/ and build output (the virtual environment stays)"
+
+install: $(STAMP)
+
+# Repeated when what is installed may have changed, not when the code has: the package is installed in place.
+$(STAMP): setup.py recipe/mrpo/pins.txt examples/install_cpu.sh
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH; set PYTHON=python3.10, python3.11 or python3.12"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_QUIET) --upgrade pip
+	PATH="$(abspath $(BIN)):$$PATH" bash examples/install_cpu.sh $(PIP_QUIET)
+	$(BIN)/python -m pip install $(PIP_QUIET) --constraint recipe/mrpo/pins.txt --editable ".[dev]"
+	touch $@
+
+quickstart: $(STAMP)
+	@$(BIN)/python -m recipe.mrpo.quickstart --out $(OUT) $(QUICKSTART_ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow and not verl" $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
