@@ -1,0 +1,24 @@
+"""What one check of the doctor found."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Check:
+    """`ok`: True, False, or None where there was nothing to check; `says`: what was found; `do`: what to do then."""
+
+    name: str
+    ok: bool | None
+    says: str
+    do: str = ""
+
+    def line(self) -> str:
+        mark = {True: "ok", False: "FAILED", None: "-"}[self.ok]
+        advice = f"\n{'':8}{'':14}-> {self.do}" if self.do else ""
+        return f"{mark:8}{self.name:14}{self.says}{advice}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

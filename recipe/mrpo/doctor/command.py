@@ -1,0 +1,140 @@
+"""`mrpo doctor`: runs the checks, prints what to do, exit status 1 if one failed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from recipe.mrpo.doctor.check import Check
+from recipe.mrpo.options import OptionError, load_options
+
+PINS = Path(__file__).parents[1] / "pins.txt"
+SHARED_MEMORY = Path("/dev/shm")
+NEEDS = {  # GB of disk and of shared memory: a checkpoint of 8 B parameters with its optimiser is 8.3e9 x 14 bytes
+    "gpu": (130, 10),
+    "cpu": (5, 1),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--only", nargs="+", choices=list(CHECKS), default=list(CHECKS), help="checks to run (default: all)")
+    add("--data", nargs="+", type=Path, default=[], metavar="FILE", help="parquet files to read")
+    add("--rows", type=int, default=64, help="rows of each file that are looked at in full")
+    add("--model", metavar="PATH", help="checkpoint, a folder or a hub id")
+    add("--output", type=Path, default=Path("."), metavar="DIR", help="where checkpoints will go")
+    add("--n-gpus", type=int, default=1, help="GPUs wanted on this machine")
+    add("--min-disk-gb", type=float, help="default 130 beside a GPU, 5 without one")
+    add("--min-shm-gb", type=float, help="default 10 beside a GPU, 1 without one")
+    add("--pins", type=Path, default=PINS, metavar="FILE", help="versions that were tested together")
+    add("--timeout", type=float, default=120, help="seconds for an import of verl; a judge has a tenth of it")
+    add("--json", action="store_true", help="print a list of {name, ok, says, do}")
+    add("options", nargs="*", metavar="mrpo.OPTION=VALUE", help="as given to the run, e.g. mrpo.judge.name=openai")
+
+
+def read_options(texts: Iterable[str]) -> DictConfig:
+    """MRPO's options from `mrpo.x=y` words (a leading + is as good). Raises OptionError."""
+    node = OmegaConf.from_dotlist([text.lstrip("+") for text in texts])
+    others = [str(key) for key in node if key != "mrpo"]
+    if others:
+        raise OptionError(f"{others[0]} is no option of the doctor; it takes mrpo.<option>=<value>.")
+    return load_options(node.get("mrpo"))
+
+
+def _on_cpu() -> bool:
+    return os.environ.get("VERL_PLATFORM", "").lower() == "cpu"
+
+
+def _versions(args: argparse.Namespace, _: DictConfig) -> list[Check]:
+    from recipe.mrpo.doctor.versions import check_versions, installed_version, needed_here, read_pins
+
+    return [check_versions(read_pins(args.pins), needed_here(_on_cpu()), installed_version)]
+
+
+def _processes(args: argparse.Namespace, _: DictConfig) -> list[Check]:
+    from recipe.mrpo.doctor.plugin import check_processes
+
+    return check_processes(os.environ, args.timeout)
+
+
+def _device(args: argparse.Namespace, _: DictConfig) -> list[Check]:
+    from recipe.mrpo.doctor.device import check_device, find_gpus
+
+    platform = os.environ.get("VERL_PLATFORM", "")
+    return [check_device(platform, [] if _on_cpu() else find_gpus(), args.n_gpus)]
+
+
+def _disk(args: argparse.Namespace, _: DictConfig) -> list[Check]:
+    from recipe.mrpo.doctor.disk import check_disk, check_shared_memory
+
+    disk, memory = NEEDS["cpu" if _on_cpu() else "gpu"]
+    return [
+        check_disk(args.output, disk if args.min_disk_gb is None else args.min_disk_gb),
+        check_shared_memory(SHARED_MEMORY, memory if args.min_shm_gb is None else args.min_shm_gb),
+    ]
+
+
+def _judge(args: argparse.Namespace, options: DictConfig) -> list[Check]:
+    from recipe.mrpo.doctor.dataset import has_private_rows
+    from recipe.mrpo.doctor.judge import check_judge
+
+    private = any(has_private_rows(file) for file in args.data)
+    judge = OmegaConf.to_container(options.judge, resolve=True)
+    return [check_judge(judge, private_data=private, timeout_s=args.timeout / 10)]
+
+
+def _data(args: argparse.Namespace, options: DictConfig) -> list[Check]:
+    from recipe.mrpo.doctor.dataset import check_dataset
+
+    if not args.data:
+        return [Check("data", None, "no file given (--data FILE)")]
+    return [check_dataset(file, rows=args.rows, gold_reasoning=options.gold_reasoning) for file in args.data]
+
+
+def _model(args: argparse.Namespace, _: DictConfig) -> list[Check]:
+    from recipe.mrpo.doctor.model import check_model
+
+    return [check_model(args.model) if args.model else Check("model", None, "no checkpoint given (--model PATH)")]
+
+
+CHECKS: dict[str, Callable[[argparse.Namespace, DictConfig], list[Check]]] = {
+    "versions": _versions,
+    "processes": _processes,
+    "device": _device,
+    "disk": _disk,
+    "judge": _judge,
+    "data": _data,
+    "model": _model,
+}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the checks of `args` and print them; 1 if one failed."""
+    found: list[Check] = []
+    try:
+        options = read_options(args.options)
+    except OptionError as error:
+        options = load_options()
+        found.append(Check("options", False, str(error), "correct the option."))
+    for name in args.only:
+        try:
+            new = CHECKS[name](args, options)
+        except Exception as error:  # one check that breaks must not hide what the others find
+            new = [Check(name, False, f"the check itself failed: {type(error).__name__}: {error}", "report this.")]
+        found += new
+        if not args.json:
+            print("\n".join(check.line() for check in new), flush=True)
+    failed = sum(check.ok is False for check in found)
+    if args.json:
+        print(json.dumps([check.as_dict() for check in found], indent=2))
+    else:
+        for check in found[:1]:
+            if check.name == "options":
+                print(check.line())
+        print(f"\n{failed} of {len(found)} checks failed." if failed else "\nNo check failed.")
+    return 1 if failed else 0

@@ -1,0 +1,69 @@
+"""Can the rows be read, and do they keep the schema?"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image, UnidentifiedImageError
+
+from data_preprocess.schema import RL_SCHEMA, SFT_SCHEMA, find_fault
+from recipe.mrpo.doctor.check import Check
+
+ADVICE = "make it anew with `mrpo data <dataset> --source DIR --out DIR`."
+
+
+def check_dataset(file: Path, *, rows: int, gold_reasoning: str) -> Check:
+    """The file is whole, has the columns of data_preprocess, and its first `rows` rows keep their rules.
+
+    `gold_reasoning`: value of mrpo.gold_reasoning.
+    """
+    name = "data"
+    if not file.is_file():
+        return Check(name, False, f"there is no {file}", ADVICE)
+    try:
+        parquet = pq.ParquetFile(file)
+        schema = SFT_SCHEMA if "messages" in parquet.schema_arrow.names else RL_SCHEMA
+        missing = [column for column in schema.names if column not in parquet.schema_arrow.names]
+        if missing:
+            return Check(name, False, f"{file} has no column {', '.join(missing)}", ADVICE)
+        first = next(parquet.iter_batches(batch_size=rows, columns=schema.names), None)
+        infos = parquet.read(columns=["extra_info"]).column(0)  # reads every row group, without the images
+    except (pa.ArrowException, OSError) as error:
+        return Check(name, False, f"{file} cannot be read as parquet: {str(error).splitlines()[0]}", ADVICE)
+    if not first:
+        return Check(name, False, f"{file} has no rows", ADVICE)
+    for index, row in enumerate(first.to_pylist()):
+        fault = _fault(row)
+        if fault:
+            return Check(name, False, f"{file}, row {index}: {fault}", ADVICE)
+    bare = sum(not str((info or {}).get("gold_reasoning") or "").strip() for info in infos.to_pylist())
+    says = f"{file}: {len(infos)} rows, {len(infos) - bare} with gold reasoning"
+    if bare and gold_reasoning == "required":
+        return Check(name, False, says, "convert with --gold-reasoning FILE --reasoning required, or set "
+                     "mrpo.gold_reasoning=optional to train the others unshaped.")  # fmt: skip
+    return Check(name, True, says)
+
+
+def _fault(row: dict) -> str | None:
+    try:
+        fault = find_fault(row)
+        if fault is None:
+            for image in row["images"]:
+                Image.open(io.BytesIO(image["bytes"])).verify()
+    except (KeyError, TypeError, AttributeError) as error:
+        return f"a cell has another shape than data_preprocess writes ({type(error).__name__}: {error})"
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        return f"an image cannot be decoded ({error})"
+    return fault
+
+
+def has_private_rows(file: Path) -> bool:
+    """Does a row say that it must not leave this machine? False for a file that `check_dataset` refuses anyway."""
+    try:
+        infos = pq.read_table(file, columns=["extra_info"]).column(0).to_pylist()
+    except (pa.ArrowException, OSError):
+        return False
+    return any(info and info.get("may_leave_machine") is False for info in infos)

@@ -1,0 +1,78 @@
+"""Is the model one that verl can train with this recipe, and is it complete?"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from recipe.mrpo.backbones import BACKBONES
+from recipe.mrpo.doctor.check import Check
+
+REMOTE_CODE = "internvl_chat"
+
+
+def check_model(path: str) -> Check:
+    """`path`: value of actor_rollout_ref.model.path, a folder or a hub id."""
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        if path.count("/") != 1 or path.startswith(("/", "~", ".")):  # a hub id is owner/name
+            return Check("model", False, f"there is no folder {path}", "correct MODEL_PATH.")
+        return _hub(path)
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError) as error:
+        do = "give the folder of a Hugging Face checkpoint; verl.model_merger makes one of a checkpoint of verl."
+        return Check("model", False, f"{path}/config.json cannot be read: {error}", do)
+    return check_config(path, config) if _kind(config) is None else _files(path, folder, config)
+
+
+def _kind(config: object) -> str | None:
+    """Name of the backbone of a config; None for any other."""
+    kind = config.get("model_type") if isinstance(config, dict) else None
+    return next((name for name, row in BACKBONES.items() if row.model_type == kind), None)
+
+
+def check_config(path: str, config: object) -> Check:
+    """The config is that of a known backbone."""
+    name = _kind(config)
+    if name is not None:
+        return Check("model", True, f"{path} is {name}")
+    kind = config.get("model_type") if isinstance(config, dict) else None
+    if kind == REMOTE_CODE:
+        return Check("model", False, f"{path} is InternVL in its remote-code layout ({REMOTE_CODE}), which verl cannot "
+                     "train", f"take the HF-native layout, e.g. {BACKBONES['internvl3'].checkpoint}.")  # fmt: skip
+    return Check("model", False, f"{path} is a {kind}, no backbone of this recipe ({', '.join(BACKBONES)})",
+                 "take one of these, or add a row to recipe/mrpo/backbones.py.")  # fmt: skip
+
+
+def _files(path: str, folder: Path, config: dict) -> Check:
+    """All weight files that the index names, a processor and a tokenizer."""
+    wanted = {"preprocessor_config.json": ("preprocessor_config.json", "processor_config.json"),
+              "tokenizer": ("tokenizer.json", "tokenizer.model", "vocab.json")}  # fmt: skip
+    missing = [name for name, files in wanted.items() if not any((folder / file).is_file() for file in files)]
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            return Check("model", False, f"{index} cannot be read: {error}", "download the checkpoint anew.")
+        missing += [shard for shard in shards if not (folder / Path(shard).name).is_file()]
+    elif not any(folder.glob("*.safetensors")):
+        missing.append("*.safetensors")
+    if missing:
+        return Check("model", False, f"{path} lacks {', '.join(missing[:5])}", "download the checkpoint anew.")
+    return check_config(path, config)
+
+
+def _hub(path: str) -> Check:
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(path, "config.json")
+    if isinstance(cached, str):
+        return check_config(path, json.loads(Path(cached).read_text()))
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes"):
+        return Check("model", False, f"{path} is neither a folder nor in the hub's cache, and HF_HUB_OFFLINE is set",
+                     f"download it first: hf download {path}.")  # fmt: skip
+    known = [name for name, row in BACKBONES.items() if path in (row.checkpoint, row.base_checkpoint)]
+    return Check("model", None, f"{path} is not on this machine yet" + (f" ({known[0]})" if known else ""))
