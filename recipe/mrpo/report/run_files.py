@@ -1,0 +1,44 @@
+"""Reads what a run has left: verl's metrics file and the JSONL dumps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def read_jsonl(file: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a JSONL file; a last line cut off by a killed process is left out.
+
+    Raises ValueError naming file and line for a broken line anywhere else.
+    """
+    lines = file.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError as error:
+            if number == len(lines):
+                return
+            raise ValueError(f"{file}:{number} is no JSON: {error}") from error
+
+
+def metrics_by_step(run: Path) -> dict[int, dict[str, float]]:
+    """Metrics of each step; where attempts overlap (a resumed run), the later attempt's."""
+    files = sorted((run / "metrics").glob("*.jsonl"), key=lambda f: f.stat().st_mtime)
+    steps: dict[int, dict[str, float]] = {}
+    for file in files:
+        for row in read_jsonl(file):
+            steps[int(row["step"])] = row["data"]
+    return dict(sorted(steps.items()))
+
+
+def dump(run: Path, kind: str, step: int) -> list[dict[str, Any]]:
+    """Rows of `rollouts` or `validation` at a step; empty without such a file."""
+    file = run / kind / f"{step}.jsonl"
+    return list(read_jsonl(file)) if file.exists() else []
+
+
+def steps_of(run: Path, kind: str) -> list[int]:
+    """Steps that have a dump, in order."""
+    return sorted(int(file.stem) for file in (run / kind).glob("*.jsonl") if file.stem.isdigit())
