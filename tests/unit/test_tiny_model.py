@@ -371,3 +371,23 @@ def test_rows_without_gold_reasoning_are_refused_unless_weights_stay_random(tmp_
     assert "--no-warmup" in capsys.readouterr().err
     assert not (tmp_path / "m").exists()
     assert command.main([*arguments, "--no-warmup"]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_warmed_up_model_reasons_in_steps_and_is_often_wrong(backbone, tmp_path, monkeypatch):
+    from data_preprocess.cli import main as convert
+
+    monkeypatch.setattr(builder, "MAX_NEW_TOKENS", 128)
+    monkeypatch.setattr(builder, "SAMPLES_PER_ROW", 8)
+    source = Path(__file__).parents[2] / "examples" / "data" / "vqa_rad_sample"
+    gold_reasoning = str(source / "gold_reasoning.jsonl")
+    options = ["--source", str(source), "--out", str(tmp_path), "--open-only", "--gold-reasoning", gold_reasoning]
+    assert convert(["vqa_rad", *options, "--backbone", backbone]) == 0
+    steps = command.parser().get_default("steps")
+    found = make(tmp_path / "train.parquet", tmp_path / "m", backbone=backbone, steps=steps).manifest["shares"]
+    assert found["well_formed"] >= 0.9
+    assert found["several_steps"] >= 0.8
+    assert 0.1 <= found["right"] <= 0.6  # 64 samples: the bounds of the target, 0.15 to 0.6, less their error
+    assert found["mixed"] >= 0.5
+    assert found["verbatim"] <= 0.3

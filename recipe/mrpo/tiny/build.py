@@ -18,7 +18,7 @@ from recipe.mrpo.tiny.targets import Noise, gold
 MANIFEST = "tiny_model.json"
 MAX_VOCABULARY = 1536
 BATCH_SIZE = 8
-LEARNING_RATE = 4e-3
+LEARNING_RATE = 7e-3
 NOISE = Noise(wrong_step=0.3, wrong_end=0.4, drop=0.3, extra=0.2)
 SAMPLED_ROWS, SAMPLES_PER_ROW = 8, 8
 MAX_NEW_TOKENS = 128
