@@ -57,6 +57,7 @@ setup(
             "peft",
         ),
         "gpu": [f"verl[vllm]=={PINS['verl']}"],
+        "sglang": [f"verl[sglang]=={PINS['verl']}"],
         "dev": pinned("pytest", "pytest-timeout", "hypothesis", "ruff"),
     },
     entry_points={
