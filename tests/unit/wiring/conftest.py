@@ -154,25 +154,32 @@ def verl(background):
 
 
 VERL_CONFIG = Path(find_spec("verl").origin).parent / "trainer" / "config"
-_composed: dict[tuple, DictConfig] = {}
+_composed: dict[str, DictConfig] = {}
 
 
 @pytest.fixture(scope="session")
 def compose():
-    """compose("ppo_trainer", override, ...): a fresh copy of the configuration that main_ppo would be given."""
+    """compose("ppo_trainer", override, ...): a fresh copy of the configuration that main_ppo would be given.
+
+    Hydra composes each file once (a second each time); values are then set as Hydra's override syntax sets them.
+    """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
+    from hydra.core.override_parser.overrides_parser import OverridesParser
 
     from recipe.mrpo.config.search_path import register
 
     register()
+    parser = OverridesParser.create()
 
     def composed(name: str, *overrides: str) -> DictConfig:
-        key = (name, overrides)
-        if key not in _composed:
+        if name not in _composed:
             with initialize_config_dir(str(VERL_CONFIG), version_base=None):
-                _composed[key] = hydra_compose(name, list(overrides))
-        return _composed[key].copy()
+                _composed[name] = hydra_compose(name)
+        config = _composed[name].copy()
+        for override in parser.parse_overrides(list(overrides)):
+            OmegaConf.update(config, override.key_or_group, override.value(), force_add=override.is_add())
+        return config
 
     return composed
 
