@@ -57,7 +57,6 @@ setup(
             "peft",
         ),
         "gpu": [f"verl[vllm]=={PINS['verl']}"],
-        "sglang": [f"verl[sglang]=={PINS['verl']}"],
         "dev": pinned("pytest", "pytest-timeout", "hypothesis", "ruff"),
     },
     entry_points={

@@ -14,7 +14,8 @@
 #   LORA_RANK       0 (default): train all parameters
 #   LR              learning rate; default: the configuration's
 #   ROLLOUT_ENGINE  vllm (default) or sglang
-#   TRAINER_MODE    sync (default), colocate_async or separate_async
+#   TRAINER_MODE    sync (default), colocate_async, or separate_async, which generates on GPUs of its own:
+#                   ROLLOUT_NNODES (1) nodes with ROLLOUT_GPUS (N_GPUS) of them, beside those of NNODES and N_GPUS
 #   OFFLOAD         parameters and optimiser in host memory between their uses: True or False; default: True below 8 GPUs
 #   MAX_PIXELS      largest image, where the backbone scales images down; default: its row in `mrpo backbones`
 #   LOGGER          where metrics go; default ["console"]
@@ -102,6 +103,15 @@ rl_overrides() {
     if ! on_cpu; then  # mrpo_cpu has its own
         ARGS+=("trainer.save_freq=200" "trainer.test_freq=100")
         ARGS+=("$actor.fsdp_config.param_offload=$OFFLOAD" "$actor.fsdp_config.optimizer_offload=$OFFLOAD")
+    fi
+    if [[ $TRAINER_MODE == separate_async ]]; then
+        whole_number ROLLOUT_NNODES "${ROLLOUT_NNODES:=1}" 1
+        whole_number ROLLOUT_GPUS "${ROLLOUT_GPUS:=$N_GPUS}" 1
+        ARGS+=("actor_rollout_ref.hybrid_engine=False" "$rollout.nnodes=$ROLLOUT_NNODES")
+        ARGS+=("$rollout.n_gpus_per_node=$ROLLOUT_GPUS")
+        # One optimiser step for each batch and transfer of weights, as in the other modes.
+        ARGS+=("trainer.v1.separate_async.parameter_sync_step=1")
+        on_cpu || ARGS+=("$rollout.checkpoint_engine.backend=nccl")
     fi
     if ((LORA_RANK > 0)); then
         # Adapters of the language model alone (vLLM has none in vision towers), scaled by alpha / rank = 2.

@@ -32,6 +32,9 @@ DRY_RUNS = {
         ("actor_rollout_ref.rollout.temperature=0.5",),
     ),
     "qwen2_5_vl, sft": ("run_mrpo_qwen2_5_vl.sh", {"METHOD": "sft", "N_GPUS": "4"}, ()),
+    "separate rollouts": (
+        "run_mrpo_qwen2_5_vl.sh", {"TRAINER_MODE": "separate_async", "N_GPUS": "4", "ROLLOUT_NNODES": "2"}, (),
+    ),
     "cpu": ("run_mrpo_qwen2_5_vl.sh", {"VERL_PLATFORM": "cpu", "METHOD": "vppo", "MODEL_PATH": "/tiny"}, ()),
     "two stages": ("run_sft_then_mrpo.sh", {"BACKBONE": "qwen2_vl", "LR": "3e-6", "OUTPUT_DIR": "out"}, ()),
     "no base model": ("run_mrpo_qwen2_5_vl.sh", {"START": "base"}, ()),
@@ -43,7 +46,9 @@ DRY_RUNS = {
     "gpus": ("run_mrpo_qwen2_5_vl.sh", {"N_GPUS": "all"}, ()),
     "sft with LoRA": ("run_mrpo_qwen2_5_vl.sh", {"METHOD": "sft", "LORA_RANK": "8"}, ()),
 }  # fmt: skip
-SCRIPT_VARIABLES = ("METHOD", "START", "MODEL_PATH", "DATA_DIR", "OUTPUT_DIR", "NNODES", "N_GPUS", "JUDGE_NAME", "LR",
+SCRIPT_VARIABLES = ("METHOD", "ROLLOUT_NNODES", "ROLLOUT_GPUS", "TRAINER_MODE", "ROLLOUT_ENGINE", "ENCODER",
+                    "JUDGE_MODEL", "JUDGE_CACHE", "JUDGE_API_KEY_ENV", "SFT_DATA_DIR", "SFT_LR", "SFT_ARGS",
+                    "START", "MODEL_PATH", "DATA_DIR", "OUTPUT_DIR", "NNODES", "N_GPUS", "JUDGE_NAME", "LR",
                     "JUDGE_BASE_URL", "LORA_RANK", "OFFLOAD", "MAX_PIXELS", "LOGGER", "VERL_PLATFORM")  # fmt: skip
 
 

@@ -80,6 +80,7 @@ def test_bash_can_read_the_slurm_script_and_its_defaults_exist():
 
 
 def test_the_image_gets_every_package_that_setup_looks_for():
-    copied = set(re.findall(r"^COPY (\S+) \S+$", (ROOT / "examples" / "docker" / "Dockerfile").read_text(), re.MULTILINE))
+    text = (ROOT / "examples" / "docker" / "Dockerfile").read_text()
+    copied = {name for names in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE) for name in names.split()}
     assert {"recipe", "reward_fns", "data_preprocess", "examples"} <= copied
     assert all((ROOT / name).exists() for name in copied)

@@ -99,6 +99,17 @@ def test_variables_reach_verl_nodes_mode_and_odd_paths(dry_run):
     assert at(config, "actor_rollout_ref.rollout.temperature") == 0.5  # an argument wins
 
 
+def test_separate_rollouts_meet_what_verls_trainer_asserts(dry_run):
+    """PPOTrainerSeparateAsync.__init__ of verl 0.9.1."""
+    config = dry_run("separate rollouts").configs[0]
+    rollout = at(config, "actor_rollout_ref.rollout")
+    assert (rollout["nnodes"], rollout["n_gpus_per_node"]) == (2, 4)
+    assert rollout["checkpoint_engine"]["backend"] != "naive"
+    assert at(config, "actor_rollout_ref.hybrid_engine") is False
+    assert at(config, "actor_rollout_ref.actor.ppo_mini_batch_size") == "${data.train_batch_size}"
+    assert at(config, "trainer.v1.separate_async.parameter_sync_step") == 1
+
+
 def test_without_a_gpu_the_cpu_configuration_is_taken(dry_run):
     config = dry_run("cpu").configs[0]
     assert at(config, "trainer.device") == "cpu" and at(config, "trainer.n_gpus_per_node") == 1
