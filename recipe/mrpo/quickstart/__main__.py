@@ -125,7 +125,13 @@ class Quickstart:
                 )
                 say(f"\n{took}; peak memory of all processes {self.result['peak_memory_bytes'] / 2**30:.1f} GiB")
             say(
-                f"trained model: {self.layout.export}\nrollouts:      {self.args.out / 'rollouts'}\nlog:           {self.log}"
+                "\n".join(
+                    [
+                        f"trained model: {self.layout.export}",
+                        f"rollouts:      {self.args.out / 'rollouts'}",
+                        f"log:           {self.log}",
+                    ]
+                )
             )
         return code
 
