@@ -20,6 +20,9 @@ from data_preprocess.overlap import Avoid
 from data_preprocess.prompts import DEFAULT_BACKBONE, backbone_names
 from data_preprocess.rows import image_set
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 
 def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -85,7 +88,7 @@ def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one dataset's command; `argv` begins with its name. Returns the exit status: 0, or 1 for bad data."""
+    """Run one dataset's command; `argv` begins with its name. Returns 0, 1 for bad data, or 130."""
     name, *rest = argv
     dataset = datasets.info(name)
     args = build_parser(dataset).parse_args(rest)
@@ -95,6 +98,9 @@ def main(argv: Sequence[str]) -> int:
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        return INTERRUPTED
     _print(result, joined=bool(args.gold_reasoning or args.medthink), list_joins=args.list_joins)
     return 0
 

@@ -72,11 +72,8 @@ def endpoint():
             answer = data["answer"]
             steps = ["The image shows the body.", "The finding fits the question.", f"The answer is {answer}."]
             content = waiting.pop(0) if waiting else json.dumps({"steps": steps, "answer": answer})
-            message = {
-                "choices": [{"message": {"role": "assistant", "content": content}}],
-                "usage": {"total_tokens": 100},
-            }
-            out = json.dumps(message).encode()
+            choice = {"message": {"role": "assistant", "content": content}}
+            out = json.dumps({"choices": [choice], "usage": {"total_tokens": 100}}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(out)))
@@ -103,9 +100,8 @@ def annotate(tmp_path, endpoint):
 
     def command(*options: str) -> int:
         url = f"http://127.0.0.1:{endpoint.server_port}/v1"
-        return main(
-            ["annotate", str(file), "--out", str(out), "--base-url", url, "--model", "m", "--retries", "0", *options]
-        )
+        where = ("--out", str(out), "--base-url", url, "--model", "m")
+        return main(["annotate", str(file), *where, "--retries", "0", *options])
 
     command.out, command.file = out, file
     command.lines = lambda: [json.loads(line) for line in out.read_text().splitlines()]
@@ -117,9 +113,8 @@ def test_open_rows_are_annotated_and_the_file_joins(annotate, tmp_path, endpoint
     lines = annotate.lines()
     assert len(lines) == 5 == len(endpoint.requests)
     assert {(line["model"], line["rubric"]) for line in lines} == {("m", rubric()[1])} and len(lines[0]["date"]) == 10
-    assert (
-        run("vqa_rad", VQA_RAD, tmp_path / "o", "--split", "test", "--open-only", "--gold-reasoning", annotate.out) == 0
-    )
+    options = ("--split", "test", "--open-only", "--gold-reasoning", annotate.out)
+    assert run("vqa_rad", VQA_RAD, tmp_path / "o", *options) == 0
     info = [row["extra_info"] for row in read_rows(tmp_path / "o" / "test.parquet")]
     assert all(i["gold_reasoning"] and i["gold_source"].startswith("m, rubric ") for i in info)
 

@@ -1,0 +1,103 @@
+"""verl's own RLHFDataset loads the files of all datasets, with each backbone's processor (tiny models, offline)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.data.helpers import GOLD, SAMPLES, VQA_RAD, draw, hf_image, read_rows, run, write_hf
+
+ROOT = Path(__file__).parents[3]
+
+LOAD = """
+import json, sys
+from omegaconf import OmegaConf
+import verl
+from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn
+from verl.utils.tokenizer import hf_processor, hf_tokenizer
+
+model, cache, *files = sys.argv[1:]
+processor, tokenizer = hf_processor(model), hf_tokenizer(model)
+config = OmegaConf.create({
+    "image_key": "images", "cache_dir": cache, "max_prompt_length": 4096,
+    "filter_overlong_prompts": True, "filter_overlong_prompts_workers": 1,
+})
+out = {"processor": type(processor).__name__, "rows": []}
+data = RLHFDataset(files, tokenizer=tokenizer, config=config, processor=processor)
+for index in range(len(data)):
+    row = data[index]
+    image, text = row["raw_prompt"][0]["content"]
+    image["image"].convert("RGB")
+    gold, name = row["reward_model"]["ground_truth"], row["extra_info"]["image_id"]
+    out["rows"].append([row["data_source"], text["text"], gold, name])
+collate_fn([data[0], data[len(data) - 1]])
+print("RESULT" + json.dumps(out))
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """One file of each dataset, from real records where they are shipped and from made ones elsewhere."""
+    base = tmp_path_factory.mktemp("verl")
+    run("vqa_rad", VQA_RAD, base / "vqa_rad", "--open-only", "--gold-reasoning", GOLD)
+    run("slake", SAMPLES / "slake", base / "slake", "--language", "en", "zh")
+    run("vqa_med_2019", SAMPLES / "vqa_med_2019", base / "vqa_med_2019")
+    rows = [json.loads(line) for line in (SAMPLES / "pathvqa" / "hf_rows.jsonl").read_text().splitlines()]
+    content = [
+        {"image": hf_image(draw("JPEG"), row["image_file"]), "question": row["question"], "answer": row["answer"]}
+        for row in rows
+    ]
+    write_hf(base / "in_pathvqa", "data/test-00000-of-00001.parquet", content)
+    run("pathvqa", base / "in_pathvqa", base / "pathvqa")
+    odd = ["LA", "P", "CMYK", "1"]  # kinds of images that are odd
+    made = [
+        {
+            "image": hf_image(draw("TIFF" if mode == "CMYK" else "PNG", mode=mode)),
+            "query": f"What is {mode}?",
+            "answer": "x",
+        }
+        for mode in odd
+    ]
+    write_hf(base / "in_pmc", "data/test-00000-of-00001.parquet", made)
+    run("pmc_vqa", base / "in_pmc", base / "pmc_vqa")
+    return base, sorted(path for path in base.glob("*/*.parquet"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["qwen2_5_vl", "qwen3_vl", "internvl3"])
+def test_verl_loads_every_file_with_the_processor_of_each_backbone(files, tmp_path, backbone):
+    base, paths = files
+    env = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "recipe" / "mrpo" / "cpu" / "shim"), str(ROOT)]),
+        "VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(tmp_path / "datasets"),
+    }  # fmt: skip
+    build = [
+        sys.executable,
+        "-m",
+        "recipe.mrpo.tiny",
+        "--backbone",
+        backbone,
+        "--no-warmup",
+        "--out",
+        str(tmp_path / "tiny"),
+    ]
+    train = base / "vqa_rad" / "train.parquet"
+    subprocess.run([*build, "--data", str(train)], env=env, check=True, timeout=120, capture_output=True, cwd=ROOT)
+    command = [sys.executable, "-c", LOAD, str(tmp_path / "tiny"), str(tmp_path / "cache"), *map(str, paths)]
+    done = subprocess.run(command, env=env, timeout=300, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    result = json.loads(
+        next(line for line in done.stdout.splitlines() if line.startswith("RESULT")).removeprefix("RESULT")
+    )
+    expected = [
+        [row["data_source"], row["prompt"][0]["content"].removeprefix("<image>"), row["reward_model"]["ground_truth"],
+         row["extra_info"]["image_id"]]
+        for path in paths for row in read_rows(path)
+    ]  # fmt: skip
+    assert result["rows"] == expected  # no row was filtered or changed, and files of all datasets can be joined
+    assert len({row[0] for row in expected}) == 5 and result["processor"].lower().startswith(backbone[:4])
