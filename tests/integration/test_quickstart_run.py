@@ -59,7 +59,8 @@ def test_every_step_has_the_metrics_of_the_method(run):
         missing = {
             f"mrpo/{name}"
             for name in (
-                "reward/answer", "reward/process", "reward/length", "wrong_answers", "steps_per_rollout", "valid_steps", "far",
+                "reward/answer", "reward/process", "reward/length", "wrong_answers", "steps_per_rollout", "valid_steps",
+                "far",
                 "tokens/up", "tokens/down", "tokens/unchanged", "unaligned_steps", "judge/calls_total",
                 "judge/failures_total", "judge/latency_s",
             )
