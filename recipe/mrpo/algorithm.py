@@ -113,34 +113,3 @@ def step_advantages(
     factors = torch.nn.functional.pad(factors, (0, labels.shape[1] - factors.shape[1]))
     shaped = torch.where(labels == 1, size, torch.where(labels == 0, -factors * size, advantage))
     return torch.where(wrong[:, None], shaped, advantage)
-
-
-def spread(
-    per_step: torch.Tensor, outside: torch.Tensor, step_of_token: torch.Tensor, mask: torch.Tensor
-) -> torch.Tensor:
-    """Give each token the value of its step, or of `outside`.
-
-    `per_step`: (B, K). `outside`: (B,). `step_of_token`: (B, T) int64, 0 outside every step, k in step k.
-    `mask`: (B, T), tokens where it is 0 get 0. Returns (B, T) float32.
-    """
-    table = torch.cat([outside.to(per_step.dtype)[:, None], per_step], dim=1).to(torch.float32)
-    return table.gather(1, step_of_token).masked_fill_(mask == 0, 0.0)
-
-
-def shape_advantages(
-    advantages: torch.Tensor,
-    response_mask: torch.Tensor,
-    step_of_token: torch.Tensor,
-    labels: torch.Tensor,
-    num_steps: torch.Tensor,
-    wrong: torch.Tensor,
-    *,
-    base: float,
-    round_factors: bool,
-) -> torch.Tensor:
-    """Token advantages of MRPO: `step_advantages` inside the steps, A_i on every other token, 0 outside the mask.
-
-    Shapes as in `step_advantages` and `spread`; returns (B, T) float32.
-    """
-    per_step = step_advantages(advantages, labels, num_steps, wrong, base=base, round_factors=round_factors)
-    return spread(per_step, advantages, step_of_token, response_mask)

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from recipe.mrpo.algorithm import group_advantages
 from recipe.mrpo.gdpo import gdpo_advantages
 from recipe.mrpo.record import RolloutRecord
+from recipe.mrpo.segments import Segments
 from recipe.mrpo.shaping import SHAPINGS
 
 ESTIMATORS = ("mrpo",)
@@ -37,46 +38,6 @@ class StepCredit:
 
 
 CREDIT: ContextVar[StepCredit | None] = ContextVar("mrpo_step_credit", default=None)
-
-
-@dataclass(frozen=True)
-class Segments:
-    """The tokens of a batch as runs, row after row: outside, step 1, outside, step 2, …; empty runs left out."""
-
-    step: np.ndarray
-    """(S,) number of the step, 0 outside every step."""
-    row: np.ndarray
-    """(S,) row of the run."""
-    length: np.ndarray
-    """(S,) tokens of the run; the runs of a row add up to the width T."""
-
-    @classmethod
-    def of(cls, records: Sequence[RolloutRecord | None], width: int) -> Segments:
-        """Runs of (B, `width`) tokens from the spans of the records; a row without a record is one run outside."""
-        spans = [span for r in records if r for span in r.spans]
-        counts = np.array([len(r.spans) if r else 0 for r in records], dtype=np.int64)
-        bounds = np.minimum(np.array(spans, dtype=np.int64).reshape(-1, 2), width)
-        # Each row: 0, t0, t1, t0, t1, …, width; the differences are the runs.
-        edges = np.zeros(2 * len(bounds) + 2 * len(records), dtype=np.int64)
-        first = 2 * (np.cumsum(counts) - counts) + 2 * np.arange(len(records))
-        last = first + 2 * counts + 1
-        inner = np.ones(len(edges), dtype=bool)
-        inner[first] = inner[last] = False
-        edges[inner], edges[last] = bounds.ravel(), width
-        ends_run = np.ones(len(edges), dtype=bool)
-        ends_run[first] = False
-        length = np.diff(edges, prepend=0)[ends_run]
-        row = np.repeat(np.arange(len(records)), 2 * counts + 1)
-        at = np.arange(len(row)) - np.repeat(np.cumsum(2 * counts + 1) - (2 * counts + 1), 2 * counts + 1)
-        step = np.where(at % 2 == 1, (at + 1) // 2, 0)
-        keep = length > 0
-        return cls(step[keep], row[keep], length[keep])
-
-    def spread(self, per_step: torch.Tensor, outside: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Each token gets the value of its step, or of `outside`: (B, K) and (B,) to (B, T) float32, 0 where masked."""
-        table = torch.cat([outside[:, None], per_step], dim=1).to(torch.float32).numpy()
-        flat = np.repeat(table[self.row, self.step], self.length)
-        return torch.from_numpy(flat.reshape(mask.shape)).to(mask.device).mul_(mask)
 
 
 def reward_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, dict[str, float], torch.Tensor]:
@@ -141,7 +102,7 @@ def mrpo_advantage(
     per_step = shaping.steps(
         advantages, labels, counts, wrong, base=options.factor_base, round_factors=options.round_factors
     )
-    segments = Segments.of(records, response_mask.shape[1])
+    segments = Segments.of([r.spans if r else () for r in records], response_mask.shape[1])
     out = segments.spread(per_step, advantages, response_mask)
 
     credit.token_shares = _token_shares(advantages, per_step, segments, response_mask)

@@ -121,8 +121,8 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
         raise OptionError(str(error)) from error
     if routed and config.reward.custom_reward_function.path is None:
         raise OptionError(
-            "mrpo.judge.name=router: verl asks a reward manager only if reward.custom_reward_function.path is set (else "
-            "it takes the reward model for a classifier); set it to the path of reward_fns/custom_reward.py."
+            "mrpo.judge.name=router: verl asks a reward manager only if reward.custom_reward_function.path is set "
+            "(else it takes the reward model for a classifier); set it to the path of reward_fns/custom_reward.py."
         )
 
 
@@ -166,8 +166,8 @@ def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
                 if reasoning_required and not str(info.get("gold_reasoning") or "").strip():
                     raise OptionError(
                         f"row {row} of {file} (data.train_files) has no extra_info.gold_reasoning, so its steps cannot "
-                        "be judged; convert the data with --gold-reasoning, or set +mrpo.gold_reasoning=optional to train "
-                        "such rows unshaped."
+                        "be judged; convert the data with --gold-reasoning, or set +mrpo.gold_reasoning=optional to "
+                        "train such rows unshaped."
                     )
                 row += 1
     return private

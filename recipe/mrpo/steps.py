@@ -97,8 +97,8 @@ _ABBREVIATIONS = _NEVER_ENDS | _BEFORE_A_NUMBER | _MAY_END | _UNITS | {"al"}
 # Words that open a sentence even after an initial or an acronym ("… hepatitis C. The liver …").
 _OPENERS = frozenset(
     "the this that these those it its there here in on at a an no not so thus therefore however hence overall given "
-    "since because as if when while although though but and or we i you he she they both all each neither none based after "
-    "before with without from for by to final finally first second third next then also additionally furthermore "
+    "since because as if when while although though but and or we i you he she they both all each neither none based "
+    "after before with without from for by to final finally first second third next then also additionally furthermore "
     "moreover considering looking among another other our my is are was were".split()
 )
 

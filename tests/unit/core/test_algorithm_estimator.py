@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from recipe.mrpo import tokens
-from recipe.mrpo.estimators import CREDIT, Segments, StepCredit, mrpo_advantage
+from recipe.mrpo.estimators import CREDIT, StepCredit, mrpo_advantage
 from recipe.mrpo.record import RolloutRecord
+from recipe.mrpo.segments import Segments
 
 WIDTH = 14
 
@@ -167,9 +168,8 @@ spans_of_a_row = st.lists(st.integers(0, WIDTH + 3), max_size=10).map(
 @given(st.lists(spans_of_a_row, min_size=1, max_size=5))
 def test_the_steps_of_tokens_of_a_batch_are_those_of_its_rows(rows):
     """Spans may reach beyond the width of the batch when verl cuts responses."""
-    records = [record(0.0, [1] * len(spans), spans=spans) for spans in rows]
     numbers = torch.arange(1.0, 12.0).repeat(len(rows), 1)
-    got = Segments.of(records, WIDTH).spread(numbers, torch.zeros(len(rows)), torch.ones(len(rows), WIDTH)).int()
+    got = Segments.of(rows, WIDTH).spread(numbers, torch.zeros(len(rows)), torch.ones(len(rows), WIDTH)).int()
     assert got.tolist() == [tokens.step_of_token(spans, WIDTH).tolist() for spans in rows]
 
 

@@ -10,10 +10,26 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipe.mrpo.algorithm import shape_advantages, step_factors
+from recipe.mrpo.algorithm import step_advantages, step_factors
+from recipe.mrpo.segments import Segments
 
 E = math.e
 NAN = math.nan
+
+
+def shape_advantages(advantages, mask, tokens, labels, num_steps, wrong, *, base, round_factors) -> torch.Tensor:
+    """Step advantages on the tokens of `tokens` (B, T), the number of each token's step, 0 outside every step."""
+    rows = [
+        [(row.index(k), row.index(k) + row.count(k)) if k in row else (at(row, k), at(row, k)) for k in range(1, n + 1)]
+        for row, n in zip(tokens.tolist(), num_steps.tolist(), strict=True)
+    ]
+    per_step = step_advantages(advantages, labels, num_steps, wrong, base=base, round_factors=round_factors)
+    return Segments.of(rows, tokens.shape[1]).spread(per_step, advantages, mask)
+
+
+def at(row: list[int], k: int) -> int:
+    """Where a step without tokens lies: behind the last token of an earlier step."""
+    return max((i + 1 for i, step in enumerate(row) if 0 < step < k), default=0)
 
 
 def shape(advantage, labels, *, wrong=True, tokens=None, mask=None, base=E, round_factors=False) -> list[float]:
