@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from recipe.mrpo.quickstart import process, stages
 from recipe.mrpo.quickstart.progress import Progress
+from recipe.mrpo.quickstart.state import Busy, State, only_one
+
+# A tiny model needs no hub, and a first try no reports to the makers of the parts.
+QUIET = {"VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "RAY_USAGE_STATS_ENABLED": "0", "VLLM_NO_USAGE_STATS": "1"}
 
 
 def say(text: str) -> None:
@@ -20,7 +23,7 @@ def say(text: str) -> None:
 
 
 class Failed(Exception):
-    """A stage did not end well; the message says which and where its log is."""
+    """A stage did not end well; the message says why and where its log is."""
 
 
 class Quickstart:
@@ -28,133 +31,177 @@ class Quickstart:
 
     def __init__(self, args: argparse.Namespace):
         self.args, self.layout = args, stages.Layout(args.out)
-        self.log = args.out / "quickstart.log"
-        self.result: dict[str, object] = {"stages": {}, "peak_memory_bytes": 0}
+        self.log, self.run_id_file = args.out / "quickstart.log", args.out / ".run_id"
+        self.state = State()
 
-    def stage(
-        self, title: str, command: list[str], *, env: dict[str, str] | None = None, on_line: Callable | None = None
-    ):
-        say(f"\n{title}")
-        progress = on_line or (lambda line: None)
-        first_error = Progress(0, lambda text: None)
+    def run(self) -> int:
+        """All stages and the summary; returns the exit code."""
+        self.args.out.mkdir(parents=True, exist_ok=True)
+        try:
+            with only_one(self.args.out), process.signals_stop():
+                return self._run()
+        except Busy as error:
+            say(f"quickstart: {error}")
+            return 2
 
-        def each(line: str) -> None:
-            first_error(line)
-            progress(line)
-
-        finished = process.run(
-            command,
-            log=self.log,
-            env={**os.environ, "VERL_PLATFORM": "cpu", **(env or {})},
-            timeout=self.args.timeout,
-            run_id_file=self.args.out / ".run_id",
-            on_line=each,
-        )
-        self.result["stages"][title] = round(finished.seconds, 1)
-        self.result["peak_memory_bytes"] = max(self.result["peak_memory_bytes"], finished.peak_memory_bytes)
-        if finished.timed_out:
-            raise Failed(f"stopped after {self.args.timeout:g} s (--timeout); its log is {self.log}")
-        if finished.exit_code:
-            raise Failed(
-                f"exit code {finished.exit_code}: {first_error.first_error or 'no error line'}; log: {self.log}"
-            )
-        say(f"  done in {finished.seconds:.0f} s")
+    def _run(self) -> int:
+        left = process.clean_up_previous(self.run_id_file)
+        if left:
+            say(f"stopped {left} processes of an attempt that had been killed")
+        self.state = State.read(self.args.out)
+        self.state.exit_code = None
+        if self.args.fresh:
+            self._forget_training()
+        try:
+            for stage in (self.data, self.model, self.training, self.export):
+                stage()
+            code = 0
+        except Failed as error:
+            say(f"\nquickstart failed: {error}")
+            code = 1
+        except process.Stopped as stop:
+            say(f"\n{stop}: stopped, nothing is left running; the next start goes on at the last checkpoint")
+            code = stop.code
+        self.state.exit_code = code
+        self.state.write(self.args.out)
+        if code == 0:
+            self.summary()
+        return code
 
     def data(self) -> None:
-        if (self.layout.data / "train.parquet").exists():
-            say(f"\nData: {self.layout.data} exists")
-        else:
-            self.stage("Data: the VQA-RAD sample as parquet", stages.data_command(self.layout))
+        made_from = stages.digest(*sorted(stages.SAMPLE.glob("*.json*")), "open-only")
+        if (self.layout.data / "train.parquet").exists() and self.state.made_from.get("data") == made_from:
+            say(f"\nData: {self.layout.data} is there already")
+            return
+        self._stage("data", "Data: the VQA-RAD sample as parquet", stages.data_command(self.layout))
+        self.state.made_from["data"] = made_from
 
     def model(self) -> None:
-        command = stages.model_command(self.layout, self.args.seed)
-        if (self.layout.model / "config.json").exists():
-            say(f"\nModel: {self.layout.model} exists")
-        else:
-            self.stage("Model: a tiny Qwen2.5-VL that answers in steps (a minute)", command)
+        if stages.model_is_current(self.layout, self.args.seed):
+            say(f"\nModel: {self.layout.model} is there already")
+            return
+        title = "Model: a tiny Qwen2.5-VL, warmed up until it answers in steps (about a minute)"
+        self._stage("model", title, stages.model_command(self.layout, self.args.seed))
 
     def training(self) -> None:
         steps, last = self.args.steps, self.layout.last_step()
         command = stages.training_command(self.layout, steps=steps, seed=self.args.seed, extra=self.args.overrides)
+        made_from = stages.digest(
+            self.layout.data / "train.parquet", self.layout.model / "tiny_model.json",
+            self.args.seed, list(self.args.overrides),
+        )  # fmt: skip
+        if last and self.state.made_from.get("training") != made_from:
+            raise Failed(
+                f"{self.layout.checkpoints} was trained with another model, seed or override; "
+                "add --fresh to train anew, or give another --out"
+            )
         if last >= steps:
-            say(f"\nTraining: finished before, at step {last}; --fresh trains anew")
+            say(f"\nTraining: finished before, at step {last}; add --fresh to train anew (make quickstart FRESH=1)")
             return
-        start = f" from the checkpoint of step {last}" if last else ""
-        say(f"\nTraining{start}; the same by hand:\n\n  VERL_PLATFORM=cpu {stages.as_typed(command)}")
+        self.state.made_from["training"] = made_from
+        self.state.write(self.args.out)  # now, so that a killed run is known when it is taken up again
         self.layout.metrics.mkdir(exist_ok=True)
-        metrics = self.layout.metrics / f"from_step_{last}_{int(time.time())}.jsonl"
-        progress = Progress(steps, say)
-        self.stage("Training", command, env={"VERL_FILE_LOGGER_PATH": str(metrics)}, on_line=progress)
+        # verl starts the file anew at every start, hence one for each.
+        metrics = self.layout.metrics / f"{time.time_ns()}-from-step-{last}.jsonl"
+        env = {"VERL_PLATFORM": "cpu", "VERL_FILE_LOGGER_PATH": str(metrics)}
+        typed = stages.as_typed(command, env)
+        (self.args.out / "train.sh").write_text(f"#!/bin/sh\n# What the quickstart ran for you.\n{typed}\n")
+        start = f", from the checkpoint of step {last}" if last else ""
+        say(f"\nTraining{start}: real verl; by hand it is\n\n  {typed}\n")
+        self._stage("training", None, command, env=env, on_line=Progress(steps, say))
+        if self.layout.last_step() < steps:
+            raise Failed(f"verl ended without an error before step {steps}; log: {self.log}")
 
     def export(self) -> None:
-        if (self.layout.export / "config.json").exists():
-            say(f"\nExport: {self.layout.export} exists")
+        step = self.layout.last_step()
+        made_from = stages.digest(self.state.made_from["training"], step)
+        if (self.layout.export / "config.json").exists() and self.state.made_from.get("export") == made_from:
+            say(f"\nExport: {self.layout.export} is there already")
             return
-        self.stage(
-            "Export: the checkpoint in Hugging Face format", stages.export_command(self.layout, self.layout.last_step())
+        title = f"Export: the checkpoint of step {step} in Hugging Face format"
+        self._stage("export", title, stages.export_command(self.layout, step))
+        self.state.made_from["export"] = made_from
+
+    def summary(self) -> None:
+        from recipe.mrpo.report.summary import show
+
+        say("")
+        show(self.args.out)
+        took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self.state.seconds.items())
+        say(f"\n{took}; peak memory of all processes together {self.state.peak_memory_bytes / 2**30:.1f} GiB")
+        for name, path in (
+            ("trained model", self.layout.export),
+            ("rollouts", self.args.out / "rollouts"),
+            ("log", self.log),
+        ):
+            say(f"{name:14} {path}")
+        say(f"again          python -m recipe.mrpo.report {self.args.out}")
+
+    def _stage(
+        self,
+        name: str,
+        title: str | None,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        if title:
+            say(f"\n{title}")
+        progress = on_line or Progress(0, say)
+        finished = process.run(
+            command,
+            log=self.log,
+            env={**os.environ, **QUIET, **(env or {})},
+            timeout=self.args.timeout,
+            run_id_file=self.run_id_file,
+            on_line=progress,
+        )
+        self.state.peak_memory_bytes = max(self.state.peak_memory_bytes, finished.peak_memory_bytes)
+        if finished.timed_out:
+            raise Failed(f"{name} stopped after {self.args.timeout:g} s (--timeout); log: {self.log}")
+        if finished.exit_code:
+            reason = progress.first_error or "no line of the log names an error"
+            raise Failed(f"{name} ended with exit code {finished.exit_code}: {reason}\nlog: {self.log}")
+        self.state.seconds[name] = round(finished.seconds, 1)
+        self.state.write(self.args.out)
+        say(f"  done in {finished.seconds:.0f} s")
+
+    def _forget_training(self) -> None:
+        for folder in self.layout.trained:
+            if folder.exists():
+                shutil.rmtree(folder)
+        self.state = State(
+            seconds={k: v for k, v in self.state.seconds.items() if k in ("data", "model")},
+            made_from={k: v for k, v in self.state.made_from.items() if k == "data"},
         )
 
-    def run(self) -> int:
-        if self.args.fresh:
-            for folder in ("checkpoints", "rollouts", "validation", "metrics", "export", "hydra"):
-                shutil.rmtree(self.args.out / folder, ignore_errors=True)
-        self.args.out.mkdir(parents=True, exist_ok=True)
-        stopped = process.clean_up_previous(self.args.out / ".run_id")
-        if stopped:
-            say(f"stopped {stopped} processes of an attempt that had been killed")
-        code = 0
-        try:
-            for stage in (self.data, self.model, self.training, self.export):
-                stage()
-        except Failed as error:
-            say(f"\nquickstart failed: {error}")
-            code = 1
-        except KeyboardInterrupt:
-            say("\nstopped; the next start goes on at the last checkpoint")
-            code = 130
-        self.result["exit_code"] = code
-        if self.result["stages"] or code:
-            (self.args.out / "result.json").write_text(json.dumps(self.result, indent=2) + "\n")
-        if code == 0:
-            from recipe.mrpo.report.summary import show
 
-            show(self.args.out)
-            if self.result["stages"]:
-                took = ", ".join(
-                    f"{name.split(':')[0]} {seconds:g} s" for name, seconds in self.result["stages"].items()
-                )
-                say(f"\n{took}; peak memory of all processes {self.result['peak_memory_bytes'] / 2**30:.1f} GiB")
-            say(
-                "\n".join(
-                    [
-                        f"trained model: {self.layout.export}",
-                        f"rollouts:      {self.args.out / 'rollouts'}",
-                        f"log:           {self.log}",
-                    ]
-                )
-            )
-        return code
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    out = argparse.ArgumentParser(
         prog="python -m recipe.mrpo.quickstart",
         description="Train a tiny Qwen2.5-VL with MRPO through real verl, on a machine without a GPU.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, default=Path("runs/quickstart"), help="folder of the run")
-    parser.add_argument("--steps", type=int, default=3, help="training steps")
-    parser.add_argument("--seed", type=int, default=0, help="of the tiny model and the order of the data")
-    parser.add_argument("--timeout", type=float, default=900, help="seconds after which a stage is stopped")
-    parser.add_argument("--fresh", action="store_true", help="train anew; data and tiny model are kept")
-    parser.add_argument("overrides", nargs="*", help="further overrides of verl, e.g. +mrpo.tau=0.5")
-    args = parser.parse_args()
+    out.add_argument("--out", type=Path, default=Path("runs/quickstart"), metavar="DIR", help="folder of the run")
+    out.add_argument("--steps", type=int, default=3, help="training steps; more than before: training goes on")
+    out.add_argument("--seed", type=int, default=0, help="of the tiny model, the order of the data and the sampling")
+    out.add_argument("--timeout", type=float, default=1800, help="seconds after which a stage is stopped")
+    out.add_argument("--fresh", action="store_true", help="train anew; data and tiny model are kept")
+    out.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="more overrides of verl, e.g. +mrpo.tau=0.5")
+    return out
+
+
+def main(argv: Sequence[str]) -> int:
+    args = parser().parse_args(argv)
     if args.steps < 1:
-        parser.error("--steps must be at least 1")
+        parser().error("--steps must be 1 or more")
     args.out = args.out.resolve()
-    os.chdir(Path(__file__).resolve().parents[3])  # the sample data lies in the checkout
+    os.chdir(Path(__file__).resolve().parents[3])
+    if not stages.SAMPLE.is_dir():
+        parser().error(f"there is no {stages.SAMPLE} here: the quickstart runs from a clone of the repository")
     return Quickstart(args).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

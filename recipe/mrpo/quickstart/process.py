@@ -1,9 +1,15 @@
-"""A bounded run of a command that starts many processes: log, progress, peak memory, and nothing left behind."""
+"""A bounded run of a command that starts many processes: log, progress, peak memory, and nothing left behind.
+
+Ray and vLLM start daemons in sessions of their own, and a title that a process gives itself may overwrite its
+environment. So a run's processes are those that carry its id in their environment, those of the command's session,
+all their descendants, and every process that was ever seen to be one of these.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -16,10 +22,21 @@ from pathlib import Path
 import psutil
 
 RUN_ID = "MRPO_RUN_ID"
-"""Environment variable that marks every process of a run, also those that left its process group."""
+"""Environment variable that marks every process of a run."""
 
-_STOP_SECONDS = 15
+_STOP_SECONDS = 10
 _SAMPLE_SECONDS = 2.0
+_POLL_SECONDS = 0.2
+_GONE = (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError)  # it ended meanwhile, or is another user's
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(BaseException):
+    """A signal asked this process to stop; `code` is the exit code that shells expect, 128 + the signal's number."""
+
+    def __init__(self, number: int):
+        super().__init__("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+        self.code = 128 + number
 
 
 @dataclass(frozen=True)
@@ -30,51 +47,140 @@ class Finished:
     timed_out: bool
 
 
-def processes_of(run_id: str) -> Iterator[psutil.Process]:
-    """Every process of this user whose environment names the run, except this one."""
-    for process in psutil.process_iter():
+class RunProcesses:
+    """The processes of one run; two threads may call it."""
+
+    def __init__(self, run_id: str, session: int | None = None):
+        self.run_id, self.session = run_id, session
+        self._seen: set[psutil.Process] = set()
+
+    def find(self) -> set[psutil.Process]:
+        """Living processes of the run, without this one."""
+        # A new table each time: `psutil.process_iter` shares one between threads.
+        everyone = [p for p in map(_process, psutil.pids()) if p is not None and p.pid != os.getpid()]
+        known = {p for p in {*self._seen, *filter(self._is_marked, everyone)} if _lives(p)}
+        found = known | {child for p in known for child in _descendants(p)}
+        self._seen = self._seen | found
+        return {p for p in found if _lives(p)}
+
+    def _is_marked(self, process: psutil.Process) -> bool:
         try:
-            if process.pid != os.getpid() and process.environ().get(RUN_ID) == run_id:
-                yield process
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
+            if self.session is not None and os.getsid(process.pid) == self.session:
+                return True
+            return process.environ().get(RUN_ID) == self.run_id
+        except _GONE:
+            return False
+
+    def memory(self) -> int:
+        """Memory of all of them together: the sum of their proportional set sizes, in bytes."""
+        total = 0
+        for process in self.find():
+            with contextlib.suppress(*_GONE):
+                total += process.memory_full_info().pss
+        return total
+
+    def stop(self) -> int:
+        """Terminate, after some seconds kill, until none is left; returns how many there were at first."""
+        first = self.find()
+        for process in first:
+            _signal(process, signal.SIGTERM)
+        psutil.wait_procs(first, timeout=_STOP_SECONDS)
+        for _ in range(10):  # a process may start another one before it is killed
+            left = self.find()
+            if not left:
+                break
+            for process in left:
+                _signal(process, signal.SIGKILL)
+            psutil.wait_procs(left, timeout=1)
+        return len(first)
 
 
-def stop_all(run_id: str) -> int:
-    """Terminate, then kill, what is left of a run; returns how many processes there were."""
-    left = list(processes_of(run_id))
-    for process in left:
-        _signal(process, signal.SIGTERM)
-    _, alive = psutil.wait_procs(left, timeout=_STOP_SECONDS)
-    for process in [*alive, *processes_of(run_id)]:
-        _signal(process, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=_STOP_SECONDS)
-    return len(left)
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except _GONE:
+        return None
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except _GONE:
+        return False
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except _GONE:
+        return []
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself
+    with contextlib.suppress(*_GONE):
         process.send_signal(number)
 
 
-def memory_of(run_id: str) -> int:
-    """Memory of all processes of a run together: the sum of their proportional set sizes, in bytes."""
-    total = 0
-    for process in processes_of(run_id):
-        try:
-            total += process.memory_full_info().pss
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-    return total
+def ray_folder(run_id: str) -> Path:
+    """Where Ray keeps sockets and logs of a run. Short: a socket's path may have 107 characters."""
+    return Path("/tmp") / f"mrpo-{run_id[:12]}"
 
 
 def clean_up_previous(run_id_file: Path) -> int:
     """Stop what an attempt that was killed has left behind; returns how many processes there were."""
     if not run_id_file.exists():
         return 0
-    stopped = stop_all(run_id_file.read_text().strip())
+    run_id = run_id_file.read_text().strip()
+    stopped = RunProcesses(run_id).stop() if run_id else 0
+    if run_id.isalnum():  # as `run` makes them; a damaged file must not become a path
+        shutil.rmtree(ray_folder(run_id), ignore_errors=True)
     run_id_file.unlink()
     return stopped
+
+
+@contextlib.contextmanager
+def signals_stop() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal raise Stopped inside the block."""
+
+    def stop(number, frame):
+        raise Stopped(number)
+
+    with _handlers(stop):
+        yield
+
+
+@contextlib.contextmanager
+def _handlers(handler) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+class _Tail:
+    """Complete lines that were appended to a file since the last call."""
+
+    def __init__(self, file: Path):
+        self._file, self._rest = file.open("rb"), b""
+        self._file.seek(0, os.SEEK_END)
+
+    def lines(self) -> list[str]:
+        *complete, self._rest = (self._rest + self._file.read()).split(b"\n")
+        return [line.decode("utf-8", "replace").rstrip() for line in complete]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _keep_ray_logs(run_id: str, to: Path) -> None:
+    """Save Ray's own logs of a run that failed: its folder goes with the run."""
+    logs = ray_folder(run_id) / "ray" / "session_latest" / "logs"
+    if logs.is_dir():
+        shutil.rmtree(to, ignore_errors=True)
+        with contextlib.suppress(shutil.Error):  # a log that a process removes while it is copied
+            shutil.copytree(logs, to)
 
 
 def run(
@@ -86,45 +192,55 @@ def run(
     run_id_file: Path,
     on_line: Callable[[str], None],
 ) -> Finished:
-    """Run `command` in its own session with all output in `log`; `on_line` sees each line as it comes.
+    """Run `command` in its own session with all output appended to `log`; `on_line` sees each line as it comes.
 
-    At `timeout` seconds, on Ctrl-C and on SIGTERM the whole run is stopped. KeyboardInterrupt goes on to the caller.
-    When this returns or raises, no process of the run is left.
+    Ends when the command does, whoever else still holds the log open. At `timeout` seconds, and when `on_line` or a
+    signal handler (`signals_stop`) raises, the whole run is stopped. When this returns or raises, no process of the run
+    is left, and of Ray's folder only the logs of a run that did not end well, in `ray_logs` beside `log`.
     """
     run_id = uuid.uuid4().hex
     run_id_file.write_text(run_id)
     started = time.monotonic()
-    peak, done = [0], threading.Event()
+    processes, peak, done = RunProcesses(run_id), [0], threading.Event()
 
     def sample() -> None:
-        while not done.wait(_SAMPLE_SECONDS):
-            peak[0] = max(peak[0], memory_of(run_id))
+        while True:
+            peak[0] = max(peak[0], processes.memory())
+            if done.wait(_SAMPLE_SECONDS):
+                return
 
-    def interrupt(number, frame):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
     sampler = threading.Thread(target=sample, daemon=True)
-    try:
-        with log.open("ab", buffering=0) as out:
+    process, timed_out = None, False
+    with log.open("ab", buffering=0) as out, contextlib.closing(_Tail(log)) as tail:
+        try:
             process = subprocess.Popen(
-                list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                env={**env, RUN_ID: run_id}, start_new_session=True,
-            )  # fmt: skip
-            timer = threading.Timer(timeout, stop_all, args=[run_id])
-            timer.start()
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**env, RUN_ID: run_id, "RAY_TMPDIR": str(ray_folder(run_id))},
+                start_new_session=True,
+            )
+            processes.session = process.pid
             sampler.start()
-            try:
-                for raw in process.stdout:
-                    out.write(raw)
-                    on_line(raw.decode("utf-8", "replace").rstrip())
-                code = process.wait()
-            finally:
-                timer.cancel()
+            while process.poll() is None and not timed_out:
+                for line in tail.lines():
+                    on_line(line)
+                timed_out = time.monotonic() - started > timeout
+                time.sleep(_POLL_SECONDS)
+        finally:
+            # An impatient second Ctrl-C must not leave half a run behind.
+            with _handlers(signal.SIG_IGN):
+                done.set()
+                if sampler.ident is not None:
+                    sampler.join()
+                well = process is not None and process.poll() == 0
+                processes.stop()
+                if not well:
+                    _keep_ray_logs(run_id, log.parent / "ray_logs")
+                shutil.rmtree(ray_folder(run_id), ignore_errors=True)
+                run_id_file.unlink(missing_ok=True)
         seconds = time.monotonic() - started
-        return Finished(code, seconds, peak[0], seconds >= timeout)
-    finally:
-        done.set()
-        stop_all(run_id)
-        run_id_file.unlink(missing_ok=True)
-        signal.signal(signal.SIGTERM, before)
+        for line in tail.lines():
+            on_line(line)
+    return Finished(process.wait(), seconds, peak[0], timed_out)

@@ -1,0 +1,58 @@
+"""What a run folder remembers from one start to the next: what its stages were made from, how long they took."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+RESULT = "result.json"
+
+
+class Busy(Exception):
+    """Another quickstart works in this folder."""
+
+
+@dataclass
+class State:
+    """`result.json` of a run folder."""
+
+    exit_code: int | None = None
+    """Of the last start; None while it runs."""
+    peak_memory_bytes: int = 0
+    """Largest memory of all processes of a stage together (sum of proportional set sizes, sampled every 2 s)."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Of each stage when it last ran."""
+    made_from: dict[str, str] = field(default_factory=dict)
+    """Digest of what each stage depended on when it last ended well."""
+
+    @classmethod
+    def read(cls, out: Path) -> State:
+        file = out / RESULT
+        return cls(**json.loads(file.read_text())) if file.exists() else cls()
+
+    def write(self, out: Path) -> None:
+        scratch = out / f".{RESULT}"
+        scratch.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        scratch.replace(out / RESULT)  # whole or not at all, whenever this process is killed
+
+
+@contextlib.contextmanager
+def only_one(out: Path) -> Iterator[None]:
+    """Hold the folder for this process; the system lets go of it however the process ends. Raises Busy."""
+    with (out / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise Busy(
+                f"another quickstart (process {file.read().strip()}) works in {out}; give another --out"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
