@@ -21,6 +21,8 @@ from pathlib import Path
 
 import psutil
 
+from recipe.mrpo.quickstart.shared_files import remove_stale
+
 RUN_ID = "MRPO_RUN_ID"
 """Environment variable that marks every process of a run."""
 
@@ -95,6 +97,11 @@ class RunProcesses:
         return len(first)
 
 
+def processes_of(run_id: str) -> set[psutil.Process]:
+    """Living processes of a run of this or another process."""
+    return RunProcesses(run_id).find()
+
+
 def _process(pid: int) -> psutil.Process | None:
     try:
         return psutil.Process(pid)
@@ -130,8 +137,9 @@ def clean_up_previous(run_id_file: Path) -> int:
     """Stop what an attempt that was killed has left behind; returns how many processes there were."""
     if not run_id_file.exists():
         return 0
-    run_id = run_id_file.read_text().strip()
+    run_id, since = run_id_file.read_text().strip(), run_id_file.stat().st_mtime
     stopped = RunProcesses(run_id).stop() if run_id else 0
+    remove_stale(since=since)
     if run_id.isalnum():  # as `run` makes them; a damaged file must not become a path
         shutil.rmtree(ray_folder(run_id), ignore_errors=True)
     run_id_file.unlink()
@@ -200,7 +208,7 @@ def run(
     """
     run_id = uuid.uuid4().hex
     run_id_file.write_text(run_id)
-    started = time.monotonic()
+    started, since = time.monotonic(), run_id_file.stat().st_mtime
     processes, peak, done = RunProcesses(run_id), [0], threading.Event()
 
     def sample() -> None:
@@ -236,6 +244,7 @@ def run(
                     sampler.join()
                 well = process is not None and process.poll() == 0
                 processes.stop()
+                remove_stale(since=since)
                 if not well:
                     _keep_ray_logs(run_id, log.parent / "ray_logs")
                 shutil.rmtree(ray_folder(run_id), ignore_errors=True)
