@@ -23,7 +23,7 @@ install: $(STAMP)
 
 # Repeated when what is installed may have changed, not when the code has: the package is installed in place.
 $(STAMP): setup.py recipe/mrpo/pins.txt examples/install_cpu.sh
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH; set PYTHON=python3.10, python3.11 or python3.12"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH; set PYTHON to a Python 3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(PIP_QUIET) --upgrade pip
 	PATH="$(abspath $(BIN)):$$PATH" bash examples/install_cpu.sh $(PIP_QUIET)
