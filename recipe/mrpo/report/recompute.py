@@ -5,7 +5,6 @@ Nothing here comes from `algorithm.py`; a test holds the two against each other.
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -34,13 +33,31 @@ def group_advantages(rows: Sequence[dict[str, Any]]) -> list[float]:
     return [(total - mean) / (std + EPSILON) for total in totals]
 
 
-def step_advantages(record: dict[str, Any], advantage: float, *, base: float = math.e) -> list[float]:
+def step_advantages(record: dict[str, Any], advantage: float, *, tau: float, base: float) -> list[float]:
     """Advantage of each step of a rollout whose group-relative advantage is `advantage`."""
     labels, count = record["labels"], len(record["steps"])
-    if not record["wrong"] or labels is None:
+    if labels is None or record["rewards"]["answer"] > tau:
         return [advantage] * count
     out = []
     for k, valid in enumerate(labels, start=1):
         factor = base ** (1 - (k - 1) / (count - 1)) if count > 1 else 1.0
         out.append(abs(advantage) if valid else -factor * abs(advantage))
     return out
+
+
+def recompute(rows: Sequence[dict[str, Any]], *, tau: float, base: float) -> list[tuple[float, list[float]]]:
+    """(A_i, advantage of each step) of every row of a training dump, in its order, from rewards and labels alone.
+
+    Raises ValueError for a row without a record: its group's mean cannot be known.
+    """
+    groups: dict[str, list[int]] = {}
+    for i, row in enumerate(rows):
+        if row.get("mrpo") is None:
+            raise ValueError(f"row {i} ({row.get('uid')}) has no record")
+        groups.setdefault(group_of(row["uid"]), []).append(i)
+    out: dict[int, tuple[float, list[float]]] = {}
+    for members in groups.values():
+        advantages = group_advantages([rows[i] for i in members])
+        for i, advantage in zip(members, advantages, strict=True):
+            out[i] = advantage, step_advantages(rows[i]["mrpo"], advantage, tau=tau, base=base)
+    return [out[i] for i in range(len(rows))]

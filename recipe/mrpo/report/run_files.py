@@ -24,12 +24,16 @@ def read_jsonl(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def metrics_by_step(run: Path) -> dict[int, dict[str, float]]:
-    """Metrics of each step; where attempts overlap (a resumed run), the later attempt's."""
-    files = sorted((run / "metrics").glob("*.jsonl"), key=lambda f: f.stat().st_mtime)
+    """Metrics of each step over all attempts of a run, the later attempt's value where both have one.
+
+    A resumed run validates the checkpoint that it starts from, under the step that an earlier attempt trained: the
+    numbers of both belong to that step.
+    """
+    files = sorted((run / "metrics").glob("*.jsonl"), key=lambda f: (f.stat().st_mtime_ns, f.name))
     steps: dict[int, dict[str, float]] = {}
     for file in files:
         for row in read_jsonl(file):
-            steps[int(row["step"])] = row["data"]
+            steps.setdefault(int(row["step"]), {}).update(row["data"])
     return dict(sorted(steps.items()))
 
 

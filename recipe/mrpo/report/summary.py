@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from recipe.mrpo.report.recompute import group_of
 from recipe.mrpo.report.run_files import dump, metrics_by_step, steps_of
 
 ROWS = (
@@ -24,6 +25,7 @@ ROWS = (
     ("tokens pushed down", "mrpo/tokens/down"),
     ("tokens left alone", "mrpo/tokens/unchanged"),
     ("steps without a token", "mrpo/unaligned_steps"),
+    ("judge calls", "mrpo/judge/calls_total"),
     ("judge failures", "mrpo/judge/failures_total"),
     ("KL loss", "actor/kl_loss"),
     ("gradient norm", "actor/grad_norm"),
@@ -33,16 +35,23 @@ ROWS = (
 VALIDATION = ("acc", "answer_reward", "process_reward", "length_reward", "steps", "valid_steps", "ffp", "well_formed")
 
 
+MAX_COLUMNS = 8
+
+
 def safe(text: str) -> str:
     """Text of a model without control characters, which a terminal would obey."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def metrics_table(steps: dict[int, dict[str, float]]) -> Table:
-    """One column per training step."""
+    """One column per training step; of a long run the first, the last and some between."""
     table = Table(title="Training", title_justify="left")
     table.add_column("")
     training = {number: data for number, data in steps.items() if number > 0}
+    if len(training) > MAX_COLUMNS:
+        numbers = list(training)
+        places = [round(i * (len(numbers) - 1) / (MAX_COLUMNS - 1)) for i in range(MAX_COLUMNS)]
+        training = {numbers[i]: training[numbers[i]] for i in places}
     for number in training:
         table.add_column(f"step {number}", justify="right")
     for name, key in ROWS:
@@ -78,53 +87,75 @@ def _validation_value(data: dict[str, float], source: str, name: str) -> float |
 
 
 def interest(row: dict[str, Any]) -> tuple:
-    """Sort key: wrong rollouts with valid and invalid steps first, then other wrong ones, then the right ones."""
+    """Sort key: wrong rollouts with valid and invalid steps first, then other wrong ones, then the right ones.
+
+    Within each, those that the group set apart (A is not 0) come first, then those with more steps.
+    """
     record = row["mrpo"]
     labels = record["labels"] or []
-    return (not (record["wrong"] and 0 in labels and 1 in labels), not record["wrong"], -len(labels), row["uid"])
+    mixed = record["wrong"] and len(set(labels)) == 2
+    return (not mixed, not record["wrong"], not record.get("advantage"), -len(labels), row["uid"])
 
 
 def choose(rows: Iterable[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """Up to `count` rollouts worth reading, the last a right one if there is any."""
+    """Up to `count` rollouts worth reading, of different prompts where there are enough; the last a right one, if any."""
     ranked = sorted((row for row in rows if row.get("mrpo")), key=interest)
-    chosen = ranked[:count]
+    seen: set[str] = set()
+    first, others = [], []
+    for row in ranked:
+        (others if group_of(row["uid"]) in seen else first).append(row)
+        seen.add(group_of(row["uid"]))
+    chosen = [*first, *others][:count]
     right = [row for row in ranked if not row["mrpo"]["wrong"]]
-    if right and right[0] not in chosen and chosen:
+    if len(chosen) > 1 and right and all(row["mrpo"]["wrong"] for row in chosen):
         chosen[-1] = right[0]
-    return chosen
+    return sorted(chosen, key=interest)
 
 
-def rollout_text(row: dict[str, Any]) -> Text:
+def question_of(row: dict[str, Any]) -> str:
+    """The question of a dumped rollout: from its record, or the first line of the user's turn in the prompt."""
+    question = (row["mrpo"].get("case") or {}).get("question")
+    return question or row["input"].rpartition("\nuser\n")[2].strip().partition("\n")[0]
+
+
+def rollout_view(row: dict[str, Any]) -> Group:
     """One rollout: its case, its rewards, and each step coloured by what shaping did to it."""
     record = row["mrpo"]
     advantage = record.get("advantage")
-    shown = "-" if advantage is None else f"{advantage:+.3f}"
-    text = Text()
-    case = record.get("case") or {}
-    text.append(safe(case.get("question") or row["input"].strip().splitlines()[0]), style="bold")
-    text.append(f"\n  gold: {safe(str(row['gts']))}    answer: ", style="default")
-    text.append(safe(record["answer"] or "(none)"), style="red" if record["wrong"] else "green")
+    head = Text()
+    head.append(safe(question_of(row)), style="bold")
+    head.append(f"\n  gold: {safe(str(row['gts']))}    answer: ")
+    head.append(safe(record["answer"] or "(none)"), style="red" if record["wrong"] else "green")
     rewards = ", ".join(
-        f"{name} {'-' if value is None else f'{value:+.2f}'}" for name, value in record["rewards"].items()
+        f"{name} {'unknown' if value is None else f'{value:+.2f}'}"
+        for name, value in record["rewards"].items()
+        if record["weights"][name]
     )
-    text.append(f"\n  A = {shown}    {rewards}    judge: {record['judge_status']}\n")
+    head.append(f"\n  A {_number(advantage)}    R {row['score']:+.2f} = {safe(rewards)}")
+    if record["judge_status"] != "ok":
+        head.append(f"\n  judge: {safe(record['judge_status'])}", style="yellow")
+    steps = Table.grid(padding=(0, 1), pad_edge=True)
+    for justify in ("right", "right", "left", "left"):
+        steps.add_column(justify=justify, no_wrap=justify == "right")
+    given = record.get("step_advantages") or [None] * len(record["steps"])
     for k, step in enumerate(record["steps"]):
-        given = (record.get("step_advantages") or [None] * len(record["steps"]))[k]
-        label = "?" if record["labels"] is None else "valid" if record["labels"][k] else "invalid"
-        factor = "" if not given or not advantage else f" x{abs(given / advantage):.2f}"
-        amount = "   -   " if given is None else f"{given:+7.3f}"
-        text.append(f"  {amount}{factor:7} {label:8} ", style="default")
-        text.append(safe(step) + "\n", style=_colour(given, advantage, record))
-    return text
+        label = "unknown" if record["labels"] is None else "valid" if record["labels"][k] else "invalid"
+        factor = "" if given[k] is None or not advantage else f"x{abs(given[k] / advantage):.2f}"
+        steps.add_row(Text(_number(given[k])), Text(factor), Text(label), Text(safe(step), colour(given[k], advantage)))
+    return Group(head, steps, Text())
 
 
-def _colour(given: float | None, advantage: float | None, record: dict[str, Any]) -> str:
-    """Green: pushed up; red: pushed down, the harder the stronger; grey: left alone."""
-    if given is None or not advantage or not record["wrong"] or record["labels"] is None:
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.3f}"
+
+
+def colour(given: float | None, advantage: float | None) -> str:
+    """Green: above the rollout's own advantage; red: below it, the harder the stronger; grey: the same."""
+    if given is None or advantage is None or abs(given - advantage) <= 1e-6 * abs(advantage):
         return "bright_black"
-    if given > 0:
+    if given > advantage:
         return "green"
-    ratio = abs(given / advantage)
+    ratio = abs(given / advantage) if advantage else 1.0
     return "bold bright_red" if ratio > 2 else "bright_red" if ratio > 1.3 else "red"
 
 
@@ -139,9 +170,9 @@ def render(run: Path, console: Console, *, rollouts: int) -> None:
         console.print(validation)
     dumped = steps_of(run, "rollouts")
     if dumped:
-        console.print(f"\nRollouts of step {dumped[-1]}: green pushed up, red pushed down, grey left alone\n")
+        console.print(f"\nRollouts of step {dumped[-1]}: green pushed up, red pushed down, grey left at A\n")
         for row in choose(dump(run, "rollouts", dumped[-1]), rollouts):
-            console.print(rollout_text(row))
+            console.print(rollout_view(row))
 
 
 def show(run: Path, *, svg: Path | None = None, rollouts: int = 3) -> None:
