@@ -31,6 +31,8 @@ class Backbone:
     """Rollout sampling."""
     max_pixels: int | None = 802816
     """Images are scaled down to this (Qwen's dynamic resolution); None: the processor tiles by its own rule."""
+    patch_size: int | None = None
+    """Side of the vision tower's patches; None: 14, verl's default."""
     max_prompt_length: int | None = None
     """Tokens of question and image; None: what config/mrpo.yaml allows."""
     note: str = ""
@@ -41,6 +43,8 @@ class Backbone:
         out = [f"{rollout}.{name}={value}" for name, value in self.sampling.items()]
         if self.max_pixels is not None:
             out.append(f"+data.mm_processor_kwargs.max_pixels={self.max_pixels}")
+        if self.patch_size is not None:
+            out.append(f"data.image_patch_size={self.patch_size}")
         if self.max_prompt_length is not None:
             out.append(f"data.max_prompt_length={self.max_prompt_length}")
         return out
@@ -72,6 +76,8 @@ BACKBONES: dict[str, Backbone] = {
         vision_modules=".*visual.*",
         # The checkpoint's own generation_config, which was probably in force in the study's run (DESIGN section 1).
         sampling={"temperature": 0.7, "top_p": 0.8, "top_k": 20},
+        # With verl's 14 every image would be scaled twice: to multiples of 28, and then to those of 32.
+        patch_size=16,
     ),
     "internvl3": Backbone(
         model_type="internvl",

@@ -15,6 +15,8 @@ from types import ModuleType
 logger = logging.getLogger(__name__)
 
 PROCESSOR = "InternVLProcessor"
+PATCH_SIZE = 14
+"""verl's default `data.image_patch_size`, and that of InternVL3's vision tower."""
 
 
 def _require(module: ModuleType, name: str):
@@ -68,6 +70,11 @@ def load_processor(name_or_path, **kwargs):
         return None
     processor = AutoProcessor.from_pretrained(name_or_path, **kwargs)
     processor.config = config
+    # verl's SFT data set reads it from every image processor. On the class, because what is set on the object is saved
+    # with each checkpoint.
+    kind = type(processor.image_processor)
+    if not hasattr(kind, "patch_size"):
+        kind.patch_size = PATCH_SIZE
     return processor
 
 

@@ -78,3 +78,21 @@ def test_the_command_prints_what_the_scripts_read(arguments, code, printed):
     )
     assert run.returncode == code
     assert printed in run.stdout + run.stderr
+
+
+def test_internvls_image_processor_has_the_patch_size_that_verls_sft_reads_and_saves_none(monkeypatch):
+    """`MultiTurnSFTDataset` reads `processor.image_processor.patch_size`; GotOcr2's has none."""
+    transformers = pytest.importorskip("transformers")
+    from recipe.mrpo.internvl import load_processor
+
+    class ImageProcessor:
+        pass
+
+    given = type("InternVLProcessor", (), {})()
+    given.image_processor = ImageProcessor()
+    config = type("Config", (), {"model_type": "internvl"})()
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", lambda *_, **__: config)
+    monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", lambda *_, **__: given)
+    loaded = load_processor("some/checkpoint")
+    assert loaded.image_processor.patch_size == 14
+    assert vars(loaded.image_processor) == {}  # what is on the object would go into every checkpoint

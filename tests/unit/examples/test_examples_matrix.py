@@ -53,6 +53,7 @@ OF_BACKBONE = {
         "actor_rollout_ref.rollout.temperature": 0.7,
         "actor_rollout_ref.rollout.top_p": 0.8,
         "actor_rollout_ref.rollout.top_k": 20,
+        "data.image_patch_size": 16,
         "data.mm_processor_kwargs": {"max_pixels": 802816},
     },
     # 13 tiles of 256 tokens would not fit into the 2048 of the others, and its processor knows no max_pixels
