@@ -16,7 +16,6 @@ from recipe.mrpo.report import summary
 from recipe.mrpo.report.recompute import recompute
 from recipe.mrpo.report.run_files import metrics_by_step, read_jsonl
 
-
 COLOUR = r"\x1b\[(?:\d;)*(?:3[0-8]|9[0-7])[;m]"
 
 

@@ -98,7 +98,7 @@ def interest(row: dict[str, Any]) -> tuple:
 
 
 def choose(rows: Iterable[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """Up to `count` rollouts worth reading, of different prompts where there are enough; the last a right one, if any."""
+    """Up to `count` rollouts worth reading, of different prompts if possible; the last a right one, if any."""
     ranked = sorted((row for row in rows if row.get("mrpo")), key=interest)
     seen: set[str] = set()
     first, others = [], []
