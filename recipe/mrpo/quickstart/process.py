@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,14 +86,14 @@ class RunProcesses:
         first = self.find()
         for process in first:
             _signal(process, signal.SIGTERM)
-        psutil.wait_procs(first, timeout=_STOP_SECONDS)
+        _wait(first, _STOP_SECONDS)
         for _ in range(10):  # a process may start another one before it is killed
             left = self.find()
             if not left:
                 break
             for process in left:
                 _signal(process, signal.SIGKILL)
-            psutil.wait_procs(left, timeout=1)
+            _wait(left, 1)
         return len(first)
 
 
@@ -114,6 +114,13 @@ def _lives(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except _GONE:
         return False
+
+
+def _wait(processes: Iterable[psutil.Process], seconds: float) -> None:
+    """Until all have ended. `psutil.wait_procs` would take a child's exit code away from its Popen, which reads 0."""
+    deadline = time.monotonic() + seconds
+    while any(map(_lives, processes)) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:
