@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,7 +83,6 @@ def test_the_command_prints_what_the_scripts_read(arguments, code, printed):
 
 def test_internvls_image_processor_has_the_patch_size_that_verls_sft_reads_and_saves_none(monkeypatch):
     """`MultiTurnSFTDataset` reads `processor.image_processor.patch_size`; GotOcr2's has none."""
-    transformers = pytest.importorskip("transformers")
     from recipe.mrpo.internvl import load_processor
 
     class ImageProcessor:
@@ -90,9 +90,10 @@ def test_internvls_image_processor_has_the_patch_size_that_verls_sft_reads_and_s
 
     given = type("InternVLProcessor", (), {})()
     given.image_processor = ImageProcessor()
-    config = type("Config", (), {"model_type": "internvl"})()
-    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", lambda *_, **__: config)
-    monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", lambda *_, **__: given)
+    config = SimpleNamespace(from_pretrained=lambda *_, **__: SimpleNamespace(model_type="internvl"))
+    processor = SimpleNamespace(from_pretrained=lambda *_, **__: given)
+    # Importing the real one takes seconds, and without a GPU the import shim.
+    monkeypatch.setitem(sys.modules, "transformers", SimpleNamespace(AutoConfig=config, AutoProcessor=processor))
     loaded = load_processor("some/checkpoint")
     assert loaded.image_processor.patch_size == 14
     assert vars(loaded.image_processor) == {}  # what is on the object would go into every checkpoint
