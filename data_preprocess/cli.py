@@ -106,7 +106,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def make_options(args: argparse.Namespace) -> Options:
-    """Raises DataError if a file of --drop-overlap cannot be read."""
+    """Raises DataError if a file of --drop-overlap cannot be read, or --near has nothing to be near to."""
+    if args.near is not None and not args.drop_overlap:
+        raise DataError("--near needs --drop-overlap FILE")
     return Options(
         out=args.out,
         splits=tuple(args.split or ()),

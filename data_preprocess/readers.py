@@ -70,7 +70,8 @@ class ParquetImages:
     def bytes_of(self, row: int) -> bytes:
         """Bytes of one row's image. Raises ValueError if the cell has none."""
         if not self._started or row < self._first:
-            parquet = pq.ParquetFile(self.file, pre_buffer=False)
+            # Through a buffer: else a whole row group of images is read at once.
+            parquet = pq.ParquetFile(self.file, pre_buffer=False, buffer_size=2**20)
             self._batches = parquet.iter_batches(batch_size=self.BATCH, columns=[self.column])
             self._first, self._batch, self._started = 0, pa.array([]), True
         while row >= self._first + len(self._batch):

@@ -12,11 +12,14 @@ import pyarrow.parquet as pq
 from data_preprocess.errors import DataError
 from data_preprocess.overlap import ImageSet
 
+BUFFER = 2**20
+"""Column chunks are read through a buffer of this size, else a row group of images is read at once."""
+
 
 def open_rows(file: Path) -> pq.ParquetFile:
     """Raises DataError if a file is missing, broken, or not of this package's schema."""
     try:
-        parquet = pq.ParquetFile(file, pre_buffer=False)
+        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)
     except FileNotFoundError:
         raise DataError(f"{file} does not exist") from None
     except (pa.ArrowException, OSError) as error:

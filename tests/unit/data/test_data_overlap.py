@@ -168,6 +168,11 @@ def test_drop_overlap_leaves_out_the_rows_of_shared_images(files, tmp_path, caps
     assert card["dropped"] == {"image is in another set (--drop-overlap)": 8} and card["rows"] == 50
 
 
+def test_near_alone_makes_no_sense(tmp_path, capsys):
+    assert run("vqa_rad", VQA_RAD, tmp_path, "--near", "5") == 1
+    assert "--near needs --drop-overlap" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("content", "message"), [(None, "does not exist"), (b"PAR1", "is no parquet file")])
 def test_a_file_that_cannot_be_read_is_told(tmp_path, capsys, content, message):
     file = tmp_path / "a.parquet"
