@@ -1,0 +1,105 @@
+"""What README and docs tell people to type exists: targets, modules, scripts, options, files."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from recipe.mrpo.compose import compose_config
+from recipe.mrpo.options import OPTIONS_FILE, load_options
+from recipe.mrpo.report.options_table import page, rows
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def found(pattern: str) -> list[tuple[str, str]]:
+    """(page, match) over all pages."""
+    return sorted({(p.name, m) for p in PAGES for m in re.findall(pattern, p.read_text())})
+
+
+@cache
+def verl_config():
+    return compose_config("mrpo", [])
+
+
+def test_the_pages_are_looked_at():
+    """The patterns below find something, so that the tests can fail."""
+    assert len(found(r"\bmake ([a-z][\w-]*)")) >= 2
+    assert len(found(r"python -m ([\w.]+)")) >= 4
+    assert len(found(r"\bmrpo\.([a-z_]+(?:\.\w+)*)=")) >= 4
+
+
+@pytest.mark.parametrize(("page", "target"), found(r"(?:`|^ {4}|^)make ([a-z][\w-]*)"))
+def test_make_has_the_target(page, target):
+    assert re.search(rf"^{re.escape(target)}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("page", "module"), found(r"python -m ([\w.]+)"))
+def test_python_has_the_module(page, module):
+    """Looked for as a file: to import verl takes seconds."""
+    package, *inner = module.rstrip(".").split(".")
+    folders = [Path(folder) for folder in find_spec(package).submodule_search_locations]
+    assert any(
+        folder.joinpath(*inner).with_suffix(".py").is_file() or folder.joinpath(*inner).is_dir() for folder in folders
+    )
+
+
+@pytest.mark.parametrize(("page", "script"), found(r"\b((?:examples|benchmarks)/[\w./-]+\.(?:sh|py))"))
+def test_the_script_exists(page, script):
+    assert (ROOT / script).is_file()
+
+
+@pytest.mark.parametrize(("page", "option"), found(r"\+?\bmrpo\.([a-z_]+(?:\.\w+)*)="))
+def test_the_option_of_mrpo_exists(page, option):
+    """Raises OptionError for an unknown name; below open nodes (rewards, members) a user names things."""
+    known = OmegaConf.load(OPTIONS_FILE)
+    if OmegaConf.select(known, option) is None and not option.startswith("rewards."):
+        assert option in {row.name for row in rows(OPTIONS_FILE.read_text())}
+    load_options(OmegaConf.from_dotlist([f"{option}={OmegaConf.select(known, option)}"]))
+
+
+@pytest.mark.parametrize(
+    ("page", "override"),
+    found(r"(?<![\w.+])((?:algorithm|data|actor_rollout_ref|reward|trainer)\.[\w.]+)="),
+)
+def test_verl_has_the_setting(page, override):
+    node, _, leaf = override.rpartition(".")
+    assert leaf in OmegaConf.select(verl_config(), node, throw_on_missing=False)
+
+
+@pytest.mark.parametrize(("page", "link"), found(r"\]\((?!https?:|#)([^)#\s]+)"))
+def test_the_link_leads_to_a_file(page, link):
+    folder = ROOT if page == "README.md" else ROOT / "docs"
+    assert (folder / link).exists()
+
+
+def test_the_page_of_options_is_that_of_the_options_file():
+    made = page(OPTIONS_FILE.read_text())
+    assert (ROOT / "docs" / "options.md").read_text() == made, (
+        "run `python -m recipe.mrpo.report.options_table docs/options.md`"
+    )
+
+
+def test_the_page_of_options_leaves_none_out():
+    listed = {row.name for row in rows(OPTIONS_FILE.read_text()) if row.name}
+
+    def names(node, path=""):
+        for key, value in node.items():
+            name = f"{path}.{key}" if path else key
+            yield name
+            if isinstance(value, dict):
+                yield from names(value, name)
+
+    assert listed == set(names(OmegaConf.to_container(OmegaConf.load(OPTIONS_FILE), resolve=False)))
+
+
+@pytest.mark.parametrize("line", ["- item", "name value"])  # forms that options.yaml does not use
+def test_a_line_that_is_not_understood_is_an_error(line):
+    with pytest.raises(ValueError, match=re.escape("options.yaml:1")):
+        list(rows(line))
