@@ -19,9 +19,9 @@ from recipe.mrpo.quickstart import process
 # Starts a child in a session of its own, a grandchild that has lost the mark, and both outlive it or ignore SIGTERM.
 FAMILY = """
     import os, signal, subprocess, sys, time
-    sleep = [sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"]
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
     marked = subprocess.Popen(["sleep", "300"], start_new_session=True)
-    unmarked = subprocess.Popen(sleep, env={"PATH": os.environ["PATH"]})
+    unmarked = subprocess.Popen([sys.executable, "-c", deaf], env={"PATH": os.environ["PATH"]})
     print("pids", marked.pid, unmarked.pid, flush=True)
 """
 

@@ -11,7 +11,7 @@ _ACTOR = re.compile(r"^(?:\([\w:.]*\s?pid=\d+[^)]*\)\s?)+")
 _STEP = re.compile(r"^step:(\d+) - (.*)")
 _VALUE = re.compile(r"([\w/@.-]+):(?:np\.\w+\()?(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 # A line that names an error: ours, or the last line of a traceback.
-_KIND = r"[A-Z]\w*(?:Error|Exception|Mismatch|Exit|Again)"
+_KIND = r"(?:[A-Z]\w*(?:Error|Exception|Mismatch|Exit)|Again)"
 _ERROR = re.compile(rf"^(?:mrpo: |error: |(?:[A-Za-z_][\w.]*\.)?{_KIND}(?:: |$))")
 
 MILESTONES = (
