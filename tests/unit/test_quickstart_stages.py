@@ -1,4 +1,4 @@
-"""The quickstart around its long commands: what it reuses, what it refuses, what it tells; stand-ins for the commands."""
+"""The quickstart around its long commands, with stand-ins for them: what it reuses, refuses and tells."""
 
 from __future__ import annotations
 
