@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 OUT ?= runs/quickstart
 QUICKSTART_ARGS ?=
+FRESH ?=
 PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
@@ -31,7 +32,7 @@ $(STAMP): setup.py recipe/mrpo/pins.txt examples/install_cpu.sh
 	touch $@
 
 quickstart: $(STAMP)
-	@$(BIN)/python -m recipe.mrpo.quickstart --out $(OUT) $(QUICKSTART_ARGS)
+	@$(BIN)/python -m recipe.mrpo.quickstart --out $(OUT) $(if $(FRESH),--fresh) $(QUICKSTART_ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
