@@ -9,12 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from recipe.mrpo.quickstart import process
 from recipe.mrpo.report.recompute import recompute
 from recipe.mrpo.report.run_files import dump, metrics_by_step, steps_of
 from recipe.mrpo.report.summary import VALIDATION
+from tests.integration.verl_run import one_at_a_time, wait_until
 
 pytestmark = pytest.mark.verl
 
@@ -23,29 +25,27 @@ ROOT = Path(__file__).parents[2]
 
 
 def quickstart(out: Path) -> subprocess.CompletedProcess:
-    command = [
-        sys.executable,
-        "-m",
-        "recipe.mrpo.quickstart",
-        "--out",
-        str(out),
-        "--steps",
-        str(STEPS),
-        "--timeout",
-        "800",
-    ]
+    arguments = ["--out", str(out), "--steps", str(STEPS), "--timeout", "800"]
+    command = [sys.executable, "-m", "recipe.mrpo.quickstart", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False)
 
 
-@pytest.fixture(scope="module")
+def verl_is_running() -> bool:
+    return any("verl.trainer.main_ppo" in _command_line(p) for p in psutil.process_iter())
+
+
+@pytest.fixture(scope="session")
 def run(tmp_path_factory) -> Path:
+    """The folder of a finished quickstart; it starts when no other run of verl takes its cores, or after ten minutes."""
     out = tmp_path_factory.mktemp("quickstart")
-    done = quickstart(out)
+    with one_at_a_time():
+        wait_until(lambda: not verl_is_running(), seconds=600)
+        done = quickstart(out)
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return out
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rollouts(run) -> list[dict]:
     assert steps_of(run, "rollouts") == [1, 2, 3]
     return [row for step in (1, 2, 3) for row in dump(run, "rollouts", step)]
@@ -141,15 +141,11 @@ def test_a_checkpoint_per_step_and_an_export_that_loads(run):
 
 def test_nothing_of_the_run_is_left(run):
     assert not (run / ".run_id").exists()
-    import psutil
-
     left = [p.pid for p in psutil.process_iter() if str(run) in " ".join(_command_line(p))]
     assert left == []
 
 
 def _command_line(process_) -> list[str]:
-    import psutil
-
     try:
         return process_.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
