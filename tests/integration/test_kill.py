@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import time
+import uuid
 
 import pytest
 
@@ -18,34 +18,45 @@ LIMIT_S = 20
 QUIET = {"trainer.val_before_train": False, "trainer.test_freq": -1}
 
 
-def test_a_killed_driver_leaves_nothing_behind_and_the_next_start_resumes(tmp_path):
-    make_assets()
-    run = Run(tmp_path / "run", steps=3, overrides=QUIET)
-    run_id = "kill-" + tmp_path.name
-    run.run_id_file.write_text(run_id)
-    with one_at_a_time(), run.log.open("wb") as log:
+def start(run: Run) -> tuple[subprocess.Popen, process.RunProcesses]:
+    """The command as a user types it: nothing watches it and Ray has its usual folder."""
+    run.attempt += 1
+    run_id = uuid.uuid4().hex
+    with run.log.open("wb") as log:
         driver = subprocess.Popen(
             command(run.out, steps=run.steps, overrides=run.overrides),
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-            env=environment(**{process.RUN_ID: run_id}),
+            env=environment(**{process.RUN_ID: run_id, "VERL_FILE_LOGGER_PATH": str(run.metrics_file)}),
         )  # fmt: skip
+    return driver, process.RunProcesses(run_id, session=driver.pid)
+
+
+def test_a_killed_driver_leaves_no_process_and_the_next_start_resumes(tmp_path):
+    make_assets()
+    run = Run(tmp_path / "run", steps=3, overrides=QUIET)
+    with one_at_a_time():
+        driver, processes = start(run)
         try:
             # The checkpoint of step 1 is there, so step 2 is under way.
             assert wait_until(lambda: run.last_checkpoint() == 1 or driver.poll() is not None, seconds=400), run.tail()
             assert driver.poll() is None, run.tail()
-            time.sleep(2)
-            assert run.last_checkpoint() == 1
-            driver.send_signal(signal.SIGKILL)
+            assert len(processes.find()) > 5  # from here on it knows them, whatever becomes of their parents
+            driver.kill()
             driver.wait()
-            alone = wait_until(lambda: not run.processes(), seconds=90)
-            left = [] if alone else [" ".join(p.cmdline())[:120] for p in run.processes()]
+            assert run.last_checkpoint() == 1
+            alone = wait_until(lambda: not processes.find(), seconds=120)
+            left = [] if alone else [" ".join(p.cmdline())[:120] for p in processes.find()]
+            assert left == []
         finally:
-            process.stop_all(run_id)
-    assert left == []
+            processes.stop()
 
-    steps = []
-    finished = run.go(timeout=400, on_line=lambda line: steps.append(line) if "Training Progress" in line else None)
-    assert finished.exit_code == 0, run.tail()
+        driver, processes = start(run)
+        try:
+            assert wait_until(lambda: driver.poll() is not None, seconds=400), run.tail()
+            assert driver.returncode == 0, run.tail()
+            assert wait_until(lambda: not processes.find(), seconds=60)
+        finally:
+            processes.stop()
     assert sorted(step for step, values in run.metrics().items() if "mrpo/wrong_answers" in values) == [2, 3]
     assert run.last_checkpoint() == 3
 

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,19 +89,19 @@ class Run:
             return process.run(
                 command(self.out, steps=self.steps, overrides=self.overrides),
                 log=self.log,
-                env=environment(VERL_FILE_LOGGER_PATH=str(self._metrics)),
+                env=environment(VERL_FILE_LOGGER_PATH=str(self.metrics_file)),
                 timeout=timeout,
                 run_id_file=self.run_id_file,
                 on_line=on_line,
             )
 
     @property
-    def _metrics(self) -> Path:
+    def metrics_file(self) -> Path:
         return self.out / f"metrics_{self.attempt}.jsonl"
 
     def metrics(self) -> dict[int, dict[str, float]]:
         """What verl's file logger wrote in the last attempt, by step."""
-        lines = [json.loads(line) for line in self._metrics.read_text().splitlines()]
+        lines = [json.loads(line) for line in self.metrics_file.read_text().splitlines()]
         return {line["step"]: line["data"] for line in lines}
 
     def rollouts(self, step: int) -> list[dict]:
@@ -113,11 +113,11 @@ class Run:
     def tail(self, lines: int = 40) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def processes(self) -> list[psutil.Process]:
-        return list(process.processes_of(self.run_id_file.read_text().strip()))
+    def processes(self) -> set[psutil.Process]:
+        return process.processes_of(self.run_id_file.read_text().strip())
 
 
-def named(processes: list[psutil.Process], part: str) -> list[psutil.Process]:
+def named(processes: Iterable[psutil.Process], part: str) -> list[psutil.Process]:
     """Those whose command line (or title) has `part` in it."""
     found = []
     for one in processes:
