@@ -36,7 +36,7 @@ def verl_is_running() -> bool:
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory) -> Path:
-    """The folder of a finished quickstart; it starts when no other run of verl takes its cores, or after ten minutes."""
+    """The folder of a finished quickstart; it starts when no other verl run is active, or after ten minutes."""
     out = tmp_path_factory.mktemp("quickstart")
     with one_at_a_time():
         wait_until(lambda: not verl_is_running(), seconds=600)
