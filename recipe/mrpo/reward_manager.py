@@ -98,7 +98,10 @@ class MRPORewardManager(RewardManagerBase):
         parsed = parse(text.text)
         steps = split_steps(parsed, splitter=self.options.steps.splitter, unclosed=self.options.steps.unclosed)
         step_texts = [parsed.text[s.start : s.end] for s in steps]
+        # Alternatives stand in extra_info, because ground_truth is one text in every file that is to be joined.
+        answers = extra_info.get("answers")
         golds = [gold] if isinstance(gold, str) else [str(g) for g in gold]
+        golds = list(dict.fromkeys([*golds, *(str(a) for a in (() if answers is None else answers))]))
         reasoning = str(extra_info.get("gold_reasoning") or "")
 
         judgement, labels, status = await self._label(
@@ -138,6 +141,8 @@ class MRPORewardManager(RewardManagerBase):
                 "gold_reasoning": reasoning,
                 "image_id": str(extra_info.get("image_id") or ""),
                 "data_source": data_source,
+                "split": str(extra_info.get("split") or ""),
+                "index": str(extra_info.get("index", "")),
             },
             wrong=is_wrong(values["answer"], tau=self.options.tau),
             well_formed=parsed.well_formed,
