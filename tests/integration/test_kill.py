@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 import uuid
 
 import pytest
 
 from recipe.mrpo.quickstart import process
+from tests.fake_judge_server import FakeJudgeServer
 
 from .verl_run import Run, command, environment, make_assets, named, one_at_a_time, wait_until
 
@@ -61,22 +63,61 @@ def test_a_killed_driver_leaves_no_process_and_the_next_start_resumes(tmp_path):
     assert run.last_checkpoint() == 3
 
 
-def test_a_killed_rollout_engine_ends_the_job_within_the_limit(tmp_path):
+def kill_engine(run: Run) -> float:
+    engines = named(run.processes(), "EngineCore")
+    assert engines, [p.name() for p in run.processes()]
+    for engine in engines:
+        engine.kill()
+    return time.monotonic()
+
+
+def check_end(run: Run, finished: process.Finished, killed: list[float]) -> None:
+    assert killed, run.tail()
+    took = time.monotonic() - killed[0]
+    assert not finished.timed_out
+    assert finished.exit_code not in (0, None)
+    assert took < LIMIT_S + 60, f"{took:.0f} s after the kill"  # the limit, and Ray's shutdown on a busy machine
+
+
+def test_an_engine_killed_while_it_generates_ends_the_job(tmp_path):
     make_assets()
     run = Run(tmp_path / "run", steps=6, overrides={**QUIET, "+mrpo.guards.weight_sync_timeout_s": LIMIT_S})
     killed: list[float] = []
 
     def on_line(line: str) -> None:
         if "step:1 " in line and not killed:
-            engines = named(run.processes(), "EngineCore")
-            assert engines, [p.name() for p in run.processes()]
-            for engine in engines:
-                engine.kill()
-            killed.append(time.monotonic())
+            killed.append(kill_engine(run))
 
-    finished = run.go(timeout=500, on_line=on_line)
-    assert killed, run.tail()
-    took = time.monotonic() - killed[0]
-    assert not finished.timed_out
-    assert finished.exit_code not in (0, None)
-    assert took < LIMIT_S + 60, f"{took:.0f} s after the kill"  # the limit, and Ray's shutdown on a busy machine
+    check_end(run, run.go(timeout=500, on_line=on_line), killed)
+
+
+def test_an_engine_killed_while_the_model_trains_ends_the_job_within_the_weight_sync_limit(tmp_path):
+    """The next thing that asks the engine is then the weight sync, where verl by itself would wait for ever."""
+    make_assets()
+    with FakeJudgeServer() as server:
+        judge = {"name": "openai", "openai.base_url": server.base_url, "openai.model": "fake"}
+        run = Run(
+            tmp_path / "run",
+            steps=6,
+            overrides={**QUIET, "+mrpo.guards.weight_sync_timeout_s": LIMIT_S, "trainer.save_freq": -1}
+            | {f"+mrpo.judge.{name}": value for name, value in judge.items()},
+        )
+        killed: list[float] = []
+
+        def watch() -> None:
+            """Kill when the judge has had all the rollouts of step 1: 32 of them, and then a second of silence."""
+            while not done.wait(0.05):
+                if len(server.times) >= 16 and time.monotonic() - server.times[-1] > 1:
+                    killed.append(kill_engine(run))
+                    return
+
+        done = threading.Event()
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            finished = run.go(timeout=500)
+        finally:
+            done.set()
+            watcher.join()
+    check_end(run, finished, killed)
+    assert "the rollout engine did not take the new weights within 20 s" in run.log.read_text(errors="replace")
