@@ -10,6 +10,7 @@ import functools
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -45,23 +46,29 @@ def reward_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor
 
     Rewards of weight 0 are left out; a row without a record has zeros.
     """
-    weights = {name: w for r in records if r for name, w in r.weights.items() if w != 0} or {"none": 1.0}
-    unknown = [None] * len(weights)
-    rows = [[r.rewards.get(name) for name in weights] if r else unknown for r in records]
-    values = torch.tensor([[0.0 if v is None else v for v in row] for row in rows], dtype=torch.float64)
-    missing = torch.tensor([[r is not None and v is None for v in row] for r, row in zip(records, rows, strict=True)])
-    return values, weights, missing
+    seen: dict[str, float] = {}
+    for record in records:
+        seen |= record.weights if record else {}
+    weights = {name: weight for name, weight in seen.items() if weight != 0} or {"none": 1.0}
+    padding = dict.fromkeys(weights, 0.0)
+    given = [r.rewards if r else padding for r in records]
+    flat = [rewards.get(name) for rewards in given for name in weights]
+    shape = (len(records), len(weights))
+    missing = np.fromiter((value is None for value in flat), dtype=bool, count=len(flat)).reshape(shape)
+    values = np.array(flat, dtype=np.float64).reshape(shape)  # None becomes NaN
+    values[missing] = 0.0
+    return torch.from_numpy(values), weights, torch.from_numpy(missing)
 
 
 def label_matrix(records: Sequence[RolloutRecord | None]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Labels (B, K) with NaN for unknown, number of steps (B,) and wrong answers (B,)."""
-    counts = [len(r.steps) if r else 0 for r in records]
-    labels = np.full((len(records), max(counts, default=0)), np.nan)
-    for row, record in zip(labels, records, strict=True):
-        if record and record.labels:
-            row[: len(record.labels)] = record.labels
+    counts = np.array([len(r.steps) if r else 0 for r in records], dtype=np.int64)
+    given = [r.labels if r and r.labels else () for r in records]
+    known = np.array([len(labels) for labels in given], dtype=np.int64)
+    table = np.full((len(records), counts.max(initial=0)), np.nan)
+    table[np.arange(table.shape[1]) < known[:, None]] = np.fromiter(chain.from_iterable(given), dtype=np.float64)
     wrong = torch.tensor([bool(r and r.wrong) for r in records])
-    return torch.from_numpy(labels), torch.tensor(counts, dtype=torch.int64), wrong
+    return torch.from_numpy(table), torch.from_numpy(counts), wrong
 
 
 def mrpo_advantage(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -28,9 +29,9 @@ class Segments:
     @classmethod
     def of(cls, rows: Sequence[Sequence[Span]], width: int) -> Segments:
         """Runs of (B, `width`) tokens from the step spans of each row, in order and disjoint; cut at `width`."""
-        spans = [span for row in rows for span in row]
+        flat = np.fromiter(chain.from_iterable(chain.from_iterable(rows)), dtype=np.int64)
         counts = np.array([len(row) for row in rows], dtype=np.int64)
-        bounds = np.minimum(np.array(spans, dtype=np.int64).reshape(-1, 2), width)
+        bounds = np.minimum(flat.reshape(-1, 2), width)
         # Each row: 0, t0, t1, t0, t1, …, width; the differences are the runs.
         edges = np.zeros(2 * len(bounds) + 2 * len(rows), dtype=np.int64)
         first = 2 * (np.cumsum(counts) - counts) + 2 * np.arange(len(rows))
