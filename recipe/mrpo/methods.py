@@ -13,6 +13,9 @@ from dataclasses import dataclass
 PPO = "verl.trainer.main_ppo"
 SFT = "verl.trainer.sft_trainer"
 
+GROUP_RELATIVE = ("algorithm.adv_estimator=mrpo", "++mrpo.shaping=none")
+"""GRPO's advantage by our estimator: verl's `grpo` would count the process reward of a failed judgement as 0."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -36,9 +39,9 @@ METHODS: dict[str, Method] = {
         settings=("algorithm.adv_estimator=mrpo", "++mrpo.shaping=mrpo"),
     ),
     "grpo": Method(
-        what="A_i = (R_i - mean) / std on every token, by verl's own estimator",
+        what="A_i = (R_i - mean) / std on every token",
         source="arXiv 2402.03300",
-        settings=("algorithm.adv_estimator=grpo",),
+        settings=GROUP_RELATIVE,
     ),
     "gdpo": Method(
         what="each reward normalised in its group, weighted sum, then normalised over the batch",
@@ -50,7 +53,7 @@ METHODS: dict[str, Method] = {
         what="GRPO without its two biases: no division by std, and by a constant instead of the response's length",
         source="arXiv 2503.20783",
         settings=(
-            "algorithm.adv_estimator=grpo",
+            *GROUP_RELATIVE,
             "algorithm.norm_adv_by_std_in_grpo=False",
             "actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-sum-norm",
             # verl's own constant is the padded width of a batch, which varies.

@@ -355,7 +355,7 @@ def test_required_verl_says_the_same_as_the_pins():
 @pytest.mark.parametrize(
     ("words", "code", "printed"),
     [
-        (["methods", "grpo"], 0, "algorithm.adv_estimator=grpo"),
+        (["methods", "grpo"], 0, "mrpo.shaping=none"),
         (["backbones", "llava"], 2, "backbone 'llava' is unknown"),
         (["data"], None, "vqa_rad"),
     ],

@@ -36,10 +36,16 @@ STUDY = {  # arXiv 2606.31825 and its released code
 }
 OF_METHOD = {
     "mrpo": {"algorithm.adv_estimator": "mrpo", "mrpo.shaping": "mrpo"},
-    "grpo": {"algorithm.adv_estimator": "grpo", "algorithm.norm_adv_by_std_in_grpo": True},
+    # by our estimator, which knows of failed judgements (test_without_shaping_mrpo_is_verls_grpo)
+    "grpo": {
+        "algorithm.adv_estimator": "mrpo",
+        "mrpo.shaping": "none",
+        "algorithm.norm_adv_by_std_in_grpo": True,
+    },
     "gdpo": {"algorithm.adv_estimator": "gdpo", "mrpo.gdpo.final_norm": "rollout"},
     "drgrpo": {
-        "algorithm.adv_estimator": "grpo",
+        "algorithm.adv_estimator": "mrpo",
+        "mrpo.shaping": "none",
         "algorithm.norm_adv_by_std_in_grpo": False,
         "actor_rollout_ref.actor.loss_agg_mode": "seq-mean-token-sum-norm",
         "actor_rollout_ref.actor.loss_scale_factor": 512,  # a constant: the paper's L_max

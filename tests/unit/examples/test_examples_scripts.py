@@ -140,7 +140,7 @@ def test_the_second_stage_starts_from_the_checkpoint_of_the_first(dry_run):
 def test_sft_can_start_from_a_base_model_and_grpo_follow(dry_run):
     first, second = dry_run("base model").configs
     assert at(first, "model.path") == "Qwen/Qwen2-VL-7B"
-    assert at(second, "algorithm.adv_estimator") == "grpo"
+    assert at(second, "mrpo.shaping") == "none"
 
 
 @pytest.mark.parametrize(
