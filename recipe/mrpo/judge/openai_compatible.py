@@ -22,7 +22,7 @@ from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
 from recipe.mrpo.judge.limits import BudgetSpent, Limiter, LimiterLost, Limits, make_limiter
 from recipe.mrpo.judge.parse import parse_reply
-from recipe.mrpo.judge.prompt import PROMPTS, REPLY_SCHEMA, Rubric, build_messages
+from recipe.mrpo.judge.prompt import PROMPTS, Rubric, build_messages, reply_schema
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
 from recipe.mrpo.judge.retry import backoff_s, is_transient, retry_after_s
@@ -161,7 +161,7 @@ class OpenAIJudge:
         quoted = "\n".join(request.steps)
         outcome: tuple[tuple[int, ...] | None, str | None, str] = (None, "unparsable", "")
         for temperature in (self.settings.temperature, self.settings.reask_temperature):
-            completion = await self._complete(state, messages, temperature, tally)
+            completion = await self._complete(state, messages, temperature, len(request.steps), tally)
             if isinstance(completion, _Failure):
                 return None, completion.kind, completion.detail
             if completion.failure is not None:
@@ -176,17 +176,22 @@ class OpenAIJudge:
         return outcome
 
     async def _complete(
-        self, state: _LoopState, messages: list[dict[str, Any]], temperature: float | None, tally: _Tally
+        self,
+        state: _LoopState,
+        messages: list[dict[str, Any]],
+        temperature: float | None,
+        num_steps: int,
+        tally: _Tally,
     ) -> Completion | _Failure:
         """One completion, with retries; all asks of a judgement share the retries."""
         while True:
-            structured = self._structured
-            result = await self._call(state, messages, temperature, structured, tally)
+            schema = reply_schema(num_steps) if self._structured else None
+            result = await self._call(state, messages, temperature, schema, tally)
             if isinstance(result, Completion):
                 return result
-            if structured and self.settings.response_format == "auto" and result.kind in _REFUSES_SETTING:
+            if schema is not None and self.settings.response_format == "auto" and result.kind in _REFUSES_SETTING:
                 tally.fallbacks += 1
-                plain = await self._call(state, messages, temperature, False, tally)
+                plain = await self._call(state, messages, temperature, None, tally)
                 if isinstance(plain, Completion):
                     if self._structured:
                         logger.warning(
@@ -218,12 +223,12 @@ class OpenAIJudge:
         state: _LoopState,
         messages: list[dict[str, Any]],
         temperature: float | None,
-        structured: bool,
+        schema: dict[str, Any] | None,
         tally: _Tally,
     ) -> Completion | _Failure:
         """One call within the job's limits; their wait is no part of the call's time."""
         if state.limiter is None:
-            return await self._send(state.client, messages, temperature, structured, tally)
+            return await self._send(state.client, messages, temperature, schema, tally)
         try:
             lease = await state.limiter.acquire()
         except BudgetSpent as error:
@@ -232,7 +237,7 @@ class OpenAIJudge:
             return _Failure("limiter_lost", str(error))
         before = tally.prompt_tokens + tally.completion_tokens
         try:
-            return await self._send(state.client, messages, temperature, structured, tally)
+            return await self._send(state.client, messages, temperature, schema, tally)
         finally:
             await state.limiter.release(lease, tally.prompt_tokens + tally.completion_tokens - before)
 
@@ -241,7 +246,7 @@ class OpenAIJudge:
         client: openai.AsyncOpenAI,
         messages: list[dict[str, Any]],
         temperature: float | None,
-        structured: bool,
+        schema: dict[str, Any] | None,
         tally: _Tally,
     ) -> Completion | _Failure:
         arguments: dict[str, Any] = {"model": self.settings.model, "messages": messages}
@@ -249,9 +254,9 @@ class OpenAIJudge:
             arguments["temperature"] = temperature
         if self.settings.max_tokens is not None:
             arguments["max_tokens"] = self.settings.max_tokens
-        if structured:
-            schema = {"name": "step_labels", "strict": True, "schema": REPLY_SCHEMA}
-            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if schema is not None:
+            named = {"name": "step_labels", "strict": True, "schema": schema}
+            arguments["response_format"] = {"type": "json_schema", "json_schema": named}
         if self.settings.extra_body:
             arguments["extra_body"] = dict(self.settings.extra_body)
         tally.calls += 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 # A reply is a few thousand characters; the bounds keep a hostile one from costing time.
 MAX_REPLY_CHARS = 200_000
 MAX_STARTS = 1_000
+_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
 class Parsed(NamedTuple):
@@ -47,13 +49,14 @@ def json_objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def parse_reply(reply: str, *, num_steps: int, quoted: str) -> Parsed:
-    """Labels of steps 1..num_steps from `{"steps": [{"step": 1, "alignment": 0|1, "contribution": 0|1}, ...]}`.
+    """Labels of steps 1..num_steps from `{"steps": {"1": {"alignment": 0|1, "contribution": 0|1}, ...}}`.
 
         v_k = 1 if alignment or contribution is 1
 
-    Labels go by the judge's own step numbers. The verdict may stand in a fence or in prose, after a closed <think>
-    block. In prose, an object that also stands in `quoted` (the rollout's own text) is a quotation, not a verdict, and
-    two verdicts that differ are none.
+    A list `[{"step": 1, "alignment": 0|1, "contribution": 0|1}, ...]` is read as well. Labels go by the judge's own
+    step numbers. The verdict may stand in a fence or in prose, after a closed <think> block. In prose, an object that
+    also stands in `quoted` (the rollout's own text) is a quotation, not a verdict, and two verdicts that differ are
+    none.
 
     Failures: empty, unparsable, ambiguous, bad_label, extra_step, duplicate_step, missing_step.
     """
@@ -69,7 +72,7 @@ def parse_reply(reply: str, *, num_steps: int, quoted: str) -> Parsed:
         if not fenced:
             verdicts = [(f, s) for f, s in verdicts if s not in quoted]
     if not verdicts:
-        return Parsed(None, "unparsable", f"no JSON object with a list of steps in {text[:120]!r}")
+        return Parsed(None, "unparsable", f"no JSON object with steps in {text[:120]!r}")
     readings = {_read(found, num_steps) for found, _ in verdicts}
     if len(readings) > 1:
         return Parsed(None, "ambiguous", f"{len(readings)} different verdicts in one reply")
@@ -77,7 +80,7 @@ def parse_reply(reply: str, *, num_steps: int, quoted: str) -> Parsed:
 
 
 def _is_verdict(found: dict[str, Any]) -> bool:
-    return isinstance(found.get("steps"), list)
+    return isinstance(found.get("steps"), (dict, list))
 
 
 def _after_thinking(text: str) -> str:
@@ -98,7 +101,9 @@ def _read(verdict: dict[str, Any], num_steps: int) -> Parsed:
     labels: dict[int, int] = {}
     if "\0doubled" in verdict:
         return Parsed(None, "bad_label", "the verdict has a key twice")
-    for entry in verdict["steps"]:
+    if "\0doubled" in verdict["steps"]:
+        return Parsed(None, "duplicate_step", "a step stands twice")
+    for entry in _entries(verdict["steps"]):
         if not isinstance(entry, dict) or "\0doubled" in entry:
             return Parsed(None, "bad_label", f"an entry is no object with distinct keys: {_short(entry)}")
         number = entry.get("step")
@@ -117,6 +122,16 @@ def _read(verdict: dict[str, Any], num_steps: int) -> Parsed:
     if missing is not None:
         return Parsed(None, "missing_step", f"step {missing} of {num_steps} has no label")
     return Parsed(tuple(labels[k] for k in range(1, num_steps + 1)), None, "")
+
+
+def _entries(steps: dict[str, Any] | list[Any]) -> list[Any]:
+    """Entries with their step number inside, as a list of them has it; a key that is no number stays text."""
+    if isinstance(steps, list):
+        return steps
+    return [
+        {**entry, "step": int(key) if _NUMBER.fullmatch(key) else key} if isinstance(entry, dict) else entry
+        for key, entry in steps.items()
+    ]
 
 
 def _short(value: object) -> str:

@@ -19,27 +19,29 @@ from recipe.mrpo.judge.protocol import JudgeRequest
 PROMPTS = Path(__file__).parent / "prompts"
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
-# Structured output: what the endpoint is asked to hold the reply to.
-REPLY_SCHEMA: dict[str, Any] = {
+_LABEL = {"type": "integer", "enum": [0, 1]}
+_GRADE = {
     "type": "object",
-    "properties": {
-        "steps": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "step": {"type": "integer"},
-                    "alignment": {"type": "integer", "enum": [0, 1]},
-                    "contribution": {"type": "integer", "enum": [0, 1]},
-                },
-                "required": ["step", "alignment", "contribution"],
-                "additionalProperties": False,
-            },
-        }
-    },
-    "required": ["steps"],
+    "properties": {"alignment": _LABEL, "contribution": _LABEL},
+    "required": ["alignment", "contribution"],
     "additionalProperties": False,
 }
+
+
+def reply_schema(num_steps: int) -> dict[str, Any]:
+    """JSON schema of a verdict on `num_steps` steps: no step can be left out, doubled, added or called otherwise.
+
+    An object with a key for each step, not a list: providers' strict modes know required keys, and no list of a given
+    length whose entries are numbered.
+    """
+    names = [str(k) for k in range(1, num_steps + 1)]
+    steps = {
+        "type": "object",
+        "properties": dict.fromkeys(names, _GRADE),
+        "required": names,
+        "additionalProperties": False,
+    }
+    return {"type": "object", "properties": {"steps": steps}, "required": ["steps"], "additionalProperties": False}
 
 
 @dataclass(frozen=True)

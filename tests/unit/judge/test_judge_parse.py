@@ -23,6 +23,12 @@ def verdict(*entries):
     return json.dumps({"steps": list(entries)})
 
 
+def keyed(*entries):
+    """The form that is asked for; written by hand, because a Python mapping cannot hold a key twice."""
+    body = ", ".join(f'"{k}": {{"alignment": {a}, "contribution": {c}}}' for k, a, c in entries)
+    return f'{{"steps": {{{body}}}}}'
+
+
 GOOD = verdict(entry(1, 1, 0), entry(2, 0, 0))
 OTHER = verdict(entry(1, 0, 0), entry(2, 1, 1))
 
@@ -50,7 +56,19 @@ OTHER = verdict(entry(1, 0, 0), entry(2, 1, 1))
         (GOOD[:-2], "unparsable", "cut off"),
         (f"<think>{GOOD}", "unparsable", "thinking that never ends is no answer"),
         ("[1, 0]", "unparsable", "another format"),
-        ('{"steps": {"1": 1, "2": 0}}', "unparsable", "steps is no list"),
+        (keyed(("1", 1, 0), ("2", 0, 0)), (1, 0), "keyed by the step's number, as asked"),
+        (keyed(("2", 0, 0), ("1", 0, 1)), (1, 0), "keyed, in another order"),
+        (keyed(("1", 1, 0)), "missing_step", "keyed, a step is left out"),
+        (keyed(("1", 1, 0), ("2", 0, 0), ("3", 1, 1)), "extra_step", "keyed, a step too many"),
+        (keyed(("1", 1, 0), ("2", 0, 0), ("2", 0, 0)), "duplicate_step", "keyed, a step twice"),
+        (keyed(("0", 1, 0), ("1", 0, 0)), "extra_step", "keyed, counted from 0"),
+        (keyed(("1", 1, 0), ("two", 0, 0)), "bad_label", "a key that is no number"),
+        (keyed(("1", 1, 0), ("02", 0, 0)), "bad_label", "a number written otherwise"),
+        (keyed(("1", 1, 0), ("2", 0, 2)), "bad_label", "keyed, no binary label"),
+        ('{"steps": {"1": {"step": 2, "alignment": 1, "contribution": 0}, "2": {"step": 1, "alignment": 0, '
+         '"contribution": 0}}}', (1, 0), "the key is the number"),
+        ('{"steps": {"1": 1, "2": 0}}', "bad_label", "no two answers"),
+        ('{"steps": "1, 0"}', "unparsable", "steps is text"),
         (f"{GOOD} or {OTHER}", "ambiguous", "two different verdicts"),
         (verdict(entry(1)), "missing_step", "the last step is left out"),
         (verdict(entry(2)), "missing_step", "the first step is left out: later labels must not shift"),
@@ -108,7 +126,8 @@ entries = st.one_of(
     json_values,
 )
 verdicts = st.builds(
-    lambda e, **more: json.dumps({"steps": e, **more}), st.one_of(st.lists(entries, max_size=6), json_values)
+    lambda e, **more: json.dumps({"steps": e, **more}),
+    st.one_of(st.lists(entries, max_size=6), st.dictionaries(st.sampled_from("123x0"), entries), json_values),
 )
 pieces = st.one_of(
     st.text(max_size=20),

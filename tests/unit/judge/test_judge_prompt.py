@@ -6,11 +6,12 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 from PIL import Image
 
 from recipe.mrpo.judge.images import BadImage, prepare_image
-from recipe.mrpo.judge.prompt import PROMPTS, Rubric, build_messages, fill
+from recipe.mrpo.judge.prompt import PROMPTS, Rubric, build_messages, fill, reply_schema
 
 SIBLING = (
     "Let me look at the lower zones of both lungs first.",
@@ -104,7 +105,30 @@ def test_a_rubric_without_its_placeholder_is_refused(tmp_path, case, why):
 
 def test_the_rubric_names_no_label_but_the_replys():
     example = re.findall(r"^Reply: (\{.*\})$", (PROMPTS / "system.txt").read_text(), re.MULTILINE)
-    assert [e["step"] for e in json.loads(example[0])["steps"]] == [1, 2, 3, 4, 5, 6]
+    verdict = json.loads(example[0])
+    assert list(verdict["steps"]) == ["1", "2", "3", "4", "5", "6"]
+    jsonschema.validate(verdict, reply_schema(6))
+
+
+GRADE = {"alignment": 1, "contribution": 0}
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        ({"1": GRADE}, "a step left out"),
+        ({"1": GRADE, "2": GRADE, "3": GRADE}, "a step too many"),
+        ({"0": GRADE, "1": GRADE}, "counted from 0"),
+        ({"1": GRADE, "2": {"alignment": 1}}, "an answer left out"),
+        ({"1": GRADE, "2": {**GRADE, "alignment": 2}}, "no binary answer"),
+        ({"1": GRADE, "2": {**GRADE, "why": "fine"}}, "prose"),
+        ([GRADE, GRADE], "a list"),
+    ],
+)
+def test_structured_output_leaves_no_room_for_a_reply_that_would_fail(steps, why):
+    jsonschema.validate({"steps": {"1": GRADE, "2": GRADE}}, reply_schema(2))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"steps": steps}, reply_schema(2))
 
 
 @pytest.mark.parametrize(
