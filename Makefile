@@ -10,13 +10,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: quickstart install test test-fast lint clean
+.PHONY: quickstart install test test-fast test-slow lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make quickstart   install, make data and a tiny model, train 3 steps with MRPO, show the result"
 	@echo "make test         everything, with one short run of verl; ends with pytest's summary"
 	@echo "make test-fast    the same without verl runs"
+	@echo "make test-slow    what make test leaves out: all backbones and methods, trainer modes, killed processes (an hour)"
 	@echo "make lint         ruff"
 	@echo "make clean        remove runs/ and build output (the virtual environment stays)"
 
@@ -39,6 +40,9 @@ test: $(STAMP)
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow and not verl" $(PYTEST_ARGS)
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
