@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from recipe.mrpo.tiny.templates import SYSTEM, chat_template
 
-MAX_POSITIONS = 2048
+MAX_POSITIONS = 8192
 MIN_PIXELS, MAX_PIXELS = 64 * 64, 128 * 128
 WIDTH, HEAD_DIM = 128, 32
 
