@@ -35,7 +35,7 @@ def one_at_a_time() -> Iterator[None]:
 
 @functools.cache
 def make_assets() -> stages.Layout:
-    """The sample as parquet, and a tiny Qwen2.5-VL that answers in steps (a minute, if data or builder have changed)."""
+    """The sample as parquet, and a tiny Qwen2.5-VL that answers in steps (a minute, when data or builder change)."""
     with one_at_a_time():
         for command in (stages.data_command(ASSETS), stages.model_command(ASSETS, seed=0)):
             subprocess.run(command, cwd=ROOT, env=environment(), check=True, timeout=600)
