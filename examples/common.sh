@@ -111,7 +111,7 @@ rl_overrides() {
         ARGS+=("$rollout.n_gpus_per_node=$ROLLOUT_GPUS")
         # One optimiser step for each batch and transfer of weights, as in the other modes.
         ARGS+=("trainer.v1.separate_async.parameter_sync_step=1")
-        on_cpu || ARGS+=("$rollout.checkpoint_engine.backend=nccl")
+        ARGS+=("$rollout.checkpoint_engine.backend=$(on_cpu && echo zmq || echo nccl)")
     fi
     if ((LORA_RANK > 0)); then
         # Adapters of the language model alone (vLLM has none in vision towers), scaled by alpha / rank = 2.

@@ -1,8 +1,9 @@
 """Unmodified verl 0.9.1 on a machine without a GPU, switched on by ``VERL_PLATFORM=cpu``.
 
 One obstacle a file: platform.py (device), engines.py (FSDP2), distributed.py (gloo), weights.py (weight transfer),
-vllm_plugin.py (vLLM's packed weights), shim/ (torchvision and the name of the vLLM distribution). A run with a GPU
-imports none of them. The settings that such a run needs are in ``recipe/mrpo/config/mrpo_cpu.yaml``.
+checkpoint_engine.py (weights to rollout servers of their own), vllm_plugin.py (vLLM's packed weights), shim/
+(torchvision and the name of the vLLM distribution). A run with a GPU imports none of them. The settings that such a
+run needs are in ``recipe/mrpo/config/mrpo_cpu.yaml``.
 """
 
 from __future__ import annotations
