@@ -27,7 +27,8 @@ from tests.integration.verl_run import ROOT, environment
 pytestmark = [pytest.mark.verl, pytest.mark.slow]
 
 STEPS, ROLLOUTS = 2, 32
-DRAWN = "++mrpo.judge.openai.temperature=1.0"  # labels of both kinds, whatever the tiny model prefers
+DRAWN = "++mrpo.judge.openai.temperature=5.0"  # labels of both kinds, whatever the tiny model prefers
+COMPACT = '{"backend": "xgrammar", "disable_any_whitespace": true}'  # a model of noise would write blanks without end
 PATIENT = "++mrpo.judge.openai.timeout_s=200"  # two cores for two vLLM servers
 
 
@@ -45,7 +46,7 @@ def vllm_server(model: Path, folder: Path) -> Iterator[str]:
         sys.executable, "-m", "recipe.mrpo.cpu", str(Path(sys.executable).with_name("vllm")), "serve", str(model),
         "--served-model-name", "judge", "--host", "127.0.0.1", "--port", str(port), "--enforce-eager",
         "--max-model-len", "8192", "--max-num-seqs", "8", "--dtype", "bfloat16",
-        "--limit-mm-per-prompt", '{"image": 1}',
+        "--limit-mm-per-prompt", '{"image": 1}', "--structured-outputs-config", COMPACT,
     ]  # fmt: skip
     env = environment(VLLM_CPU_KVCACHE_SPACE="1", TORCHDYNAMO_DISABLE="1", **{process.RUN_ID: run_id})
     with (folder / "server.log").open("wb") as log:
@@ -105,14 +106,13 @@ def test_verls_reward_model_labels_the_steps_of_a_real_run(tmp_path):
     judge = tmp_path / "judge"
     shutil.copytree(assets("qwen2_5_vl").model, judge)  # another folder: verl serves it under its path
     served = {
-        "enable": "True", "enable_resource_pool": "True", "n_gpus_per_node": 1, "nnodes": 1, "model_path": judge,
-        "rollout.name": "vllm", "rollout.tensor_model_parallel_size": 1, "rollout.free_cache_engine": "False",
-        "rollout.enforce_eager": "True", "rollout.load_format": "auto", "rollout.max_model_len": 8192,
-        "rollout.max_num_seqs": 8, "rollout.limit_images": 1,
+        "enable": "True", "enable_resource_pool": "True", "nnodes": 1, "model_path": judge, "rollout.name": "vllm",
+        "rollout.max_model_len": 8192, "rollout.limit_images": 1,
     }  # fmt: skip
     more = (
         *(f"reward.reward_model.{name}={value}" for name, value in served.items()),
         f"reward.custom_reward_function.path={ROOT / 'reward_fns' / 'custom_reward.py'}",
+        f"+reward.reward_model.rollout.engine_kwargs.vllm.structured_outputs_config={COMPACT.replace(': ', ':')}",
         DRAWN,
         PATIENT,
     )

@@ -399,6 +399,8 @@ def test_mrpo_cpu_yaml_sets_options_that_verl_has():
         "actor_rollout_ref.rollout.enable_sleep_mode",
         "actor_rollout_ref.rollout.engine_kwargs.vllm.distributed_executor_backend",
         "ray_kwargs.ray_init.num_gpus",
+        "reward.reward_model.rollout.enable_sleep_mode",
+        "reward.reward_model.rollout.engine_kwargs.vllm.distributed_executor_backend",
     }
     with initialize_config_module("verl.trainer.config", version_base=None):
         theirs = compose("ppo_trainer")
