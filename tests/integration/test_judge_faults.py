@@ -11,7 +11,7 @@ from tests.fake_judge_server import FakeJudgeServer
 
 from .verl_run import Run, make_assets
 
-pytestmark = [pytest.mark.verl, pytest.mark.slow]
+pytestmark = pytest.mark.verl
 
 STEPS = 2
 FAULTS = {"http_500": 0.12, "hang": 0.08, "prose": 0.14}
