@@ -43,6 +43,12 @@ def _bound_weight_sync(module) -> None:
     bound_weight_sync(module)
 
 
+def _mend_separate_async_log_call(module) -> None:
+    from recipe.mrpo.separate_async import mend_log_call
+
+    mend_log_call(module)
+
+
 def _accept_internvl_processor(module) -> None:
     from recipe.mrpo.internvl import accept_processor
 
@@ -76,6 +82,7 @@ def _install() -> None:
     after_import("verl.experimental.reward_loop.reward_manager", _register_reward_manager)
     after_import("verl.trainer.ppo.v1", _mix_into_trainers)
     after_import("verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _bound_weight_sync)
+    after_import("verl.trainer.ppo.v1.trainer_separate_async", _mend_separate_async_log_call)
     after_import("verl.utils.tokenizer.tokenizer", _accept_internvl_processor)
     after_import("verl.experimental.agent_loop.agent_loop", _restore_internvl_placeholders)
     after_import("verl.workers.rollout.vllm_rollout.vllm_async_server", _deduplicate_internvl_tokens)
