@@ -27,7 +27,10 @@ from tests.integration.verl_run import ROOT, environment
 pytestmark = [pytest.mark.verl, pytest.mark.slow]
 
 STEPS, ROLLOUTS = 2, 32
-DRAWN = "++mrpo.judge.openai.temperature=5.0"  # labels of both kinds, whatever the tiny model prefers
+DRAWN = (  # labels of both kinds, whatever the tiny model prefers; 2 is the most that vLLM allows
+    "++mrpo.judge.openai.temperature=2.0",
+    "++mrpo.judge.openai.extra_body={frequency_penalty:2.0}",
+)
 COMPACT = '{"backend": "xgrammar", "disable_any_whitespace": true}'  # a model of noise would write blanks without end
 PATIENT = "++mrpo.judge.openai.timeout_s=200"  # two cores for two vLLM servers
 
@@ -98,7 +101,7 @@ def check(run: ScriptRun) -> int:
 def test_a_vllm_server_labels_the_steps_of_a_real_run(tmp_path):
     with vllm_server(assets("qwen2_5_vl").model, tmp_path) as url:
         judge = {"JUDGE_BASE_URL": url, "JUDGE_MODEL": "judge"}
-        run = rl_run("qwen2_5_vl", "mrpo", tmp_path / "run", steps=STEPS, more=(DRAWN, PATIENT), **judge)
+        run = rl_run("qwen2_5_vl", "mrpo", tmp_path / "run", steps=STEPS, more=(*DRAWN, PATIENT), **judge)
         assert check(run) == requests_served(url)
 
 
@@ -112,8 +115,9 @@ def test_verls_reward_model_labels_the_steps_of_a_real_run(tmp_path):
     more = (
         *(f"reward.reward_model.{name}={value}" for name, value in served.items()),
         f"reward.custom_reward_function.path={ROOT / 'reward_fns' / 'custom_reward.py'}",
-        f"+reward.reward_model.rollout.engine_kwargs.vllm.structured_outputs_config={COMPACT.replace(': ', ':')}",
-        DRAWN,
+        "+reward.reward_model.rollout.engine_kwargs.vllm.structured_outputs_config="
+        "{backend:xgrammar,disable_any_whitespace:true}",
+        *DRAWN,
         PATIENT,
     )
     run = rl_run("qwen2_5_vl", "mrpo", tmp_path / "run", steps=STEPS, more=more, JUDGE_NAME="router")
