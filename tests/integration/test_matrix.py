@@ -21,6 +21,10 @@ METHODS = ("mrpo", "grpo", "gdpo", "drgrpo", "vppo", "pgrpo")
 IN_MAKE_TEST = ("internvl3", "gdpo")
 STEPS = 2
 
+# Qwen3-VL's sampling cuts off rare tokens (top-p 0.8, top-k 20), and vLLM gives the probabilities of what is left; with
+# top-p 1 and no top-k the same run has 0.9998.
+LEAST_CORRELATION = {"qwen2_5_vl": 0.99, "qwen3_vl": 0.95, "internvl3": 0.99}
+
 CELLS = [
     pytest.param(b, m, marks=[pytest.mark.verl] + ([] if (b, m) == IN_MAKE_TEST else [pytest.mark.slow]))
     for b in STUDY
@@ -54,7 +58,7 @@ def test_two_steps_with_the_arithmetic_of_the_method(backbone, method, tmp_path,
     note(backbone, method, run, correlation=correlation, deviation=off)
     assert [len(step) for step in rows] == [32, 32]
     assert all(finite(metrics[step]) for step in (1, STEPS))
-    assert correlation >= 0.99
+    assert correlation >= LEAST_CORRELATION[backbone]
     assert metrics[STEPS]["actor/grad_norm"] > 0
     assert off < 1e-4
     # The check can fail: no other method gives these advantages.
@@ -76,6 +80,14 @@ def test_two_steps_of_supervised_fine_tuning(backbone, tmp_path, note):
     before, after = (load_file(next(folder.glob("*.safetensors"))) for folder in (assets(backbone).model, trained))
     assert set(before) == set(after)
     assert any((before[name].float() != after[name].float()).any() for name in before)
+
+
+@pytest.mark.verl
+@pytest.mark.slow
+def test_rollout_and_training_agree_on_qwen3_vl_where_sampling_cuts_nothing_off(tmp_path):
+    whole = ("actor_rollout_ref.rollout.top_p=1.0", "actor_rollout_ref.rollout.top_k=-1")
+    metrics = rl_run("qwen3_vl", "mrpo", tmp_path, steps=STEPS, more=whole).metrics()
+    assert min(metrics[s]["training/rollout_actor_probs_pearson_corr"] for s in (1, STEPS)) >= 0.99
 
 
 def test_the_matrix_has_every_backbone_of_the_study():
