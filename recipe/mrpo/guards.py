@@ -28,8 +28,8 @@ def check_correlation(value: float | None, *, minimum: float, action: str) -> fl
         f"{CORRELATION} is {value:.4f}, below mrpo.guards.min_probs_correlation={minimum}: the rollout engine does not "
         "run the model that is trained. A known cause: with actor_rollout_ref.rollout.load_format=dummy some engines "
         "keep random image-normalisation buffers, so that rollouts see no image; set "
-        "actor_rollout_ref.rollout.load_format=auto. Sampling with top_p < 1 or top_k > 0 lowers it as well (0.97 at 0.8 "
-        "and 20): the engine's probabilities are then those of the truncated distribution, the trainer's are not."
+        "actor_rollout_ref.rollout.load_format=auto. Sampling with top_p < 1 or top_k > 0 lowers it as well (0.97 at "
+        "0.8 and 20): the engine's probabilities are then those of the truncated distribution, the trainer's are not."
     )
     if action == "stop":
         raise RolloutMismatch(message)
