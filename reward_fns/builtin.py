@@ -132,7 +132,7 @@ def _semantic(
     encoder_cache: int,
 ) -> RewardFn:
     if mode == "verdict":
-        return lambda given: semantic.verdict_reward(given.extra_info.get("semantic_verdict"))
+        return lambda given: semantic.verdict_reward(given.overall if given.num_steps else 0)
     if mode != "encoder":
         raise ValueError(f"{NODE}.semantic.mode={mode!r} is unknown; choose one of {', '.join(semantic.MODES)}.")
     if encoder is None:

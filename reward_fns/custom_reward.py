@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from recipe.mrpo.judge.overlap import Thresholds, judge_steps
+from recipe.mrpo.judge.overlap import Thresholds, judge_steps, judge_whole
 from recipe.mrpo.options import load_options
 from recipe.mrpo.parsing import parse
 from recipe.mrpo.steps import split_steps
@@ -54,6 +54,7 @@ def compute_score(
         gold_reasoning=str(info.get("gold_reasoning") or ""),
         num_steps=len(steps),
         labels=None,
+        overall=None,
         question=str(info.get("question") or ""),
         answer_correct=None,
         extra_info=info,
@@ -61,14 +62,11 @@ def compute_score(
     if not steps:
         given = replace(given, labels=())
     elif given.gold_reasoning:
-        verdicts = judge_steps(
-            [parsed.text[step.start : step.end] for step in steps],
-            question=given.question,
-            answer=golds[0],
-            gold_reasoning=given.gold_reasoning,
-            thresholds=thresholds,
-        )
-        given = replace(given, labels=tuple(verdict.label for verdict in verdicts))
+        texts = [parsed.text[step.start : step.end] for step in steps]
+        gold = {"answer": golds[0], "gold_reasoning": given.gold_reasoning, "thresholds": thresholds}
+        verdicts = judge_steps(texts, question=given.question, **gold)
+        whole = judge_whole(texts, verdicts, **gold)
+        given = replace(given, labels=tuple(verdict.label for verdict in verdicts), overall=whole)
 
     answer, *others = rewards  # build_rewards puts `answer` first
     score = answer.fn.score(given)

@@ -29,6 +29,8 @@ class RewardInput:
     gold_reasoning: str
     num_steps: int
     labels: Sequence[int] | None
+    overall: int | None
+    """The judge's grade of the reasoning as a whole, 1 or 0; None: not asked for, or not known."""
     question: str
     answer_correct: bool | None
     """Is the answer reward above tau? None while that reward itself is being computed."""

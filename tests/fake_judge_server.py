@@ -246,6 +246,8 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
             case, steps = read_prompt(body["messages"])
             labels = label_steps(case, steps, rule=owner.rule, seed=owner.seed)
             message: dict[str, Any] = {"role": "assistant", "content": _lie(kind, labels), "refusal": None}
+            if "OVERALL" in body["messages"][0]["content"] and kind == "ok":
+                message["content"] = json.dumps({**_verdict(labels), "overall": int(all(labels))})
             finish = "stop"
             if kind == "refusal":
                 message["refusal"] = "I cannot help with that."

@@ -61,6 +61,8 @@ class MRPORewardManager(RewardManagerBase):
         judge_options = OmegaConf.to_container(self.options.judge, resolve=True)
         served_as = OmegaConf.select(config, "reward.reward_model.model_path")
         self.judge = get_judge(at_router(judge_options, address=reward_router_address, model=served_as))
+        semantic = self.options.rewards.semantic
+        self.ask_overall = bool(semantic.enabled and semantic.mode == "verdict")
         self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
         self._table: TokenTable | None = None
 
@@ -113,6 +115,7 @@ class MRPORewardManager(RewardManagerBase):
                 image=image,
                 image_mime=image_mime,
                 may_leave_machine=bool(extra_info.get("may_leave_machine", True)),
+                overall=self.ask_overall,
             )
         )
         given = RewardInput(
@@ -122,6 +125,7 @@ class MRPORewardManager(RewardManagerBase):
             gold_reasoning=reasoning,
             num_steps=len(steps),
             labels=labels,
+            overall=None if judgement is None else judgement.overall,
             question=str(extra_info.get("question") or ""),
             answer_correct=None,
             extra_info=extra_info,
@@ -176,6 +180,8 @@ def _usage(judgement: Judgement) -> dict[str, Any]:
     return {
         "calls": judgement.calls,
         "retries": judgement.retries,
+        "fallbacks": judgement.fallbacks,
+        "agreement": judgement.agreement,
         "latency_s": judgement.latency_s,
         "cached": judgement.cached,
         "prompt_tokens": judgement.prompt_tokens,

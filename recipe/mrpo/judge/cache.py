@@ -50,12 +50,12 @@ class LabelStore:
         except (OSError, sqlite3.Error) as error:
             raise ValueError(f"mrpo.judge.cache.path={path} cannot be used as a cache: {error}") from error
 
-    def get(self, key: bytes, *, num_steps: int) -> tuple[int, ...] | None:
-        """Labels stored for `key`; None if there are none, or not for this number of steps."""
+    def get(self, key: bytes, *, count: int) -> tuple[int, ...] | None:
+        """Labels stored for `key`; None if there are none, or not that many."""
         with self._lock:
             row = self._db.execute("SELECT labels FROM labels WHERE key = ?", (key,)).fetchone()
         labels = tuple(json.loads(row[0])) if row else None
-        return labels if labels is not None and len(labels) == num_steps else None
+        return labels if labels is not None and len(labels) == count else None
 
     def put(self, key: bytes, labels: tuple[int, ...]) -> None:
         with self._lock:
@@ -86,7 +86,7 @@ class LabelStore:
 
 
 class CachedJudge:
-    """Asks the store first; labels from the judge are stored, failures are not.
+    """Asks the store first; labels from the judge are stored, failures are not. A grade of the whole is the last label.
 
     A store that fails at run time (disk full, locked) costs a call, never a judgement.
     """
@@ -98,12 +98,15 @@ class CachedJudge:
     async def label(self, request: JudgeRequest) -> Judgement:
         start = time.perf_counter()
         key = self.judge.cache_key(request)
-        labels = await self._try(self.store.get, key, num_steps=len(request.steps))
-        if labels is not None:
-            return Judgement(labels=labels, cached=True, latency_s=time.perf_counter() - start)
+        stored = await self._try(self.store.get, key, count=len(request.steps) + request.overall)
+        if stored is not None:
+            labels, whole = (stored[:-1], stored[-1]) if request.overall else (stored, None)
+            return Judgement(labels=labels, overall=whole, cached=True, latency_s=time.perf_counter() - start)
         judgement = await self.judge.label(request)
-        if judgement.labels:
-            await self._try(self.store.put, key, judgement.labels)
+        complete = not request.overall or judgement.overall is not None
+        if judgement.labels and complete:
+            whole = (judgement.overall,) if request.overall else ()
+            await self._try(self.store.put, key, (*judgement.labels, *whole))
         return judgement
 
     async def close(self) -> None:

@@ -47,6 +47,7 @@ class EnsembleJudge:
         start = time.perf_counter()
         given = await asyncio.gather(*(judge.label(request) for judge in self.judges.values()))
         labels, agreement = majority([j.labels for j in given if j.labels is not None], num_judges=len(given))
+        whole, _ = majority([(j.overall,) for j in given if j.overall is not None], num_judges=len(given))
         failed = [f"{name}: {j.failure}" for name, j in zip(self.judges, given, strict=True) if j.failure is not None]
         return Judgement(
             labels=labels,
@@ -60,6 +61,7 @@ class EnsembleJudge:
             prompt_tokens=sum(j.prompt_tokens for j in given),
             completion_tokens=sum(j.completion_tokens for j in given),
             agreement=agreement if labels is not None else None,
+            overall=whole[0] if whole is not None and labels is not None else None,
         )
 
     async def close(self) -> None:

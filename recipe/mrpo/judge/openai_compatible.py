@@ -21,7 +21,7 @@ from recipe.mrpo.judge.completion import Completion, read_completion
 from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
 from recipe.mrpo.judge.limits import BudgetSpent, Limiter, LimiterLost, Limits, make_limiter
-from recipe.mrpo.judge.parse import parse_reply
+from recipe.mrpo.judge.parse import Parsed, parse_reply
 from recipe.mrpo.judge.prompt import PROMPTS, Rubric, build_messages, reply_schema
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
@@ -103,8 +103,8 @@ class OpenAIJudge:
             start = time.perf_counter()
             outcome = await self._ask_twice(state, request, messages, tally)
             latency = time.perf_counter() - start
-        labels, failure, detail = outcome
-        return Judgement(labels=labels, failure=failure, detail=self._scrub(detail), latency_s=latency, **vars(tally))
+        detail = self._scrub(outcome.detail)
+        return Judgement(**outcome._replace(detail=detail)._asdict(), latency_s=latency, **vars(tally))
 
     def cache_key(self, request: JudgeRequest) -> bytes:
         """Hash of all that labels depend on: judge, model, rubric, settings of the prompt and the reply, and the case.
@@ -116,7 +116,7 @@ class OpenAIJudge:
         depends = [
             self.name, s.model, self.rubric.hash, s.temperature, s.reask_temperature, s.max_tokens, s.response_format,
             s.max_step_chars, s.image_max_pixels if image else None, s.extra_body, image,
-            request.question, request.answer, request.gold_reasoning, request.steps,
+            request.question, request.answer, request.gold_reasoning, request.steps, request.overall,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).digest()
 
@@ -156,36 +156,38 @@ class OpenAIJudge:
 
     async def _ask_twice(
         self, state: _LoopState, request: JudgeRequest, messages: list[dict[str, Any]], tally: _Tally
-    ) -> tuple[tuple[int, ...] | None, str | None, str]:
+    ) -> Parsed:
         """Ask; after a reply that is no verdict once more, at another temperature: the same may say the same."""
         quoted = "\n".join(request.steps)
-        outcome: tuple[tuple[int, ...] | None, str | None, str] = (None, "unparsable", "")
+        schema = reply_schema(len(request.steps), overall=request.overall)
+        parsed = Parsed(None, "unparsable", "")
         for temperature in (self.settings.temperature, self.settings.reask_temperature):
-            completion = await self._complete(state, messages, temperature, len(request.steps), tally)
+            completion = await self._complete(state, messages, temperature, schema, tally)
             if isinstance(completion, _Failure):
-                return None, completion.kind, completion.detail
+                return Parsed(None, completion.kind, completion.detail)
             if completion.failure is not None:
-                outcome = (None, completion.failure, completion.detail)
+                parsed = Parsed(None, completion.failure, completion.detail)
                 continue
-            parsed = parse_reply(completion.content, num_steps=len(request.steps), quoted=quoted)
+            parsed = parse_reply(
+                completion.content, num_steps=len(request.steps), quoted=quoted, overall=request.overall
+            )
             if parsed.failure in ("unparsable", "empty") and completion.finish_reason == "length":
                 parsed = parsed._replace(failure="truncated", detail=f"max_tokens={self.settings.max_tokens} reached")
-            outcome = tuple(parsed)
             if parsed.labels is not None:
                 break
-        return outcome
+        return parsed
 
     async def _complete(
         self,
         state: _LoopState,
         messages: list[dict[str, Any]],
         temperature: float | None,
-        num_steps: int,
+        wanted: dict[str, Any],
         tally: _Tally,
     ) -> Completion | _Failure:
         """One completion, with retries; all asks of a judgement share the retries."""
         while True:
-            schema = reply_schema(num_steps) if self._structured else None
+            schema = wanted if self._structured else None
             result = await self._call(state, messages, temperature, schema, tally)
             if isinstance(result, Completion):
                 return result

@@ -97,6 +97,21 @@ def judge_steps(
     return verdicts
 
 
+def judge_whole(
+    steps: Sequence[str], verdicts: Sequence[Verdict], *, answer: str, gold_reasoning: str, thresholds: Thresholds
+) -> int:
+    """1 if the steps together say what the gold reasoning says: none contradicts it, and
+
+    |gold & steps| / |gold| >= min_alignment,   |answer & steps| / |answer| >= min_contribution      (content words)
+    """
+    if not steps or any(verdict.reason in ("laterality", "negation") for verdict in verdicts):
+        return 0
+    said = facts("\n".join(steps))
+    gold, wanted = content_words(gold_reasoning), content_words(answer) or sides_in(answer)
+    covered = len(gold & said.words) >= thresholds.min_alignment * len(gold)
+    return int(covered and len(wanted & (said.words | said.all_sides)) >= thresholds.min_contribution * len(wanted))
+
+
 def _judge_step(
     step: str,
     gold: Facts,
@@ -158,7 +173,12 @@ class OverlapJudge:
             gold_reasoning=request.gold_reasoning,
             thresholds=self.thresholds,
         )
-        return Judgement(labels=tuple(v.label for v in verdicts), latency_s=time.perf_counter() - start)
+        whole = None
+        if request.overall:
+            gold = {"answer": request.answer, "gold_reasoning": request.gold_reasoning}
+            whole = judge_whole(request.steps, verdicts, **gold, thresholds=self.thresholds)
+        labels = tuple(v.label for v in verdicts)
+        return Judgement(labels=labels, overall=whole, latency_s=time.perf_counter() - start)
 
     async def close(self) -> None:
         return None

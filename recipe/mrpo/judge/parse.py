@@ -19,6 +19,7 @@ class Parsed(NamedTuple):
     labels: tuple[int, ...] | None
     failure: str | None
     detail: str
+    overall: int | None = None
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def json_objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
         position = text.find("{", end)
 
 
-def parse_reply(reply: str, *, num_steps: int, quoted: str) -> Parsed:
+def parse_reply(reply: str, *, num_steps: int, quoted: str, overall: bool) -> Parsed:
     """Labels of steps 1..num_steps from `{"steps": {"1": {"alignment": 0|1, "contribution": 0|1}, ...}}`.
 
         v_k = 1 if alignment or contribution is 1
@@ -56,9 +57,10 @@ def parse_reply(reply: str, *, num_steps: int, quoted: str) -> Parsed:
     A list `[{"step": 1, "alignment": 0|1, "contribution": 0|1}, ...]` is read as well. Labels go by the judge's own
     step numbers. The verdict may stand in a fence or in prose, after a closed <think> block. In prose, an object that
     also stands in `quoted` (the rollout's own text) is a quotation, not a verdict, and two verdicts that differ are
-    none.
+    none. With `overall` the verdict must hold a grade of the whole beside the steps, `"overall": 0|1`; without, one
+    that is there is not looked at.
 
-    Failures: empty, unparsable, ambiguous, bad_label, extra_step, duplicate_step, missing_step.
+    Failures: empty, unparsable, ambiguous, bad_label, extra_step, duplicate_step, missing_step, missing_overall.
     """
     text = reply[:MAX_REPLY_CHARS].strip()
     if not text:
@@ -73,7 +75,7 @@ def parse_reply(reply: str, *, num_steps: int, quoted: str) -> Parsed:
             verdicts = [(f, s) for f, s in verdicts if s not in quoted]
     if not verdicts:
         return Parsed(None, "unparsable", f"no JSON object with steps in {text[:120]!r}")
-    readings = {_read(found, num_steps) for found, _ in verdicts}
+    readings = {_read(found, num_steps, overall) for found, _ in verdicts}
     if len(readings) > 1:
         return Parsed(None, "ambiguous", f"{len(readings)} different verdicts in one reply")
     return readings.pop()
@@ -97,7 +99,7 @@ def _fence_body(text: str) -> str:
     return "\n".join(lines[1:-1]).strip()
 
 
-def _read(verdict: dict[str, Any], num_steps: int) -> Parsed:
+def _read(verdict: dict[str, Any], num_steps: int, overall: bool) -> Parsed:
     labels: dict[int, int] = {}
     if "\0doubled" in verdict:
         return Parsed(None, "bad_label", "the verdict has a key twice")
@@ -114,14 +116,23 @@ def _read(verdict: dict[str, Any], num_steps: int) -> Parsed:
         if number in labels:
             return Parsed(None, "duplicate_step", f"step {number} twice")
         answers = (entry.get("alignment"), entry.get("contribution"))
-        # type(), not isinstance: 1.0 and "1" are no binary labels; true and false are.
-        if any(type(a) not in (int, bool) or a not in (0, 1) for a in answers):
+        if not all(map(_is_binary, answers)):
             return Parsed(None, "bad_label", f"step {number}: {_short(answers)}")
         labels[number] = int(any(answers))
     missing = next((k for k in range(1, num_steps + 1) if k not in labels), None)
     if missing is not None:
         return Parsed(None, "missing_step", f"step {missing} of {num_steps} has no label")
-    return Parsed(tuple(labels[k] for k in range(1, num_steps + 1)), None, "")
+    whole = verdict.get("overall") if overall else None
+    if overall and whole is None:
+        return Parsed(None, "missing_overall", "the verdict has no grade of the whole")
+    if overall and not _is_binary(whole):
+        return Parsed(None, "bad_label", f"overall: {_short(whole)}")
+    return Parsed(tuple(labels[k] for k in range(1, num_steps + 1)), None, "", int(whole) if overall else None)
+
+
+def _is_binary(value: object) -> bool:
+    # type(), not isinstance: 1.0 and "1" are no binary labels; true and false are.
+    return type(value) in (int, bool) and value in (0, 1)
 
 
 def _entries(steps: dict[str, Any] | list[Any]) -> list[Any]:

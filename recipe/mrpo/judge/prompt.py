@@ -28,7 +28,7 @@ _GRADE = {
 }
 
 
-def reply_schema(num_steps: int) -> dict[str, Any]:
+def reply_schema(num_steps: int, *, overall: bool) -> dict[str, Any]:
     """JSON schema of a verdict on `num_steps` steps: no step can be left out, doubled, added or called otherwise.
 
     An object with a key for each step, not a list: providers' strict modes know required keys, and no list of a given
@@ -41,22 +41,25 @@ def reply_schema(num_steps: int) -> dict[str, Any]:
         "required": names,
         "additionalProperties": False,
     }
-    return {"type": "object", "properties": {"steps": steps}, "required": ["steps"], "additionalProperties": False}
+    parts = {"steps": steps, **({"overall": _LABEL} if overall else {})}  # after the steps, which it follows from
+    return {"type": "object", "properties": parts, "required": list(parts), "additionalProperties": False}
 
 
 @dataclass(frozen=True)
 class Rubric:
-    """The three texts of a prompt; `hash` changes with any of them."""
+    """The texts of a prompt; `hash` changes with any of them. `overall` is there only if that grade is asked for."""
 
     system: str
     case: str
     steps: str
+    overall: str
 
     @classmethod
     def load(cls, folder: Path) -> Rubric:
-        """Read system.txt, case.txt and steps.txt; raises ValueError if one is missing or lacks its placeholder."""
+        """Read the four files; raises ValueError if one is missing or lacks its placeholder."""
+        names = ("system", "case", "steps", "overall")
         try:
-            texts = {name: (folder / f"{name}.txt").read_text(encoding="utf-8") for name in ("system", "case", "steps")}
+            texts = {name: (folder / f"{name}.txt").read_text(encoding="utf-8") for name in names}
         except FileNotFoundError as error:
             raise ValueError(
                 f"mrpo.judge.openai.prompts: {Path(error.filename).name} is missing in {folder}."
@@ -70,7 +73,7 @@ class Rubric:
 
     @property
     def hash(self) -> str:
-        return hashlib.sha256("\0".join((self.system, self.case, self.steps)).encode()).hexdigest()[:16]
+        return hashlib.sha256("\0".join((self.system, self.case, self.steps, self.overall)).encode()).hexdigest()[:16]
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -110,4 +113,5 @@ def build_messages(
         data, mime = image
         url = f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
         content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
-    return [{"role": "system", "content": rubric.system}, {"role": "user", "content": content}]
+    system = f"{rubric.system}\n{rubric.overall}" if request.overall else rubric.system
+    return [{"role": "system", "content": system}, {"role": "user", "content": content}]

@@ -10,7 +10,8 @@ from typing import Protocol, runtime_checkable
 class JudgeRequest:
     """One rollout to label: the case it belongs to and its reasoning steps, in order.
 
-    `may_leave_machine` False: the case may only be sent to a judge on this machine or to an allowed host.
+    `may_leave_machine` False: the case may only be sent to a judge on this machine or to an allowed host. `overall`:
+    is the judge to grade the reasoning as a whole, too?
     """
 
     question: str
@@ -20,6 +21,7 @@ class JudgeRequest:
     image: bytes | None
     image_mime: str | None
     may_leave_machine: bool
+    overall: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Judgement:
     `failure` is a short kind such as "timeout", "http_500" or "missing_step"; `detail` says more, for people.
     `calls` counts requests sent, `retries` those repeated after a failed call, tokens are those of all calls,
     `fallbacks` counts calls sent without a setting that the endpoint refused, `agreement` is the mean share of an
-    ensemble's members that voted with the majority (None: a single judge).
+    ensemble's members that voted with the majority (None: a single judge), `overall` is the grade of the reasoning as a
+    whole, 1 or 0 (None: not asked for).
 
     Raises ValueError if both or neither of labels and failure are set, or a label is not 0 or 1.
     """
@@ -46,12 +49,15 @@ class Judgement:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     agreement: float | None = None
+    overall: int | None = None
 
     def __post_init__(self) -> None:
         if (self.labels is None) == (self.failure is None):
             raise ValueError("a judgement has either labels or a failure")
         if self.labels is not None and any(type(label) is not int or label not in (0, 1) for label in self.labels):
             raise ValueError(f"labels are 0 or 1, not {self.labels!r}")
+        if self.overall is not None and (type(self.overall) is not int or self.overall not in (0, 1)):
+            raise ValueError(f"the overall grade is 0 or 1, not {self.overall!r}")
 
 
 @runtime_checkable

@@ -96,7 +96,7 @@ def test_the_key_holds_all_that_labels_depend_on_and_nothing_else(
 
 
 def test_the_key_changes_with_the_rubric(options_of, request_of, tmp_path):
-    for name, text in {"system": "Grade.", "case": "{{case_json}}", "steps": "{{steps_json}}"}.items():
+    for name, text in {"system": "Grade.", "case": "{{case_json}}", "steps": "{{steps_json}}", "overall": ""}.items():
         (tmp_path / f"{name}.txt").write_text(text)
     keys = {
         get_judge(options_of(name="openai", openai__prompts=p)).cache_key(request_of()) for p in (None, str(tmp_path))
@@ -117,13 +117,13 @@ def test_the_oldest_entries_make_room(tmp_path):
         store.put(key(number), (0, 1) * 10)
     assert store.used_bytes() <= 0.25 * 2**20
     assert (tmp_path / "labels.db").stat().st_size <= 0.3 * 2**20
-    assert store.get(key(0), num_steps=20) is None and store.get(key(5_999), num_steps=20) == (0, 1) * 10
+    assert store.get(key(0), count=20) is None and store.get(key(5_999), count=20) == (0, 1) * 10
 
 
 def test_labels_of_another_number_of_steps_are_no_hit(tmp_path):
     store = LabelStore(tmp_path / "labels.db", max_mb=1)
     store.put(key(1), (0, 1))
-    assert store.get(key(1), num_steps=3) is None and store.get(key(1), num_steps=2) == (0, 1)
+    assert store.get(key(1), count=3) is None and store.get(key(1), count=2) == (0, 1)
 
 
 WRITER = """
@@ -146,7 +146,7 @@ def test_many_processes_share_one_file(tmp_path):
     writers = [writer(path, n * 250, n * 250 + 300) for n in range(3)]
     assert [w.wait(60) for w in writers] == [0, 0, 0]
     store = LabelStore(path, max_mb=8)
-    assert all(store.get(key(n), num_steps=1) == (n % 2,) for n in range(800))
+    assert all(store.get(key(n), count=1) == (n % 2,) for n in range(800))
 
 
 def test_a_killed_writer_leaves_a_sound_file(tmp_path):
@@ -158,9 +158,9 @@ def test_a_killed_writer_leaves_a_sound_file(tmp_path):
     store = LabelStore(path, max_mb=8)
     assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
     # Every entry whose writing had returned before the kill is there.
-    assert all(store.get(key(n), num_steps=1) == (n % 2,) for n in done)
+    assert all(store.get(key(n), count=1) == (n % 2,) for n in done)
     store.put(key("after"), (1,))
-    assert store.get(key("after"), num_steps=1) == (1,)
+    assert store.get(key("after"), count=1) == (1,)
 
 
 def test_a_file_that_is_no_cache_is_refused_at_start_up(options_of, tmp_path):
@@ -190,6 +190,6 @@ def test_a_hit_is_fast(tmp_path):
         store.put(key(number), (0, 1))
     start = time.perf_counter()
     for number in range(2_000):
-        store.get(key(number), num_steps=2)
+        store.get(key(number), count=2)
     # 0.02 ms here; a judge's call takes a thousand times as long.
     assert (time.perf_counter() - start) / 2_000 < 0.002

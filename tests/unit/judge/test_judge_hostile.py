@@ -92,13 +92,13 @@ def test_no_step_changes_the_shape_of_the_request(request_of, attack, why, place
 def test_no_label_comes_from_a_step_that_the_judge_quotes(attack, why):
     # The judge repeats the step and gives no verdict of its own.
     for reply in (f"The step reads: {attack} and is odd.", f"I will not grade {attack}", f"Hm.\n{attack}\n"):
-        assert parse_reply(reply, num_steps=1, quoted=attack).labels is None, why
+        assert parse_reply(reply, num_steps=1, quoted=attack, overall=False).labels is None, why
 
 
 @pytest.mark.parametrize("attack", [a for a, _ in ATTACKS if len(a) < 400], ids=[w for a, w in ATTACKS if len(a) < 400])
 def test_the_judges_own_verdict_is_read_beside_a_quotation(attack):
     own = '{"steps": [{"step": 1, "alignment": 0, "contribution": 0}]}'
-    parsed = parse_reply(f"<think>It says {attack}</think>{own}", num_steps=1, quoted=attack)
+    parsed = parse_reply(f"<think>It says {attack}</think>{own}", num_steps=1, quoted=attack, overall=False)
     assert parsed.labels == (0,)
 
 

@@ -95,7 +95,7 @@ OTHER = verdict(entry(1, 0, 0), entry(2, 1, 1))
     ],
 )  # fmt: skip
 def test_a_reply_is_its_labels_or_the_kind_of_its_fault(reply, expected, why):
-    parsed = parse_reply(reply, num_steps=2, quoted="")
+    parsed = parse_reply(reply, num_steps=2, quoted="", overall=False)
     assert expected in (parsed.labels, parsed.failure), (why, parsed)
 
 
@@ -110,7 +110,7 @@ def test_a_reply_is_its_labels_or_the_kind_of_its_fault(reply, expected, why):
     ],
 )
 def test_a_verdict_is_never_taken_from_the_rollouts_text(reply, expected, why):
-    parsed = parse_reply(reply, num_steps=2, quoted=f"The lung is dense. {GOOD} Thank you.")
+    parsed = parse_reply(reply, num_steps=2, quoted=f"The lung is dense. {GOOD} Thank you.", overall=False)
     assert expected in (parsed.labels, parsed.failure), (why, parsed)
 
 
@@ -194,7 +194,7 @@ def test_ten_thousand_damaged_replies_give_labels_or_a_stated_failure():
                 "{}", verdict(*honest)
             ),
         )
-        parsed = parse_reply(reply, num_steps=num_steps, quoted=rng.choice(("", reply)))
+        parsed = parse_reply(reply, num_steps=num_steps, quoted=rng.choice(("", reply)), overall=False)
         check(parsed, num_steps)
         kinds[parsed.failure] += 1
     # The damage reaches every branch: most kinds of failure, and good replies as well.
@@ -207,7 +207,7 @@ def test_ten_thousand_damaged_replies_give_labels_or_a_stated_failure():
 @example(reply='{"steps": [{"step": 1' + "0" * 5_000 + "}]}", num_steps=2, quoted="")
 @example(reply="\ud800", num_steps=1, quoted="")
 def test_any_reply_gives_labels_or_a_stated_failure(reply, num_steps, quoted):
-    check(parse_reply(reply, num_steps=num_steps, quoted=quoted), num_steps)
+    check(parse_reply(reply, num_steps=num_steps, quoted=quoted, overall=False), num_steps)
 
 
 @settings(max_examples=50, deadline=None)
@@ -216,7 +216,9 @@ def test_every_honest_verdict_is_read_in_any_order_and_wrapping(labels, data):
     entries_ = data.draw(st.permutations([entry(k, *pair) for k, pair in enumerate(labels, 1)]))
     wrap = data.draw(st.sampled_from(["{}", "```json\n{}\n```", "Grades: {} Done.", "<think>hm</think>{}"]))
     reply = wrap.replace("{}", json.dumps({"steps": entries_}, indent=data.draw(st.sampled_from([None, 1]))))
-    assert parse_reply(reply, num_steps=len(labels), quoted="").labels == tuple(int(a or c) for a, c in labels)
+    assert parse_reply(reply, num_steps=len(labels), quoted="", overall=False).labels == tuple(
+        int(a or c) for a, c in labels
+    )
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ def test_every_honest_verdict_is_read_in_any_order_and_wrapping(labels, data):
 )
 def test_a_hostile_reply_costs_little_time(reply, why):
     start = time.perf_counter()
-    assert parse_reply(reply, num_steps=2, quoted="").failure == "unparsable", why
+    assert parse_reply(reply, num_steps=2, quoted="", overall=False).failure == "unparsable", why
     assert time.perf_counter() - start < 5, why
 
 

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -86,7 +87,8 @@ def test_what_a_placeholder_is_filled_with_is_not_filled_again():
 def test_the_rubrics_hash_changes_with_its_text():
     rubric = Rubric.load(PROMPTS)
     assert rubric.hash == Rubric.load(PROMPTS).hash
-    assert len({rubric.hash, Rubric(rubric.system + ".", rubric.case, rubric.steps).hash}) == 2
+    for part in ("system", "case", "steps", "overall"):
+        assert replace(rubric, **{part: getattr(rubric, part) + "."}).hash != rubric.hash
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_the_rubrics_hash_changes_with_its_text():
     ],
 )
 def test_a_rubric_without_its_placeholder_is_refused(tmp_path, case, why):
-    for name, text in {"system": "s", "case": case, "steps": "{{steps_json}}"}.items():
+    for name, text in {"system": "s", "case": case, "steps": "{{steps_json}}", "overall": "o"}.items():
         (tmp_path / f"{name}.txt").write_text(text)
     with pytest.raises(ValueError, match=r"mrpo\.judge\.openai\.prompts: case\.txt"):
         Rubric.load(Path(tmp_path))
@@ -107,7 +109,7 @@ def test_the_rubric_names_no_label_but_the_replys():
     example = re.findall(r"^Reply: (\{.*\})$", (PROMPTS / "system.txt").read_text(), re.MULTILINE)
     verdict = json.loads(example[0])
     assert list(verdict["steps"]) == ["1", "2", "3", "4", "5", "6"]
-    jsonschema.validate(verdict, reply_schema(6))
+    jsonschema.validate(verdict, reply_schema(6, overall=False))
 
 
 GRADE = {"alignment": 1, "contribution": 0}
@@ -126,9 +128,9 @@ GRADE = {"alignment": 1, "contribution": 0}
     ],
 )
 def test_structured_output_leaves_no_room_for_a_reply_that_would_fail(steps, why):
-    jsonschema.validate({"steps": {"1": GRADE, "2": GRADE}}, reply_schema(2))
+    jsonschema.validate({"steps": {"1": GRADE, "2": GRADE}}, reply_schema(2, overall=False))
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"steps": steps}, reply_schema(2))
+        jsonschema.validate({"steps": steps}, reply_schema(2, overall=False))
 
 
 @pytest.mark.parametrize(

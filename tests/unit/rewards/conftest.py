@@ -34,6 +34,7 @@ def rollout() -> Callable[..., RewardInput]:
             "gold_reasoning": "The opacity is in the right lung.",
             "num_steps": 5,
             "labels": (1, 0),
+            "overall": None,
             "question": "Where is the opacity?",
             "answer_correct": True,
             "extra_info": {},

@@ -58,8 +58,9 @@ def test_the_length_variants_are_options(rollout):
 
 def test_semantic_by_verdict(rollout):
     semantic = built(semantic={"enabled": True, "mode": "verdict"})["semantic"].fn
-    assert semantic(rollout(extra_info={"semantic_verdict": 1})) == 1.0
-    assert semantic(rollout()) is None
+    assert (semantic(rollout(overall=1)), semantic(rollout(overall=0))) == (1.0, 0.0)
+    assert semantic(rollout(overall=None)) is None
+    assert semantic(rollout(overall=None, num_steps=0, labels=())) == 0.0  # no reasoning says nothing
 
 
 # options under mrpo.rewards, what the message says

@@ -310,3 +310,32 @@ def test_concurrent_rollouts_do_not_mix(manager, row_of):
     assert [essence(o) for o in asyncio.run(together())] == [
         essence(asyncio.run(manager.run_single(row_of(text)))) for text in texts
     ]
+
+
+def test_the_judge_grades_the_whole_reasoning_only_where_a_reward_reads_it(manager_of, row_of):
+    semantic = {"enabled": True, "mode": "verdict", "weight": 1.0}
+    _, record = run(manager_of(rewards={"semantic": semantic}), row_of(GOOD))
+    assert record.rewards["semantic"] == 1.0
+    _, record = run(manager_of(rewards={"semantic": semantic}), row_of(GOOD.replace("right lower", "left lower")))
+    assert record.rewards["semantic"] == 0.0
+    asked = []
+    for enabled in (True, False):
+        manager = manager_of(rewards={"semantic": semantic | {"enabled": enabled}})
+        label = manager.judge.label
+
+        async def noted(request, label=label):
+            asked.append(request.overall)
+            return await label(request)
+
+        manager.judge.label = noted
+        run(manager, row_of(GOOD))
+    assert asked == [True, False]
+
+
+def test_a_failed_judgement_leaves_the_whole_unknown(manager_of, row_of):
+    semantic = {"enabled": True, "mode": "verdict", "weight": 1.0}
+    # Nothing listens on port 9 of this machine.
+    unreachable = {"name": "openai", "openai": {"base_url": "http://127.0.0.1:9/v1", "model": "m", "max_retries": 0}}
+    _, record = run(manager_of(rewards={"semantic": semantic}, judge=unreachable), row_of(GOOD))
+    assert record.judge_status == "failed:connection"
+    assert record.rewards["semantic"] is None and record.rewards["process"] is None

@@ -307,8 +307,17 @@ def test_metrics_of_a_step(make_record, options):
 
     records = [
         make_record(answer=1.0, labels=[1, 1], length=-0.5),
-        make_record(answer=0.0, labels=[1, 0, 0], length=-0.25, judge={"calls": 3, "latency_s": 2.0, "cached": True}),
-        make_record(answer=0.2, labels=None, judge={"calls": 2, "latency_s": 4.0}),
+        make_record(
+            answer=0.0,
+            labels=[1, 0, 0],
+            length=-0.25,
+            judge={"calls": 3, "retries": 2, "latency_s": 2.0, "cached": True, "agreement": 0.5},
+        ),
+        make_record(
+            answer=0.2,
+            labels=None,
+            judge={"calls": 2, "retries": 1, "fallbacks": 1, "latency_s": 4.0, "agreement": None},
+        ),
         make_record(answer=0.4, labels=[], process=0.0, spans=[], judge={}),  # no steps: nothing to judge
         None,
     ]
@@ -319,6 +328,7 @@ def test_metrics_of_a_step(make_record, options):
         "unaligned_steps": 0.0, "no_invalid_step": 0.5, "ffp": 0.5, "far": 1.0,
         "ffp/early": 0.0, "ffp/mid": 1.0, "ffp/late": 0.0,
         "judge/calls_total": 6.0, "judge/failures_total": 1.0, "judge/failure_share": 0.25, "judge/cached_total": 1.0,
+        "judge/retries_total": 3.0, "judge/fallbacks_total": 1.0, "judge/agreement": 0.5,
         "judge/latency_s": (0.5 + 2.0 + 4.0) / 3, "rows_without_record_total": 1.0,
     }  # fmt: skip
     assert {name: got[f"mrpo/{name}"] for name in expected} == pytest.approx(expected)
