@@ -14,6 +14,7 @@ from pathlib import Path
 
 from data_preprocess import datasets
 from data_preprocess.cli import build_parser, make_options, run
+from data_preprocess.command import guarded
 from data_preprocess.convert import Result
 from data_preprocess.errors import DataError
 from data_preprocess.parquet import write_parquet
@@ -48,7 +49,11 @@ def main(argv: Sequence[str]) -> int:
     add("--backbone", default=None, help="as for a single dataset")
     add("--skip-bad", action="store_true", help="as for a single dataset")
     args = parser.parse_args(argv)
+    return guarded(lambda: run_all(args), resumes=True)
 
+
+def run_all(args: argparse.Namespace) -> int:
+    """Every dataset that is there, one after the other, then the mix and the table of sizes."""
     status, sizes, mix = 0, [], []
     for name in datasets.NAMES:
         info = datasets.info(name)

@@ -22,6 +22,7 @@ from typing import Any
 import openai
 
 from data_preprocess.annotate import BadReply, build_messages, check_reply, rubric
+from data_preprocess.command import guarded
 from data_preprocess.errors import DataError
 from data_preprocess.rows import iter_rows
 from data_preprocess.text import is_yes_no, join_key
@@ -189,15 +190,19 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Run the tool. Returns 0 if every row has reasoning now, 3 if some were left, 1 for what cannot work at all."""
     args = build_parser().parse_args(argv)
+    return guarded(lambda: run_annotation(args), resumes=True)
+
+
+def run_annotation(args: argparse.Namespace) -> int:
+    """Raises DataError for files, keys and hosts that cannot work."""
     run = Run(args.max_calls, args.max_tokens)
     try:
         endpoint = Endpoint.of(args.base_url, args.allow_host)
         key = read_key(args.api_key_env)
         done = read_done(args.out, model=args.model)
         asyncio.run(_main(args, run, endpoint, key, done))
-    except (DataError, PermissionError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except (PermissionError, ValueError) as error:
+        raise DataError(str(error)) from error
     print(f"{run.written} rows annotated, {len(done)} were there already, {run.calls} requests, {run.tokens} tokens")
     if run.failed:
         print("failed checks: " + ", ".join(f"{count} {kind}" for kind, count in run.failed.most_common()))

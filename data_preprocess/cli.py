@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from data_preprocess import datasets, hub, medthink
 from data_preprocess.card import write_cards
+from data_preprocess.command import guarded
 from data_preprocess.convert import REASONING, Options, Result, convert
 from data_preprocess.errors import DataError
 from data_preprocess.gold import GoldReasoning
@@ -20,8 +22,8 @@ from data_preprocess.overlap import Avoid
 from data_preprocess.prompts import DEFAULT_BACKBONE, backbone_names
 from data_preprocess.rows import image_set
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+SECONDS_PER_LINE = 30
+"""Between two lines of progress where there is no terminal."""
 
 
 def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
@@ -88,21 +90,17 @@ def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one dataset's command; `argv` begins with its name. Returns 0, 1 for bad data, or 130."""
+    """Run one dataset's command; `argv` begins with its name. Returns 0, 1 for bad data, or 128 + a signal."""
     name, *rest = argv
     dataset = datasets.info(name)
     args = build_parser(dataset).parse_args(rest)
-    try:
-        options = make_options(args)
-        result = run(dataset, args, options)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        return INTERRUPTED
-    _print(result, joined=bool(args.gold_reasoning or args.medthink), list_joins=args.list_joins)
-    return 0
+
+    def work() -> int:
+        result = run(dataset, args, make_options(args))
+        _print(result, joined=bool(args.gold_reasoning or args.medthink), list_joins=args.list_joins)
+        return 0
+
+    return guarded(work, resumes=True)
 
 
 def make_options(args: argparse.Namespace) -> Options:
@@ -154,10 +152,15 @@ def run(dataset: datasets.DatasetInfo, args: argparse.Namespace, options: Option
 
 
 def _progress(items: Iterable, label: str, total: int) -> Iterable:
-    """A progress bar on a terminal, nothing elsewhere; standard output stays clean."""
+    """A progress bar on a terminal, a line now and then elsewhere; standard output stays clean."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield from items
+        told = time.monotonic()
+        for done, item in enumerate(items):
+            if time.monotonic() - told >= SECONDS_PER_LINE:
+                told = time.monotonic()
+                print(f"{label}: {done} of {total} chunks of rows", file=sys.stderr, flush=True)
+            yield item
         return
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
@@ -171,6 +174,8 @@ def _print(result: Result, *, joined: bool, list_joins: bool) -> None:
             f"{split.path}: {split.rows} rows ({split.open_rows} open, {split.rows - split.open_rows} yes/no), "
             f"{len(split.images)} images, {split.gold_rows} with gold reasoning"
         )
+        if split.kept:
+            print(f"  {split.kept} rows were there from an interrupted run")
         for reason, count in split.dropped.items():
             if count:
                 print(f"  dropped {count}: {reason}")

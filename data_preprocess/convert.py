@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from data_preprocess.schema import RL_SCHEMA, SFT_SCHEMA, make_row
 from data_preprocess.text import join_key
 
 REASONING = ("optional", "required")
+THREADS = 2
+"""Images hashed and decoded at a time; Pillow and hashlib let other threads run meanwhile. Each may hold a whole
+decoded image, so this bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class SplitResult:
     rows: int = 0
     open_rows: int = 0
     gold_rows: int = 0
+    kept: int = 0
+    """Rows that an interrupted run had made already."""
     dropped: Counter[str] = field(default_factory=Counter)
     quirks: Counter[str] = field(default_factory=Counter)
     converted: list[dict[str, str]] = field(default_factory=list)
@@ -101,7 +107,7 @@ def convert(
         raise BadRows(bad)
     if not loaded.records:
         raise DataError("the source has no usable record")
-    results, builders = [], []
+    results, chosen_rows = [], []
     for split in options.splits or tuple(loaded.splits()):
         result = SplitResult(split, options.out / f"{split}.parquet")
         chosen = choose(
@@ -109,17 +115,23 @@ def convert(
         )
         if not chosen:
             raise DataError(f"split {split} has no row left: {_why(result, loaded)}")
-        builder = _Builder(chosen, result, options, data_source, may_leave_machine)
         results.append(result)
-        builders.append(builder)
-    for builder in builders:
-        bad += builder.build(progress)
-    if bad and not options.skip_bad:
+        chosen_rows.append(chosen)
+    builders: list[_Builder] = []
+    try:
+        for chosen, result in zip(chosen_rows, results, strict=True):
+            builders.append(_Builder(chosen, result, options, data_source, may_leave_machine))
         for builder in builders:
-            builder.parts.discard()
-        raise BadRows(bad)
-    for builder in builders:
-        builder.finish()
+            bad += builder.build(progress)
+        if bad and not options.skip_bad:
+            for builder in builders:
+                builder.parts.discard()
+            raise BadRows(bad)
+        for builder in builders:
+            builder.finish(progress)
+    finally:
+        for builder in builders:
+            builder.parts.close()
     return Result(results, bad, list(loaded.notes), gold.unused())
 
 
@@ -167,19 +179,22 @@ class _Builder:
     def build(self, progress: Callable[[Iterable, str, int], Iterable]) -> list[BadRow]:
         """Make the parts that are not there yet; returns the rows that cannot be used."""
         bad: list[BadRow] = []
-        for chunk, records in progress(self._chunks(), self.result.split, self._count()):
-            report = self.parts.report(chunk)
-            if report is None:
-                rows, report = self._rows(records)
-                self.parts.put(chunk, rows, report)
-            bad += [BadRow(*fault) for fault in report["bad"]]
-            self._note(report)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for chunk, records in progress(self._chunks(), self.result.split, self._count()):
+                report = self.parts.report(chunk)
+                if report is None:
+                    rows, report = self._rows(records, pool)
+                    self.parts.put(chunk, rows, report)
+                else:
+                    self.result.kept += len(records)
+                bad += [BadRow(*fault) for fault in report["bad"]]
+                self._note(report)
         self.result.dropped["bad image or row (--skip-bad)"] = len(bad)
         return bad
 
-    def finish(self) -> None:
-        with self.parts.assembled(self._count()):
-            pass
+    def finish(self, progress: Callable[[Iterable, str, int], Iterable]) -> None:
+        count = self._count()
+        self.parts.assemble(progress(range(count), f"{self.result.split}, writing the file", count))
         self.parts.discard()
 
     def _count(self) -> int:
@@ -189,14 +204,14 @@ class _Builder:
         for chunk in range(self._count()):
             yield chunk, self.records[chunk * CHUNK_ROWS : (chunk + 1) * CHUNK_ROWS]
 
-    def _rows(self, records: list[Record]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _rows(self, records: list[Record], pool: ThreadPoolExecutor) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         rows, report = [], {"bad": [], "avoided": [], "converted": [], "rows": []}
-        for record in records:
-            try:
-                row, before = self._row(record)
-            except BadRow as error:
-                report["bad"].append([str(error.file), error.row, error.reason])
+        loaded = [self._load(record) for record in records]  # in order: some sources can only be read forwards
+        for record, made in zip(records, pool.map(self._row, records, loaded), strict=True):
+            if isinstance(made, BadRow):
+                report["bad"].append([str(made.file), made.row, made.reason])
                 continue
+            row, before = made
             sha256 = row["extra_info"]["image_sha256"]
             reason = self.options.avoid.reason(sha256, row["images"][0]["bytes"])
             if reason is not None:
@@ -217,10 +232,18 @@ class _Builder:
                 )
         return rows, report
 
-    def _row(self, record: Record) -> tuple[dict[str, Any], str]:
+    def _load(self, record: Record) -> bytes | BadRow:
+        try:
+            return record.image.load(self.options.limits.max_bytes)
+        except (OSError, ValueError) as error:
+            return record.bad(f"image {record.image_id}: {error}")
+
+    def _row(self, record: Record, data: bytes | BadRow) -> tuple[dict[str, Any], str] | BadRow:
+        """The row and the hash of the source's bytes, or what is wrong with it; runs in several threads."""
+        if isinstance(data, BadRow):
+            return data
         limits, policy = self.options.limits, self.options.image_policy
         try:
-            data = record.image.load(limits.max_bytes)
             before = images.digest(data)
             if before not in self._known:
                 self._known[before] = images.inspect(data, limits)
@@ -231,17 +254,20 @@ class _Builder:
             if needs and policy == "convert":
                 data = images.to_plain(data)
         except (OSError, ValueError) as error:
-            raise record.bad(f"image {record.image_id}: {error}") from error
-        row = make_row(
-            record,
-            data,
-            sha256=images.digest(data) if needs else before,
-            quirks=quirks,
-            data_source=self.data_source,
-            tag=self.tag,
-            may_leave_machine=self.may_leave_machine,
-            sft=self.options.sft,
-        )
+            return record.bad(f"image {record.image_id}: {error}")
+        try:
+            row = make_row(
+                record,
+                data,
+                sha256=images.digest(data) if needs else before,
+                quirks=quirks,
+                data_source=self.data_source,
+                tag=self.tag,
+                may_leave_machine=self.may_leave_machine,
+                sft=self.options.sft,
+            )
+        except BadRow as error:
+            return error
         return row, before
 
     def _note(self, report: dict[str, Any]) -> None:
@@ -265,6 +291,6 @@ class _Builder:
         facts += [self.may_leave_machine, options.avoid.fingerprint(), CHUNK_ROWS]
         hasher = hashlib.sha256(json.dumps(facts).encode())
         for record in self.records:
-            hasher.update(repr((record.image_id, str(record.image))).encode())
+            hasher.update(repr((record.image_id, record.image.stamp())).encode())
             hasher.update(repr([getattr(record, name) for name in record.__slots__ if name != "image"]).encode())
         return hasher.hexdigest()

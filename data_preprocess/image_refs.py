@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,15 @@ def check_relative(name: str) -> PurePosixPath:
     if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise ValueError(f"the file name {name!r} leads out of its folder")
     return path
+
+
+def file_stamp(path: Path) -> tuple[object, ...]:
+    """Name, size and time of change of a file; only the name if it is not there."""
+    try:
+        state = path.stat()
+    except OSError:
+        return (path.name,)
+    return path.name, state.st_size, state.st_mtime_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,9 @@ class FileImage:
         if path.stat().st_size > max_bytes:
             raise ValueError(f"the image file has {path.stat().st_size:,} bytes, more than the {max_bytes:,} allowed")
         return path.read_bytes()
+
+    def stamp(self) -> tuple[object, ...]:
+        return self.name, *file_stamp(self.folder / self.name)
 
 
 @lru_cache(maxsize=4)
@@ -68,6 +81,9 @@ class ZipImage:
         except zipfile.BadZipFile as error:
             raise ValueError(f"{self.name} in {self.archive.name} is corrupt: {error}") from error
 
+    def stamp(self) -> tuple[object, ...]:
+        return self.name, *file_stamp(self.archive)
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryImage:
@@ -78,3 +94,6 @@ class MemoryImage:
 
     def load(self, max_bytes: int) -> bytes:
         return self.data
+
+    def stamp(self) -> tuple[object, ...]:
+        return self.name, hashlib.sha256(self.data).hexdigest()

@@ -1,11 +1,13 @@
 """Parquet files that are whole or not there: temporary file, then rename; the same rows give the same bytes.
 
-A long conversion goes through parts (`PartFile`): each chunk of rows is a small parquet file of its own in a hidden
-folder beside the target, so that an interrupted run goes on where it stopped and memory holds one chunk at a time.
+A long conversion goes through parts (`PartFile`): each chunk of rows is an Arrow file of its own in a hidden folder
+beside the target, so that an interrupted run goes on where it stopped and memory holds one chunk at a time. Parts are
+Arrow and not parquet because they are written and read once more, which Arrow does at the speed of a copy.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -18,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_preprocess.errors import DataError
 from data_preprocess.schema import find_fault
 
 CHUNK_ROWS = 64
@@ -31,7 +34,7 @@ def write_parquet(rows: Iterable[dict[str, Any]], path: Path, *, schema: pa.Sche
     """
     iterator = iter(rows)
     count = 0
-    with _writer(path, schema, durable=True) as writer:
+    with _writer(path, schema, folder=path.parent) as writer:
         while chunk := list(islice(iterator, CHUNK_ROWS)):
             writer.write_table(_table(chunk, schema, first=count, name=path.name))
             count += len(chunk)
@@ -47,41 +50,58 @@ class PartFile:
     def __init__(self, path: Path, *, schema: pa.Schema, fingerprint: str):
         self.path, self.schema = path, schema
         self.folder = path.with_name(f".{path.name}.parts")
-        state = self.folder / "fingerprint"
-        if self.folder.exists() and (not state.exists() or state.read_text() != fingerprint):
-            shutil.rmtree(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        state.write_text(fingerprint)
+        self._lock = _lock(self.folder, path)
+        state = self.folder / "fingerprint"
+        if not state.exists() or state.read_text() != fingerprint:
+            for old in self.folder.iterdir():
+                old.unlink()
+            state.write_text(fingerprint)
 
     def report(self, chunk: int) -> dict[str, Any] | None:
-        """What was said about a chunk when it was written; None if it has to be made (again)."""
-        path = self._report(chunk)
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        """What was said about a chunk when it was written; None if it has to be made (again).
+
+        A power cut can leave a file without its content, so a part and its report count only if both can be read.
+        """
+        try:
+            report = json.loads(self._report(chunk).read_text(encoding="utf-8"))
+            _read_part(self._part(chunk))
+        except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError, pa.ArrowInvalid):
+            return None
+        return report
 
     def put(self, chunk: int, rows: list[dict[str, Any]], report: dict[str, Any]) -> None:
         """Write a chunk; its report comes last and is what makes it count."""
-        with _writer(self._part(chunk), self.schema, durable=False) as writer:
-            if rows:
-                writer.write_table(_table(rows, self.schema, first=chunk * CHUNK_ROWS, name=self.path.name))
+        table = _table(rows, self.schema, first=chunk * CHUNK_ROWS, name=self.path.name)
+        with (
+            _replaced(self._part(chunk), durable=False) as temporary,
+            pa.ipc.new_file(str(temporary), self.schema) as writer,
+        ):
+            writer.write_table(table)
         with _replaced(self._report(chunk), durable=False) as temporary:
             temporary.write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
 
-    @contextmanager
-    def assembled(self, chunks: int) -> Iterator[Path]:
-        """The whole file under a temporary name; it takes its place when the block ends well."""
-        with _replaced(self.path, durable=True) as temporary:
-            with pq.ParquetWriter(temporary, self.schema, **_settings(self.schema)) as writer:
-                for chunk in range(chunks):
-                    table = pq.read_table(self._part(chunk))
-                    if table.num_rows:
-                        writer.write_table(table)
-            yield temporary
+    def assemble(self, chunks: Iterable[int]) -> None:
+        """Write the whole file and let it take its place."""
+        with _writer(self.path, self.schema, folder=self.folder) as writer:
+            for chunk in chunks:
+                table = _read_part(self._part(chunk))
+                if table.num_rows:
+                    writer.write_table(table)
 
     def discard(self) -> None:
+        """Throw the parts away, and let another process have the target."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.close()
+
+    def close(self) -> None:
+        """Let another process have the target; what is there stays for the next run."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _part(self, chunk: int) -> Path:
-        return self.folder / f"{chunk:06d}.parquet"
+        return self.folder / f"{chunk:06d}.arrow"
 
     def _report(self, chunk: int) -> Path:
         return self.folder / f"{chunk:06d}.json"
@@ -118,23 +138,39 @@ def _table(rows: list[dict[str, Any]], schema: pa.Schema, *, first: int, name: s
     return pa.Table.from_pylist(rows, schema=schema)
 
 
+def _read_part(part: Path) -> pa.Table:
+    with pa.memory_map(str(part)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def _lock(folder: Path, path: Path) -> int:
+    """A lock that ends with this process, however it ends. Raises DataError if another process has it."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise DataError(f"another process is writing {path}; wait for it or name another --out") from None
+    return lock
+
+
 @contextmanager
-def _writer(path: Path, schema: pa.Schema, *, durable: bool) -> Iterator[pq.ParquetWriter]:
+def _writer(path: Path, schema: pa.Schema, *, folder: Path) -> Iterator[pq.ParquetWriter]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        _replaced(path, durable=durable) as temporary,
+        _replaced(path, durable=True, folder=folder) as temporary,
         pq.ParquetWriter(temporary, schema, **_settings(schema)) as writer,
     ):
         yield writer
 
 
 @contextmanager
-def _replaced(path: Path, *, durable: bool) -> Iterator[Path]:
-    """A temporary name beside `path` that replaces it if the block ends well and vanishes if it does not.
+def _replaced(path: Path, *, durable: bool, folder: Path | None = None) -> Iterator[Path]:
+    """A temporary name in `folder` (else beside `path`) that replaces it if the block ends well, and vanishes if not.
 
     `durable`: on disk before it replaces anything; a part that a power cut may lose need not be.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = (folder or path.parent) / f".{path.name}.tmp"
     try:
         yield temporary
         if durable:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_preprocess.errors import BadRow, DataError
+from data_preprocess.image_refs import file_stamp
 from data_preprocess.images import digest
 from data_preprocess.text import clean
 
@@ -94,6 +95,9 @@ class ParquetImage:
 
     def load(self, max_bytes: int) -> bytes:
         return self.images.bytes_of(self.row)
+
+    def stamp(self) -> tuple[object, ...]:
+        return self.row, *file_stamp(self.images.file)
 
 
 def hf_files(source: Path, split: str) -> list[Path]:

@@ -20,6 +20,10 @@ class ImageRef(Protocol):
         """The bytes as they are stored. Raises OSError or ValueError with the reason if there are none or too many."""
         ...
 
+    def stamp(self) -> tuple[object, ...]:
+        """What tells these bytes from others without reading them (name, size, time of change), equal in every run."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

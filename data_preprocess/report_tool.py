@@ -21,7 +21,7 @@ from typing import Any
 from PIL import Image
 
 from data_preprocess.balance import answer_priors, balance, majority_accuracy, yes_share
-from data_preprocess.errors import DataError
+from data_preprocess.command import guarded
 from data_preprocess.overlap import ImageSet, Overlap, compare, duplicates, near_within
 from data_preprocess.rows import image_bytes, image_set, infos
 from data_preprocess.text import join_key, join_text
@@ -204,11 +204,12 @@ def main(argv: Sequence[str]) -> int:
         "--near", type=int, default=NEAR_BITS, metavar="BITS", help="near: at most so many of 256 bits differ"
     )
     args = parser.parse_args(argv)
-    try:
-        singles, pairs = make(args.files, near_bits=args.near)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return guarded(lambda: run(args), resumes=False)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Raises DataError for a file that cannot be read, OSError for one that cannot be written."""
+    singles, pairs = make(args.files, near_bits=args.near)
     print(as_text(singles, pairs))
     private = [s.name for s in singles if not all(i["may_leave_machine"] for i in s.infos)]
     if args.html is not None:

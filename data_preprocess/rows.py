@@ -32,8 +32,11 @@ def open_rows(file: Path) -> pq.ParquetFile:
 
 def iter_rows(file: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """Rows of a file, few at a time in memory."""
-    for batch in open_rows(file).iter_batches(batch_size=16, columns=columns):
-        yield from batch.to_pylist()
+    try:
+        for batch in open_rows(file).iter_batches(batch_size=16, columns=columns):
+            yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file.name} is damaged: {error}") from error
 
 
 def infos(file: Path) -> list[dict[str, Any]]:

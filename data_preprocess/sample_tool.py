@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_preprocess.command import guarded
 from data_preprocess.errors import DataError
 from data_preprocess.parquet import write_parquet
 from data_preprocess.rows import infos, iter_rows, open_rows
@@ -50,11 +51,7 @@ def main(argv: Sequence[str]) -> int:
     add("--min-pass", type=float, default=0.0, help="leave out what is solved in at most this share of rollouts")
     add("--max-pass", type=float, default=1.0, help="leave out what is solved in at least this share of rollouts")
     args = parser.parse_args(argv)
-    try:
-        return run(args)
-    except (DataError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return guarded(lambda: run(args), resumes=False)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,12 +18,13 @@ import pytest
 
 from data_preprocess import convert as convert_module
 from data_preprocess import parquet
-from data_preprocess.cli import INTERRUPTED
+from data_preprocess.command import INTERRUPTED
+from data_preprocess.errors import DataError
 from data_preprocess.image_refs import MemoryImage
 from data_preprocess.parquet import PartFile, write_parquet
 from data_preprocess.records import Record
 from data_preprocess.schema import RL_SCHEMA, SFT_SCHEMA, find_fault, make_row
-from tests.unit.data.helpers import draw
+from tests.unit.data.helpers import draw, hf_image, write_hf
 
 IMAGE = draw()
 
@@ -148,9 +156,29 @@ def test_images_are_stored_uncompressed_and_text_compressed(tmp_path):
 
 def test_parts_of_another_run_are_thrown_away(tmp_path):
     path = tmp_path / "a.parquet"
-    PartFile(path, schema=RL_SCHEMA, fingerprint="one").put(0, [row()], {"n": 1})
-    assert PartFile(path, schema=RL_SCHEMA, fingerprint="one").report(0) == {"n": 1}
-    assert PartFile(path, schema=RL_SCHEMA, fingerprint="two").report(0) is None
+    with closing(PartFile(path, schema=RL_SCHEMA, fingerprint="one")) as parts:
+        parts.put(0, [row()], {"n": 1})
+    with closing(PartFile(path, schema=RL_SCHEMA, fingerprint="one")) as parts:
+        assert parts.report(0) == {"n": 1}
+    with closing(PartFile(path, schema=RL_SCHEMA, fingerprint="two")) as parts:
+        assert parts.report(0) is None
+
+
+def test_two_processes_cannot_write_one_file(tmp_path):
+    path = tmp_path / "a.parquet"
+    with closing(PartFile(path, schema=RL_SCHEMA, fingerprint="one")):
+        with pytest.raises(DataError, match="another process is writing"):
+            PartFile(path, schema=RL_SCHEMA, fingerprint="one")
+    PartFile(path, schema=RL_SCHEMA, fingerprint="one").close()
+
+
+@pytest.mark.parametrize("name", ["000000.arrow", "000000.json"])
+@pytest.mark.parametrize("size", [0, 40])
+def test_a_part_that_a_power_cut_left_without_content_is_made_again(tmp_path, name, size):
+    with closing(PartFile(tmp_path / "a.parquet", schema=RL_SCHEMA, fingerprint="one")) as parts:
+        parts.put(0, [row()], {"n": "x" * 60})
+        os.truncate(parts.folder / name, size)
+        assert parts.report(0) is None
 
 
 def test_a_part_counts_only_with_its_report(tmp_path, monkeypatch):
@@ -171,22 +199,82 @@ def test_an_interrupted_conversion_goes_on_and_ends_with_the_same_bytes(rad, mon
     opened = []
     make = convert_module._Builder._row
 
-    def row_until_stopped(self, record):
+    def row_until_stopped(self, record, data):
         if len(opened) == 33:
             raise KeyboardInterrupt
         opened.append(record)
-        return make(self, record)
+        return make(self, record, data)
 
     monkeypatch.setattr(convert_module._Builder, "_row", row_until_stopped)
     assert rad.convert() == INTERRUPTED
     assert not list(rad.out.glob("*.parquet"))
 
     after = []
-    monkeypatch.setattr(convert_module._Builder, "_row", lambda self, r: after.append(r) or make(self, r))
+    monkeypatch.setattr(convert_module._Builder, "_row", lambda self, r, data: after.append(r) or make(self, r, data))
     assert rad.convert() == 0
     assert len(after) == 77 - 30  # three whole chunks of ten were kept
     assert {split: (rad.out / f"{split}.parquet").read_bytes() for split in whole} == whole
     assert sorted(p.name for p in rad.out.iterdir() if p.name.startswith(".")) == []
+
+
+@pytest.fixture(scope="module")
+def long_source(tmp_path_factory):
+    """1,000 rows in the Hugging Face layout, every image with bytes of its own: a second's work in 16 chunks."""
+    folder = tmp_path_factory.mktemp("long")
+    picture = draw("JPEG", size=(900, 900))
+    rows = [
+        {"image": hf_image(picture + n.to_bytes(4, "big")), "question": f"What is {n}?", "answer": "a finding"}
+        for n in range(1000)
+    ]
+    write_hf(folder, "data/train-00000-of-00001.parquet", rows, group=100)
+    return folder
+
+
+def conversion(source: Path, out: Path) -> list[str]:
+    return [sys.executable, "-m", "data_preprocess", "vqa_rad", "--source", str(source), "--out", str(out)]
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [
+        (signal.SIGKILL, -9, ""),  # cannot be caught
+        (signal.SIGTERM, 143, "stopped by SIGTERM; the same command goes on where this one stopped"),
+        (signal.SIGHUP, 129, "stopped by SIGHUP; the same command goes on"),
+        (signal.SIGINT, INTERRUPTED, "interrupted; the same command goes on"),
+    ],
+)
+def test_a_process_that_is_killed_leaves_no_file_and_the_next_one_goes_on(long_source, tmp_path, number, status, said):
+    root = Path(__file__).parents[3]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    subprocess.run(conversion(long_source, whole), cwd=root, check=True, timeout=100, capture_output=True)
+    process = subprocess.Popen(conversion(long_source, cut), cwd=root, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(list(cut.glob(".train.parquet.parts/*.json"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == status and said in errors and "Traceback" not in errors
+    assert [path.name for path in cut.iterdir()] == [".train.parquet.parts"]
+    again = subprocess.run(
+        conversion(long_source, cut), cwd=root, check=True, timeout=100, capture_output=True, text=True
+    )
+    assert "rows were there from an interrupted run" in again.stdout
+    for path in whole.iterdir():
+        assert (cut / path.name).read_bytes() == path.read_bytes()
+    assert sorted(p.name for p in cut.iterdir()) == sorted(p.name for p in whole.iterdir())
+
+
+def test_an_image_that_changed_after_an_interruption_is_read_anew(rad, monkeypatch):
+    make = convert_module._Builder.finish
+    monkeypatch.setattr(convert_module._Builder, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert rad.convert("--split", "test") == INTERRUPTED
+    monkeypatch.setattr(convert_module._Builder, "finish", make)
+    other = draw("JPEG", size=(50, 50))
+    for image in rad.image("x").parent.iterdir():
+        image.write_bytes(other)
+    assert rad.convert("--split", "test") == 0
+    stored = pq.read_table(rad.out / "test.parquet").column("images").to_pylist()
+    assert {image[0]["bytes"] for image in stored} == {other}
 
 
 def test_the_schema_of_all_files_is_one(tmp_path):
