@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,6 +73,21 @@ def compare(first: Sequence[Labels], second: Sequence[Labels]) -> Audit:
         first_failed=sum(a is None for a, _ in pairs),
         second_failed=sum(b is None for _, b in pairs),
     )
+
+
+def kappa_interval(
+    first: Sequence[Labels], second: Sequence[Labels], *, resamples: int, seed: int
+) -> tuple[float, float] | None:
+    """95 % percentile bootstrap interval of kappa; whole rollouts are drawn, because steps of one hang together.
+
+    None where kappa is not defined in any resample.
+    """
+    rng, pairs = random.Random(seed), list(zip(first, second, strict=True))
+    drawn = (compare(*zip(*rng.choices(pairs, k=len(pairs)), strict=True)) for _ in range(resamples if pairs else 0))
+    values = sorted(kappa for audit in drawn if (kappa := audit.confusion.kappa) is not None)
+    if not values:
+        return None
+    return values[int(0.025 * (len(values) - 1))], values[round(0.975 * (len(values) - 1))]
 
 
 def _confusion(pairs: Sequence[tuple[int, int]]) -> Confusion:

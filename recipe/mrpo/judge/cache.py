@@ -24,6 +24,14 @@ logger = logging.getLogger(__name__)
 WRITES_PER_CHECK = 256
 
 
+def used_bytes(db: sqlite3.Connection) -> int:
+    """Bytes of the file that hold something; freed pages are used again before the file grows."""
+    pages, free, size = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size
+
+
 class LabelStore:
     """Labels by key in one file of at most about `max_mb` megabytes; the oldest entries make room for new ones.
 
@@ -66,11 +74,7 @@ class LabelStore:
                 self._make_room()
 
     def used_bytes(self) -> int:
-        """Bytes of the file that hold something; freed pages are used again before the file grows."""
-        pages, free, size = (
-            self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
-        )
-        return (pages - free) * size
+        return used_bytes(self._db)
 
     def _make_room(self) -> None:
         if self.used_bytes() > self.max_bytes:

@@ -1,0 +1,43 @@
+"""The judge's command line.
+
+mrpo judge cache stats  labels.db                  # what a cache of labels holds
+mrpo judge cache export labels.db > labels.jsonl   # one JSON line an entry: key, labels, time
+mrpo judge cache prune  labels.db --max-mb 100     # the oldest entries go
+mrpo judge audit runs/x/rollouts/*.jsonl --data train.parquet mrpo.judge.name=openai mrpo.judge.openai.model=NAME
+                                                   # how far a second judge agrees with the labels of a run
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from recipe.mrpo.judge import audit_tool, cache_tool
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0: done; 1: a file or a judge that cannot be used, said in one sentence."""
+    parser = argparse.ArgumentParser(
+        prog="mrpo judge", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for tool in (cache_tool, audit_tool):
+        tool.add_command(commands)
+    # argparse gives up on positional words after an option; those of audit are judge options, wherever they stand.
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and (arguments.command != "audit" or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.rest = rest
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("stopped; what was judged is in the cache, if one was given", file=sys.stderr)
+        return 130
+    except (ValueError, PermissionError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
