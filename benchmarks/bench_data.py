@@ -1,8 +1,9 @@
-"""Conversion to parquet: rows per second, peak memory, equal bytes of two runs, going on after an interruption.
+"""Conversion to parquet: rows per second, peak memory, equal bytes of two runs, going on after kill -9.
 
     python benchmarks/bench_data.py --rows 13000 --kilobytes 400 --out /tmp/bench_data
 
-Every row has an image of its own (other bytes, so each is hashed and decoded). Needs 2 x rows x kilobytes of disk.
+Every row has an image of its own (other bytes, so each is hashed and decoded). Three processes convert: one to the end,
+one that is killed when half of its chunks are there, one that goes on. Needs 2 x rows x kilobytes of disk.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import io
 import json
 import resource
 import shutil
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -24,6 +28,7 @@ from data_preprocess.convert import Options, convert
 from data_preprocess.gold import GoldReasoning
 from data_preprocess.images import Limits
 from data_preprocess.overlap import Avoid
+from data_preprocess.parquet import CHUNK_ROWS
 from data_preprocess.records import Loaded, Record
 
 
@@ -47,42 +52,67 @@ class NumberedImage:
 
     data: bytes
     number: int
-    stop_at: int | None
     name: str = "image"
 
-    def __str__(self) -> str:
-        return f"image {self.number}"
-
     def load(self, max_bytes: int) -> bytes:
-        if self.number == self.stop_at:
-            raise KeyboardInterrupt
         return self.data + self.number.to_bytes(8, "big")
 
+    def stamp(self) -> tuple[object, ...]:
+        return ("image", self.number)
 
-def records(rows: int, data: bytes, stop_at: int | None) -> Loaded:
+
+def records(rows: int, data: bytes) -> Loaded:
     made = [
         Record(
             split="train", index=i, question=f"What is number {i}?", answers=("a finding",),
-            image=NumberedImage(data, i, stop_at), image_id=f"{i}.jpg", file="bench", where=i,
+            image=NumberedImage(data, i), image_id=f"{i}.jpg", file="bench", where=i,
         )
         for i in range(rows)
     ]  # fmt: skip
     return Loaded(records=made)
 
 
-def run(rows: int, data: bytes, out: Path, stop_at: int | None = None) -> float:
-    """Convert; returns seconds."""
+def convert_here(rows: int, data: bytes, out: Path) -> dict[str, Any]:
+    """Convert in this process; what it took."""
     options = Options(
         out=out, splits=(), open_only=False, limit=None, backbone="qwen2_5_vl", reasoning="optional", sft=False,
         drop_duplicates=False, skip_bad=False, image_policy="convert", limits=Limits(2**26, 10**8, 4),
         avoid=Avoid((), max_bits=None),
     )  # fmt: skip
-    begun = time.perf_counter()
-    convert(
-        records(rows, data, stop_at), options, data_source="bench", may_leave_machine=True, gold=GoldReasoning(),
+    begun, cpu = time.perf_counter(), time.process_time()
+    result = convert(
+        records(rows, data), options, data_source="bench", may_leave_machine=True, gold=GoldReasoning(),
         progress=lambda items, label, total: items,
     )  # fmt: skip
-    return time.perf_counter() - begun
+    return {
+        "seconds": time.perf_counter() - begun,
+        "cpu_seconds": time.process_time() - cpu,
+        "kept": result.splits[0].kept,
+        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def start(args: argparse.Namespace, image: Path) -> subprocess.Popen:
+    command = [sys.executable, __file__, "--rows", str(args.rows), "--out", str(args.out), "--only-convert", str(image)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen) -> dict[str, Any]:
+    printed, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"the conversion ended with status {process.returncode}")
+    return json.loads(printed)
+
+
+def kill_halfway(process: subprocess.Popen, args: argparse.Namespace) -> None:
+    """SIGKILL when half of the chunks are there."""
+    half = -(-args.rows // CHUNK_ROWS) // 2
+    while sum(1 for _ in args.out.glob(".train.parquet.parts/*.json")) < half:
+        if process.poll() is not None:
+            raise SystemExit("the conversion ended before it could be killed")
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
 
 
 def file_hash(file: Path) -> str:
@@ -97,27 +127,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=13000)
     parser.add_argument("--kilobytes", type=int, default=400)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="an empty folder; it is removed at the end")
+    parser.add_argument("--only-convert", type=Path, metavar="IMAGE", help=argparse.SUPPRESS)  # of the processes
     args = parser.parse_args()
-    data = noise_jpeg(args.kilobytes)
-    file = args.out / "train.parquet"
-    seconds = run(args.rows, data, args.out)
+    if args.only_convert:
+        print(json.dumps(convert_here(args.rows, args.only_convert.read_bytes(), args.out)))
+        return
+    args.out.mkdir(parents=True)
+    image, file = args.out / "image.jpg", args.out / "train.parquet"
+    image.write_bytes(noise_jpeg(args.kilobytes))
+    whole = finish(start(args, image))
     first, size = file_hash(file), file.stat().st_size
     file.unlink()
-    try:
-        run(args.rows, data, args.out, stop_at=args.rows // 2)
-    except KeyboardInterrupt:
-        parts = sum(1 for _ in args.out.glob(".train.parquet.parts/*.parquet"))
-    rest = run(args.rows, data, args.out)
+    kill_halfway(start(args, image), args)
+    left = sorted(path.name for path in args.out.iterdir())
+    rest = finish(start(args, image))
     report = {
         "rows": args.rows,
-        "image_bytes": len(data) + 8,
-        "seconds": round(seconds, 1),
-        "rows_per_second": round(args.rows / seconds, 1),
+        "image_bytes": image.stat().st_size + 8,
+        "seconds": round(whole["seconds"], 1),
+        "rows_per_second": round(args.rows / whole["seconds"], 1),
+        "rows_per_cpu_second": round(args.rows / whole["cpu_seconds"], 1),
+        "peak_memory_mib": max(whole["peak_memory_mib"], rest["peak_memory_mib"]),
         "file_bytes": size,
-        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "interrupted_after_chunks": parts,
-        "seconds_to_go_on": round(rest, 1),
+        "left_by_the_killed_process": left,
+        "rows_kept_of_the_killed_process": rest["kept"],
+        "seconds_to_go_on": round(rest["seconds"], 1),
         "equal_bytes": file_hash(file) == first,
     }
     shutil.rmtree(args.out)

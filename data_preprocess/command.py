@@ -1,4 +1,4 @@
-"""How every command of this package ends: an exit status and one sentence, never silence and no traceback for bad data."""
+"""How every command of this package ends: an exit status and one sentence, never silence."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Stopped(BaseException):
 def guarded(work: Callable[[], int], *, resumes: bool) -> int:
     """Run a command and return its exit status: its own, 1 for bad data or a full disk, 128 + n for a signal.
 
-    `resumes`: the same command goes on after an interruption. A signal would else end the process without a word, and leave temporary files behind. SIGKILL cannot be caught:
-    the next run says that it goes on where a conversion was interrupted.
+    A signal would else end the process without a word and leave temporary files behind. SIGKILL cannot be caught: the
+    next run says what it found of an interrupted one. `resumes`: the same command goes on after an interruption.
     """
     try:
         with _signals():

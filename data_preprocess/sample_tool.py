@@ -1,7 +1,7 @@
 """`python -m data_preprocess sample FILE… --out FILE`: fewer rows, balanced over groups or chosen by pass rate.
 
 python -m data_preprocess sample data/*/train.parquet --out mix.parquet --rows 6000 --balance data_source modality
-python -m data_preprocess sample data/train.parquet --out hard.parquet --pass-rates rollouts/*.jsonl
+python -m data_preprocess sample data/train.parquet --out hard.parquet --pass-rates runs/first/rollouts
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def main(argv: Sequence[str]) -> int:
         type=Path,
         nargs="+",
         default=[],
-        metavar="JSONL",
-        help="verl's rollout dumps of the start model",
+        metavar="DUMP",
+        help="rollout or validation dumps of the start model: *.jsonl files, or folders of them",
     )
     add("--min-pass", type=float, default=0.0, help="leave out what is solved in at most this share of rollouts")
     add("--max-pass", type=float, default=1.0, help="leave out what is solved in at least this share of rollouts")
@@ -65,9 +65,13 @@ def run(args: argparse.Namespace) -> int:
     facts = [info for file in args.files for info in infos(file)]
     rows = list(range(len(facts)))
     if args.pass_rates:
-        rates = PassRates.read(args.pass_rates, ((i["question"], i["answer"]) for i in facts))
+        rates = PassRates.read(args.pass_rates)
         rows, dropped = curate(facts, rates, low=args.min_pass, high=args.max_pass)
         unknown = sum(rates.of(i) is None for i in facts)
+        if unknown == len(facts):
+            raise DataError(
+                "none of the rows is in the dumps of --pass-rates: they are of other files or another split"
+            )
         print(f"pass rates: {len(facts) - unknown} rows are in the dumps, {unknown} are not and are kept")
         for reason, count in dropped.items():
             print(f"  dropped {count}: {reason}")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data_preprocess.errors import DataError
 from data_preprocess.text import join_text
+from recipe.mrpo.report.run_files import read_jsonl
 
 
 def quotas(sizes: Mapping[Hashable, int], total: int) -> dict[Hashable, int]:
@@ -46,56 +46,69 @@ def balanced(groups: Sequence[Hashable], total: int, *, seed: int) -> list[int]:
     return sorted(row for group, rows in members.items() for row in generator.sample(rows, wanted[group]))
 
 
+Identity = tuple[str, str, str, str]
+"""data_source, split, index and question: the row, and a guard against a dump of another layout of the same set."""
+
+
 @dataclass(frozen=True)
 class PassRates:
-    """How often a question was solved, by (question, answer) as joins compare them, out of a dump of rollouts."""
+    """How often each row was solved, out of a run's dumps."""
 
-    solved: dict[tuple[str, str], tuple[int, int]]
+    solved: dict[Identity, tuple[int, int]]
     """(rollouts that were right, rollouts)."""
 
     @classmethod
-    def read(cls, files: Iterable[Path], questions: Iterable[tuple[str, str]]) -> PassRates:
-        """Read verl's dumps (`trainer.rollout_data_dir`): a rollout is right if `acc` is 1.
+    def read(cls, paths: Iterable[Path]) -> PassRates:
+        """Read dumps of a run with this project's reward manager, files or folders of them.
 
-        A dump holds the prompt and the gold answer, not the row: lines are counted for the question (one of
-        `questions`, with its gold answer) that stands in the prompt; the longest one if one is part of another.
-        Raises DataError for a line that is none, or has no `acc`.
+        `trainer.rollout_data_dir` and `trainer.validation_data_dir` hold a line per rollout; its `mrpo` record names
+        the row (recipe/mrpo/record.py, `case`), and `acc` is 1 where the answer reward is above tau.
+        Raises DataError for a line without them, a broken line that is not the last, or a folder without dumps.
         """
-        by_gold: dict[str, list[tuple[str, tuple[str, str]]]] = {}
-        for question, answer in dict.fromkeys(questions):
-            by_gold.setdefault(join_text(answer), []).append(
-                (join_text(question), (join_text(question), join_text(answer)))
-            )
-        for candidates in by_gold.values():
-            candidates.sort(key=lambda item: -len(item[0]))
-        solved: Counter[tuple[str, str]] = Counter()
-        asked: Counter[tuple[str, str]] = Counter()
-        for file in files:
-            for number, line in enumerate(_lines(file), start=1):
-                try:
-                    entry = json.loads(line)
-                    prompt, gold, right = join_text(entry["input"]), join_text(str(entry["gts"])), float(entry["acc"])
-                except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-                    raise DataError(
-                        f"{file.name}, line {number} is no rollout with input, gts and acc: {error}"
-                    ) from error
-                key = next((key for question, key in by_gold.get(gold, ()) if question in prompt), None)
-                if key is not None:
-                    asked[key] += 1
-                    solved[key] += right >= 1
+        solved: Counter[Identity] = Counter()
+        asked: Counter[Identity] = Counter()
+        for file in _files(paths):
+            try:
+                for number, line in enumerate(read_jsonl(file), start=1):
+                    identity, right = _rollout(line, f"{file.name}, line {number}")
+                    asked[identity] += 1
+                    solved[identity] += right
+            except (OSError, UnicodeDecodeError) as error:
+                raise DataError(f"{file} cannot be read: {error}") from error
+            except DataError:
+                raise
+            except ValueError as error:
+                raise DataError(str(error)) from error
         return cls({key: (solved[key], count) for key, count in asked.items()})
 
     def of(self, info: Mapping[str, Any]) -> float | None:
-        """Share of right rollouts for a row; None if it is not in the dump."""
-        right, count = self.solved.get((join_text(info["question"]), join_text(info["answer"])), (0, 0))
+        """Share of right rollouts for a row (`extra_info` with `data_source`); None if it is not in the dumps."""
+        right, count = self.solved.get(_identity(info, info["question"]), (0, 0))
         return right / count if count else None
 
 
-def _lines(file: Path) -> list[str]:
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        found = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+        if not found:
+            raise DataError(f"{path} holds no *.jsonl")
+        yield from found
+
+
+def _identity(facts: Mapping[str, Any], question: str) -> Identity:
+    return facts["data_source"], facts["split"], str(facts["index"]), join_text(question)
+
+
+def _rollout(line: Any, where: str) -> tuple[Identity, bool]:
     try:
-        return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error}") from error
+        case = line["mrpo"]["case"]
+        identity, right = _identity(case, case["question"]), float(line["acc"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{where} has no acc and mrpo.case with data_source, split, index and question ({error}): it must come "
+            "from a run with this project's reward manager"
+        ) from error
+    return identity, right >= 1
 
 
 def curate(
@@ -110,9 +123,9 @@ def curate(
     for row, info in enumerate(infos):
         rate = rates.of(info)
         if rate is not None and rate <= low:
-            dropped[f"solved in at most {low:g} of its rollouts"] += 1
+            dropped[f"right in at most {low:g} of its rollouts"] += 1
         elif rate is not None and rate >= high:
-            dropped[f"solved in at least {high:g} of its rollouts"] += 1
+            dropped[f"right in at least {high:g} of its rollouts"] += 1
         else:
             keep.append(row)
     return keep, dropped

@@ -91,6 +91,7 @@ def _choice(options: DictConfig, name: str, allowed: tuple[str, ...]) -> None:
 
 def check_options(options: DictConfig) -> None:
     """Raise OptionError for the first value out of range."""
+    from recipe.mrpo.judge.skip import SKIPS
     from recipe.mrpo.steps import SPLITTERS, UNCLOSED
 
     _choice(options, "shaping", SHAPING_NAMES)
@@ -102,6 +103,18 @@ def check_options(options: DictConfig) -> None:
     _choice(options, "steps.splitter", SPLITTERS)
     _choice(options, "steps.unclosed", UNCLOSED)
     _choice(options, "gold_reasoning", ("required", "optional"))
+    if options.judge.skip == "all_right_groups":
+        raise OptionError(
+            "mrpo.judge.skip=all_right_groups cannot be had: verl hands each rollout to a reward worker by itself, "
+            "before its group is complete; mrpo.judge.skip=right leaves out every right rollout."
+        )
+    _choice(options, "judge.skip", SKIPS)
+    prices = options.judge.price_per_million
+    if (prices.prompt is None) != (prices.completion is None):
+        raise OptionError("mrpo.judge.price_per_million needs both, prompt and completion, or neither.")
+    if prices.prompt is not None:
+        _number(options, "judge.price_per_million.prompt", 0)
+        _number(options, "judge.price_per_million.completion", 0)
     _number(options, "metrics.stage_cuts.early", 0, 1)
     _number(options, "metrics.stage_cuts.mid", options.metrics.stage_cuts.early, 1)
     _number(options, "guards.min_probs_correlation", -1, 1)

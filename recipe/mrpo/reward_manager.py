@@ -12,8 +12,10 @@ from verl import DataProto
 from verl.experimental.reward_loop.reward_manager import register
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
+from recipe.mrpo.estimators import ESTIMATORS
 from recipe.mrpo.judge import Judgement, JudgeRequest, get_judge
 from recipe.mrpo.judge.members import at_router
+from recipe.mrpo.judge.skip import labels_read_by_rewards, labels_shape, skip_reason
 from recipe.mrpo.options import load_options
 from recipe.mrpo.parsing import parse
 from recipe.mrpo.record import RolloutRecord, is_wrong
@@ -63,6 +65,9 @@ class MRPORewardManager(RewardManagerBase):
         self.judge = get_judge(at_router(judge_options, address=reward_router_address, model=served_as))
         semantic = self.options.rewards.semantic
         self.ask_overall = bool(semantic.enabled and semantic.mode == "verdict")
+        self.read_by_rewards = labels_read_by_rewards(OmegaConf.to_container(self.options.rewards, resolve=True))
+        estimator = OmegaConf.select(config, "algorithm.adv_estimator")
+        self.shaped = labels_shape(self.options.shaping, estimator=estimator, ours=ESTIMATORS)
         self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
         self._table: TokenTable | None = None
 
@@ -106,9 +111,24 @@ class MRPORewardManager(RewardManagerBase):
         golds = list(dict.fromkeys([*golds, *(str(a) for a in (() if answers is None else answers))]))
         reasoning = str(extra_info.get("gold_reasoning") or "")
 
+        given = RewardInput(
+            parsed=parsed,
+            prediction=parsed.answer,
+            gold=tuple(golds),
+            gold_reasoning=reasoning,
+            num_steps=len(steps),
+            labels=None,
+            overall=None,
+            question=str(extra_info.get("question") or ""),
+            answer_correct=None,
+            extra_info=extra_info,
+        )
+        answer, *others = self.rewards  # build_rewards puts `answer` first: the rest may depend on whether it is right
+        values = {answer.name: await asyncio.to_thread(answer.fn, given)}
+        wrong = is_wrong(values[answer.name], tau=self.options.tau)
         judgement, labels, status = await self._label(
             JudgeRequest(
-                question=str(extra_info.get("question") or ""),
+                question=given.question,
                 answer=golds[0] if golds else "",
                 gold_reasoning=reasoning,
                 steps=tuple(step_texts),
@@ -116,21 +136,12 @@ class MRPORewardManager(RewardManagerBase):
                 image_mime=image_mime,
                 may_leave_machine=bool(extra_info.get("may_leave_machine", True)),
                 overall=self.ask_overall,
-            )
+            ),
+            wrong=wrong,
         )
-        given = RewardInput(
-            parsed=parsed,
-            prediction=parsed.answer,
-            gold=tuple(golds),
-            gold_reasoning=reasoning,
-            num_steps=len(steps),
-            labels=labels,
-            overall=None if judgement is None else judgement.overall,
-            question=str(extra_info.get("question") or ""),
-            answer_correct=None,
-            extra_info=extra_info,
-        )
-        values = await asyncio.to_thread(self._score, given)
+        overall = None if judgement is None else judgement.overall
+        given = replace(given, labels=labels, overall=overall, answer_correct=not wrong)
+        values |= await asyncio.to_thread(lambda: {reward.name: reward.fn(given) for reward in others})
         return RolloutRecord(
             steps=step_texts,
             spans=align(steps, text),
@@ -148,32 +159,27 @@ class MRPORewardManager(RewardManagerBase):
                 "split": str(extra_info.get("split") or ""),
                 "index": str(extra_info.get("index", "")),
             },
-            wrong=is_wrong(values["answer"], tau=self.options.tau),
+            wrong=wrong,
             well_formed=parsed.well_formed,
             response_tokens=len(ids),
             judge={} if judgement is None else _usage(judgement),
         )
 
-    async def _label(self, request: JudgeRequest) -> tuple[Judgement | None, list[int] | None, str]:
+    async def _label(self, request: JudgeRequest, *, wrong: bool) -> tuple[Judgement | None, list[int] | None, str]:
         """A failed judgement is never a label and never reward 0: the record says so and the rollout stays unshaped."""
         if not request.steps:
             return None, [], "ok"  # a fact about the rollout, not about the judge: there is nothing to label
         if not request.gold_reasoning:
             return None, None, "skipped:no_gold_reasoning"
+        skip = self.options.judge.skip
+        reason = skip_reason(skip, wrong=wrong, read_by_rewards=self.read_by_rewards, shaped=self.shaped)
+        if reason is not None:
+            return None, None, f"skipped:{reason}"
         judgement = await self.judge.label(request)
         if judgement.labels is None:
             logger.warning("judge %s failed: %s %s", self.judge.name, judgement.failure, judgement.detail[:200])
             return judgement, None, f"failed:{judgement.failure}"
         return judgement, list(judgement.labels), "ok"
-
-    def _score(self, given: RewardInput) -> dict[str, float | None]:
-        """Value of every reward; `answer` comes first, because others may depend on whether it is right."""
-        values: dict[str, float | None] = {}
-        for reward in self.rewards:
-            values[reward.name] = reward.fn(given)
-            if reward.name == "answer":
-                given = replace(given, answer_correct=not is_wrong(values["answer"], tau=self.options.tau))
-        return values
 
 
 def _usage(judgement: Judgement) -> dict[str, Any]:

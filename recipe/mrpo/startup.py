@@ -60,6 +60,7 @@ def prepare(config: DictConfig) -> None:
         private |= check_rows(_files(config.data, "val_files"), reasoning_required=False)
         check_judge(config, options, private_data=private)
         check_rewards(options)
+        check_skip(config, options)
     _bound_weight_sync(config, options.guards.weight_sync_timeout_s)
     changed = ", ".join(f"mrpo.{name}={value}" for name, value in changed_options(options).items())
     logger.warning("MRPO: %s; every other option has its default (%s).", changed or "no option set", OPTIONS_FILE.name)
@@ -124,6 +125,20 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
             "mrpo.judge.name=router: verl asks a reward manager only if reward.custom_reward_function.path is set "
             "(else it takes the reward model for a classifier); set it to the path of reward_fns/custom_reward.py."
         )
+
+
+def check_skip(config: DictConfig, options: DictConfig) -> None:
+    """Raise OptionError if rollouts are left out of judging that the estimator would then rate wrongly."""
+    from recipe.mrpo.judge.skip import labels_read_by_rewards, refusal
+
+    said = refusal(
+        options.judge.skip,
+        estimator=str(config.algorithm.adv_estimator),
+        knows_unknown=(*ESTIMATORS, "gdpo"),
+        read_by_rewards=labels_read_by_rewards(OmegaConf.to_container(options.rewards, resolve=True)),
+    )
+    if said:
+        raise OptionError(said)
 
 
 def check_rewards(options: DictConfig) -> None:

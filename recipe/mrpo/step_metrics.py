@@ -8,6 +8,10 @@ import numpy as np
 
 from recipe.mrpo import metrics
 from recipe.mrpo.estimators import StepCredit
+from recipe.mrpo.judge.skip import SKIPS
+
+SKIPPED = tuple(f"skipped:{name}" for name in SKIPS)
+"""Judge status of a rollout that `mrpo.judge.skip` has left out."""
 
 
 def _mean(values: Iterable[float]) -> float | None:
@@ -51,12 +55,19 @@ def step_metrics(credit: StepCredit) -> dict[str, float]:
         "judge/failures_total": float(sum(r.judge_failed for r in records)),
         "judge/failure_share": _mean(r.judge_failed for r in records),
         "judge/skipped_total": float(sum(r.judge_status.startswith("skipped") for r in records)),
+        "judge/skipped_by_option_total": float(sum(r.judge_status in SKIPPED for r in records)),
         "judge/cached_total": float(sum(bool(r.judge.get("cached")) for r in records)),
         "judge/latency_s": _mean(r.judge["latency_s"] for r in judged),
         "judge/prompt_tokens_total": float(sum(r.judge.get("prompt_tokens", 0) for r in records)),
         "judge/completion_tokens_total": float(sum(r.judge.get("completion_tokens", 0) for r in records)),
         "rows_without_record_total": float(lost),
     }
+    prices = credit.options.judge.price_per_million
+    if prices.prompt is not None:
+        cost = (
+            prices.prompt * out["judge/prompt_tokens_total"] + prices.completion * out["judge/completion_tokens_total"]
+        )
+        out["judge/cost_total"] = cost / 1e6
     out |= {f"ffp/{name}": share for name, share in shares.items()}
     out |= {f"tokens/{name}": share for name, share in credit.token_shares.items()}
     return {f"mrpo/{name}": value for name, value in out.items() if value is not None}

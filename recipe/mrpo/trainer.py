@@ -32,7 +32,7 @@ class StepCreditMixin:
         self._mrpo = uses_mrpo(config) and config.reward.reward_manager.name == REWARD_MANAGER
         self._mrpo_kept: dict[str, dict[str, Any]] = {}  # columns of this step's rows, until they are dumped
         self._mrpo_dumping: dict[str, dict[str, Any]] = {}  # the same while training rows are dumped, not validation's
-        self._mrpo_judge_tokens = 0
+        self._mrpo_judge_tokens, self._mrpo_judge_cost = 0, 0.0
         super().__init__(config, *args, **kwargs)
 
     def _compute_old_log_prob(self, batch, metrics):
@@ -59,18 +59,26 @@ class StepCreditMixin:
         finally:
             CREDIT.reset(token)
         metrics.update(step_metrics(credit))
+        metrics.update(self._judge_so_far(metrics))
         self._stop_if_judge_is_down(credit.records)
         if self.config.trainer.get("rollout_data_dir"):
             self._keep_for_dump(batch, credit)
         return batch
 
+    def _judge_so_far(self, metrics: dict[str, float]) -> dict[str, float]:
+        """Tokens and cost of the judge over the training rollouts since this process began."""
+        names = ("prompt_tokens_total", "completion_tokens_total")
+        self._mrpo_judge_tokens += int(sum(metrics[f"mrpo/judge/{name}"] for name in names))
+        so_far = {"mrpo/judge/tokens_of_run": float(self._mrpo_judge_tokens)}
+        if "mrpo/judge/cost_total" in metrics:
+            self._mrpo_judge_cost += metrics["mrpo/judge/cost_total"]
+            so_far["mrpo/judge/cost_of_run"] = self._mrpo_judge_cost
+        return so_far
+
     def _stop_if_judge_is_down(self, records: list[RolloutRecord | None]) -> None:
         judge = self.config.mrpo.judge
         asked = [r for r in records if r is not None and r.steps and not r.judge_status.startswith("skipped")]
         failures = Counter(r.judge_status.partition(":")[2] for r in asked if r.judge_failed)
-        self._mrpo_judge_tokens += sum(
-            r.judge.get("prompt_tokens", 0) + r.judge.get("completion_tokens", 0) for r in asked
-        )
         report = failure_report(failures, len(asked), max_failure_rate=judge.max_failure_rate)
         report = report or budget_report(self._mrpo_judge_tokens, max_tokens=judge.max_tokens)
         if report:

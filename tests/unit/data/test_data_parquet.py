@@ -166,9 +166,10 @@ def test_parts_of_another_run_are_thrown_away(tmp_path):
 
 def test_two_processes_cannot_write_one_file(tmp_path):
     path = tmp_path / "a.parquet"
-    with closing(PartFile(path, schema=RL_SCHEMA, fingerprint="one")):
-        with pytest.raises(DataError, match="another process is writing"):
-            PartFile(path, schema=RL_SCHEMA, fingerprint="one")
+    first = PartFile(path, schema=RL_SCHEMA, fingerprint="one")
+    with pytest.raises(DataError, match="another process is writing"):
+        PartFile(path, schema=RL_SCHEMA, fingerprint="one")
+    first.close()
     PartFile(path, schema=RL_SCHEMA, fingerprint="one").close()
 
 

@@ -46,39 +46,76 @@ def test_balanced_takes_rows_once_in_order_and_the_same_for_a_seed(groups, total
     assert rows == balanced(groups, total, seed=seed)
 
 
-def dump(path, *entries):
-    path.write_text("".join(json.dumps({"input": i, "gts": g, "acc": a, "output": "x"}) + "\n" for i, g, a in entries))
+def line(row, right, **case):
+    """A line of a run's dump, as far as it counts here: verl's columns and the row's `case` in our record."""
+    info = row["extra_info"]
+    known = {"data_source": row["data_source"], "split": info["split"], "index": str(info["index"])}
+    return {
+        "input": "user\n...",
+        "gts": info["answer"],
+        "acc": right,
+        "mrpo": {"case": known | {"question": info["question"]} | case},
+    }
+
+
+def dump(path, *lines):
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in lines))
     return path
 
 
-QUESTIONS = [("What plane is this?", "Axial"), ("What plane?", "Axial"), ("What plane?", "Coronal")]
+def row_of(index, question="What plane?", source="vqa-rad", split="train"):
+    info = {"split": split, "index": index, "question": question, "answer": "Axial"}
+    return {"data_source": source, "extra_info": info}
 
 
-def test_pass_rates_belong_to_question_and_answer(tmp_path):
-    file = dump(
-        tmp_path / "1.jsonl",
-        ("user\n<image>What plane is this?\nThink", "Axial", 1),
-        ("user\n<image>What plane is this?\nThink", "Axial", 0.0),
-        ("user\n<image>What plane?\nThink", "Coronal", 0),
-        ("user\n<image>Something else?\nThink", "Axial", 1),
-    )
-    rates = PassRates.read([file], QUESTIONS)
-    assert [rates.of({"question": q, "answer": a}) for q, a in QUESTIONS] == [0.5, None, 0.0]
+def facts(row):
+    return {"data_source": row["data_source"], **row["extra_info"]}
 
 
-@pytest.mark.parametrize("line", ["{", '{"input": "a", "gts": "b"}', '{"input": "a", "gts": "b", "acc": "x"}', "3"])
-def test_a_line_that_is_no_rollout_is_told(tmp_path, line):
-    (tmp_path / "1.jsonl").write_text(line + "\n")
-    with pytest.raises(DataError, match=r"1.jsonl, line 1 is no rollout"):
-        PassRates.read([tmp_path / "1.jsonl"], QUESTIONS)
+def test_pass_rates_belong_to_the_row_and_not_to_its_text(tmp_path):
+    asked, other_index, other_source = row_of(1), row_of(2), row_of(1, source="slake")
+    file = dump(tmp_path / "1.jsonl", line(asked, 1.0), line(asked, 0.0), line(other_source, 0.0))
+    rates = PassRates.read([file])
+    assert [rates.of(facts(row)) for row in (asked, other_index, other_source)] == [0.5, None, 0.0]
+
+
+def test_a_dump_of_another_layout_does_not_count_for_a_row_of_the_same_number(tmp_path):
+    file = dump(tmp_path / "1.jsonl", line(row_of(1, "Is there a mass?"), 1.0))
+    assert PassRates.read([file]).of(facts(row_of(1, "What plane?"))) is None
+
+
+def test_a_folder_stands_for_the_dumps_in_it(tmp_path):
+    for step in (1, 2):
+        dump(tmp_path / f"{step}.jsonl", line(row_of(1), step - 1.0))
+    assert PassRates.read([tmp_path]).of(facts(row_of(1))) == 0.5
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no"):
+        PassRates.read([tmp_path / "empty"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"acc": 1}', "has no acc and mrpo.case"),  # of a run with verl's own reward manager
+        ('{"mrpo": {"case": {"question": "a"}}, "acc": 1}', "has no acc and mrpo.case"),
+        (json.dumps(line(row_of(1), "x")), "has no acc and mrpo.case"),
+        ("3", "1.jsonl"),
+        ('{"acc": 1\n{"acc": 1}', "1.jsonl"),  # broken, and not by a run that was cut off at its last line
+    ],
+)
+def test_a_line_that_is_no_rollout_is_told(tmp_path, text, said):
+    (tmp_path / "1.jsonl").write_text(text + "\n")
+    with pytest.raises(DataError, match=said):
+        PassRates.read([tmp_path / "1.jsonl"])
 
 
 def test_always_and_never_solved_questions_teach_nothing():
-    infos = [{"question": str(i), "answer": "a"} for i in range(4)]
-    rates = PassRates({("0", "a"): (0, 8), ("1", "a"): (8, 8), ("2", "a"): (3, 8)})
-    keep, dropped = curate(infos, rates, low=0.0, high=1.0)
+    rows = [facts(row_of(i)) for i in range(4)]
+    keys = [("vqa-rad", "train", str(i), "what plane?") for i in range(3)]
+    rates = PassRates(dict(zip(keys, [(0, 8), (8, 8), (3, 8)], strict=True)))
+    keep, dropped = curate(rows, rates, low=0.0, high=1.0)
     assert keep == [2, 3]  # 3 is not in the dump
-    assert dropped == Counter({"solved in at most 0 of its rollouts": 1, "solved in at least 1 of its rollouts": 1})
+    assert dropped == Counter({"right in at most 0 of its rollouts": 1, "right in at least 1 of its rollouts": 1})
 
 
 @pytest.fixture(scope="module")
@@ -103,15 +140,19 @@ def test_the_tool_balances_over_datasets(files, tmp_path, capsys):
 def test_the_tool_drops_what_the_start_model_always_or_never_solves(files, tmp_path, capsys):
     rows = read_rows(files[1])
     # Two rollouts of each question: 0, 1 or 2 of them right.
-    entries = [
-        (row["prompt"][0]["content"], row["reward_model"]["ground_truth"], int(rollout < n % 3))
-        for n, row in enumerate(rows)
-        for rollout in range(2)
-    ]
-    file = dump(tmp_path / "1.jsonl", *entries)
+    file = dump(
+        tmp_path / "1.jsonl",
+        *(line(row, float(rollout < n % 3)) for n, row in enumerate(rows) for rollout in range(2)),
+    )
     assert main(["sample", files[1], "--out", str(tmp_path / "o.parquet"), "--pass-rates", str(file)]) == 0
     assert "10 rows are in the dumps" in capsys.readouterr().out
     assert [row["extra_info"]["index"] for row in read_rows(tmp_path / "o.parquet")] == [1, 4, 7]
+
+
+def test_dumps_of_other_rows_are_told_and_nothing_is_written(files, tmp_path, capsys):
+    file, out = dump(tmp_path / "1.jsonl", line(row_of(1, source="elsewhere"), 1.0)), tmp_path / "o.parquet"
+    assert main(["sample", files[1], "--out", str(out), "--pass-rates", str(file)]) == 1
+    assert "none of the rows is in the dumps" in capsys.readouterr().err and not out.exists()
 
 
 def test_rl_and_sft_files_do_not_mix(files, tmp_path, capsys):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from recipe.mrpo.estimators import CREDIT, StepCredit
+from recipe.mrpo.judge.skip import labels_read_by_rewards, labels_shape, skip_reason
 
 WIDTH = 12
 
@@ -244,3 +246,41 @@ def test_gdpo_without_records_is_verls_own(verl, options, monkeypatch, records):
         CREDIT.reset(token)
     assert torch.count_nonzero(calls["stock"]) > 0
     assert torch.equal(calls["ours"], calls["stock"])
+
+
+# --- rollouts that mrpo.judge.skip leaves unjudged
+
+
+def unjudged(record, option):
+    return replace(
+        record, labels=None, judge_status=f"skipped:{option}", rewards=record.rewards | {"process": None}, judge={}
+    )
+
+
+@pytest.mark.parametrize("shaping", ["mrpo", "vppo", "pgrpo", "none"])
+@pytest.mark.parametrize("seed", range(5))
+def test_leaving_out_unused_labels_changes_no_advantage(advantages, make_record, shaping, seed):
+    generator = np.random.default_rng(seed)
+    weights = {"answer": 1.0, "process": 0.0, "length": 1.0}
+    records = [
+        make_record(answer=float(generator.random()), labels=generator.integers(0, 2, 3).tolist(), weights=weights)
+        for _ in range(8)
+    ]
+    shaped = labels_shape(shaping, estimator="mrpo", ours=("mrpo",))
+    read = labels_read_by_rewards({name: {"weight": weight} for name, weight in weights.items()})
+    reasons = [skip_reason("unused", wrong=r.wrong, read_by_rewards=read, shaped=shaped) for r in records]
+    assert any(reasons)
+    fewer = [unjudged(r, "unused") if reason else r for r, reason in zip(records, reasons, strict=True)]
+    groups = ["p"] * 4 + ["q"] * 4
+    given, got = (advantages("mrpo", rs, groups, shaping=shaping) for rs in (records, fewer))
+    assert torch.equal(given, got)
+
+
+def test_right_rollouts_left_unjudged_are_compared_by_their_other_rewards(advantages, make_record):
+    """Their unknown process reward is the mean of the judged ones' of the group: it moves none of them."""
+    right = [unjudged(make_record(answer=1.0, length=length), "right") for length in (0.0, 0.0, -0.5)]
+    got = advantages("mrpo", right, ["q"] * 3)[:, 0]
+    assert got[0] == got[1] > got[2]
+    wrong = make_record(answer=0.0, labels=[0, 1, 1])
+    mixed = advantages("mrpo", [*right[:2], wrong], ["q"] * 3)
+    assert mixed[0, 0] == mixed[1, 0] > 0 and len(mixed[2].unique()) > 1  # the wrong one is shaped all the same

@@ -89,6 +89,8 @@ def test_a_name_close_to_none_points_to_the_list_of_options():
         ({"shaping": "MRPO"}, "mrpo.shaping='MRPO' is unknown; choose one of mrpo, none, vppo, pgrpo."),
         ({"gdpo": {"final_norm": "batch"}}, "mrpo.gdpo.final_norm='batch' is unknown; choose one of rollout, token"),
         ({"steps": {"splitter": "nltk"}}, "mrpo.steps.splitter"),
+        ({"judge": {"skip": "some"}}, "mrpo.judge.skip='some' is unknown; choose one of none, unused, right."),
+        ({"judge": {"price_per_million": {"prompt": 1, "completion": -1}}}, "mrpo.judge.price_per_million.completion"),
         ({"steps": {"unclosed": True}}, "mrpo.steps.unclosed"),
         ({"round_factors": "sometimes"}, "mrpo.round_factors"),
         ({"gold_reasoning": False}, "mrpo.gold_reasoning"),

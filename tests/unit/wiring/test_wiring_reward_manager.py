@@ -25,9 +25,10 @@ EXTRA = {"question": "What is seen?", "gold_reasoning": GOLD_REASONING, "may_lea
 def manager_of(verl, bpe, options):
     """manager_of(**options): the class that verl looks up for reward.reward_manager.name=mrpo."""
 
-    def make(**changed):
+    def make(estimator="mrpo", **changed):
         cls = verl.reward_manager.get_reward_manager_cls("mrpo")
-        config = OmegaConf.create({"mrpo": OmegaConf.to_container(options(**changed))})
+        mrpo = OmegaConf.to_container(options(**changed))
+        config = OmegaConf.create({"mrpo": mrpo, "algorithm": {"adv_estimator": estimator}})
         return cls(config=config, tokenizer=bpe, compute_score=None, reward_router_address=None)
 
     return make
@@ -270,6 +271,37 @@ def test_a_rollout_without_steps_asks_no_judge_and_is_no_failure(manager_of, row
     one.judge = FailingJudge()
     _, record = run(one, row_of("pneumonia"))
     assert record.labels == [] and record.judge_status == "ok" and record.judge == {}
+
+
+RIGHT, WRONG = GOOD, GOOD.replace("<answer>pneumonia", "<answer>fracture")
+NO_PROCESS = {"rewards.process.weight": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "changed", "right", "wrong"),
+    [
+        ("mrpo", {}, "ok", "ok"),
+        ("mrpo", {"judge.skip": "unused"}, "ok", "ok"),  # the process reward reads all labels
+        ("mrpo", {"judge.skip": "unused"} | NO_PROCESS, "skipped:unused", "ok"),  # shaping reads those of wrong ones
+        ("mrpo", {"judge.skip": "unused", "shaping": "none"} | NO_PROCESS, "skipped:unused", "skipped:unused"),
+        ("grpo", {"judge.skip": "unused"} | NO_PROCESS, "skipped:unused", "skipped:unused"),
+        ("mrpo", {"judge.skip": "right"}, "skipped:right", "ok"),
+        ("gdpo", {"judge.skip": "right"}, "skipped:right", "ok"),
+    ],
+)
+def test_a_skipped_rollout_asks_no_judge_has_no_labels_and_is_no_failure(
+    manager_of, row_of, estimator, changed, right, wrong
+):
+    one = manager_of(estimator, **changed)
+    for text, status in ((RIGHT, right), (WRONG, wrong)):
+        out, record = run(one, row_of(text))
+        assert record.judge_status == status and not record.judge_failed
+        assert record.wrong == (text == WRONG)
+        if status == "ok":
+            assert record.labels == [1, 1, 0, 1]
+        else:
+            assert record.labels is None and record.rewards["process"] is None and record.judge == {}
+            assert out["reward_extra_info"]["judge_calls"] == 0.0
 
 
 # --- options reach what they name

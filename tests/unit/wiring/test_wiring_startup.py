@@ -193,10 +193,20 @@ def refusal(config) -> str:
         (["trainer.use_v1=False"], "trainer.use_v1=True"),
         (["actor_rollout_ref.rollout.multi_turn.enable=True"], "actor_rollout_ref.rollout.multi_turn.enable=False"),
         (["actor_rollout_ref.rollout.n=1"], "actor_rollout_ref.rollout.n"),
+        (["+mrpo.judge.skip=all_right_groups"], "mrpo.judge.skip=right"),
+        (["+mrpo.judge.price_per_million.prompt=1"], "mrpo.judge.price_per_million needs both"),
     ],
 )
 def test_a_run_that_misses_a_piece_stops_with_the_override_to_set(config_of, overrides, names):
     assert names in refusal(config_of(*overrides))
+
+
+@pytest.mark.parametrize("estimator", ["grpo", "rloo"])
+def test_rollouts_left_unjudged_are_refused_where_the_unknown_would_count_as_0(config_of, estimator):
+    overrides = (f"algorithm.adv_estimator={estimator}", "reward.reward_manager.name=mrpo", "+mrpo.judge.skip=right")
+    assert "mrpo.judge.skip=none" in refusal(config_of(*overrides, base=BASE))
+    prepare(config_of(*overrides, "+mrpo.rewards.process.weight=0", base=BASE))  # then nothing is unknown
+    prepare(config_of("algorithm.adv_estimator=gdpo", *overrides[1:], base=BASE))
 
 
 def test_the_old_place_of_the_reward_manager_does_not_count_as_set(config_of):

@@ -281,6 +281,23 @@ def test_a_failed_judgement_goes_through_with_its_counts(queue, trainer, make_re
     assert metrics["mrpo/reward/process"] == pytest.approx(sum(known) / 2)
 
 
+def test_tokens_and_cost_of_the_judge_add_up_over_the_run(queue, trainer, make_record):
+    prices = {"judge.price_per_million.prompt": 2.0, "judge.price_per_million.completion": 8.0}
+    priced, free = trainer(**prices), trainer()
+    for one in (priced, free):
+        for _ in range(2):
+            add(queue, "q_0_0", make_record(answer=1.0))
+            add(queue, "q_1_0", make_record(labels=None))  # a failed judgement has been paid for as well
+            metrics = {}
+            one._compute_advantage(batch_of(queue, list(queue.rows)), metrics)
+        assert metrics["mrpo/judge/tokens_of_run"] == 2 * 2 * (7 + 3)
+        if one is free:
+            assert not [name for name in metrics if "cost" in name]
+        else:
+            assert metrics["mrpo/judge/cost_total"] == pytest.approx(2 * (7 * 2 + 3 * 8) / 1e6)
+            assert metrics["mrpo/judge/cost_of_run"] == pytest.approx(2 * metrics["mrpo/judge/cost_total"])
+
+
 # --- metrics
 
 
@@ -319,15 +336,19 @@ def test_metrics_of_a_step(make_record, options):
             judge={"calls": 2, "retries": 1, "fallbacks": 1, "latency_s": 4.0, "agreement": None},
         ),
         make_record(answer=0.4, labels=[], process=0.0, spans=[], judge={}),  # no steps: nothing to judge
+        make_record(answer=1.0, labels=None, judge_status="skipped:right", length=-0.1875, judge={}),
+        make_record(answer=1.0, labels=None, judge_status="skipped:no_gold_reasoning", length=-0.1875, judge={}),
         None,
     ]
     got = step_metrics(StepCredit(records, options(), norm_by_std=True, use_kl_in_reward=False))
     expected = {
-        "reward/answer": 0.4, "reward/length": -0.1875, "reward/process": (1 + 1 / 3 + 0) / 3,
-        "wrong_answers": 0.75, "steps_per_rollout": 2.0, "rollouts_with_2_steps": 0.75, "valid_steps": 3 / 5,
+        "reward/answer": 0.6, "reward/length": -0.1875, "reward/process": (1 + 1 / 3 + 0) / 3,
+        "wrong_answers": 0.5, "steps_per_rollout": 14 / 6, "rollouts_with_2_steps": 5 / 6, "valid_steps": 3 / 5,
         "unaligned_steps": 0.0, "no_invalid_step": 0.5, "ffp": 0.5, "far": 1.0,
         "ffp/early": 0.0, "ffp/mid": 1.0, "ffp/late": 0.0,
-        "judge/calls_total": 6.0, "judge/failures_total": 1.0, "judge/failure_share": 0.25, "judge/cached_total": 1.0,
+        "judge/calls_total": 6.0, "judge/failures_total": 1.0, "judge/failure_share": 1 / 6,
+        "judge/skipped_total": 2.0, "judge/skipped_by_option_total": 1.0,
+        "judge/cached_total": 1.0,
         "judge/retries_total": 3.0, "judge/fallbacks_total": 1.0, "judge/agreement": 0.5,
         "judge/latency_s": (0.5 + 2.0 + 4.0) / 3, "rows_without_record_total": 1.0,
     }  # fmt: skip
