@@ -15,6 +15,7 @@ _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
 _CLAUSE = re.compile(r"[.;:,!?()\n。；，：]|\b(?:but|whereas|while|although|however|though|except)\b")
 # Longer ones are cut: a denial reaches a few words, and the search for its reach is quadratic.
 _MAX_CLAUSE = 64
+_NUMBER = re.compile(r"(?<![\w.,])[0-9]{1,9}(?:[.,][0-9]{1,9})?(?![\w])")
 _BOTH = re.compile(r"\b(?:left and right|right and left|both|bilaterally)\b")
 
 _SIDES = {
@@ -106,6 +107,11 @@ def content_words(text: str) -> frozenset[str]:
 def sides_in(text: str) -> frozenset[str]:
     """The sides a text names, whatever it says them of."""
     return frozenset(_SIDES[w] for w in _WORD.findall(_BOTH.sub("bilateral", text.lower())) if w in _SIDES)
+
+
+def numbers_in(text: str) -> frozenset[float]:
+    """The numbers a text writes in digits."""
+    return frozenset(float(found.replace(",", ".")) for found in _NUMBER.findall(text))
 
 
 def facts(text: str) -> Facts:

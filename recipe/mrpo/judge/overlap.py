@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from recipe.mrpo.judge.clinical import Facts, content_words, facts, sides_in
+from recipe.mrpo.judge.clinical import Facts, content_words, facts, numbers_in, sides_in
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
 
@@ -24,6 +24,7 @@ Reason = Literal[
     "repetition",
     "laterality",
     "negation",
+    "number",
     "restates_question",
     "unsupported",
 ]
@@ -82,18 +83,20 @@ def judge_steps(
         aligned   : |new & gold reasoning| / |new| >= min_alignment
         contributes: |answer & step| / |answer|    >= min_contribution
 
-    A step that only repeats the question's words is valid when it denies what the gold reasoning denies.
+    A step that only repeats the question's words is valid when it denies what the gold reasoning denies. Where the
+    answer is a number, a step whose numbers are all others is invalid.
     """
     gold = facts(f"{gold_reasoning}\n{answer}")
     gold_words = content_words(gold_reasoning)
     asked = content_words(question)
     # The answer's own words tell more than those that the question gave away.
     answer_words = (content_words(answer) - asked) or content_words(answer) or sides_in(answer)
+    numbers = numbers_in(f"{question}\n{gold_reasoning}\n{answer}") if numbers_in(answer) else frozenset()
     verdicts: list[Verdict] = []
     earlier: list[frozenset[str]] = []
     seen: set[frozenset[str]] = set()
     for step in steps:
-        verdicts.append(_judge_step(step, gold, gold_words, asked, answer_words, earlier, seen, thresholds))
+        verdicts.append(_judge_step(step, gold, gold_words, asked, answer_words, numbers, earlier, seen, thresholds))
     return verdicts
 
 
@@ -118,11 +121,12 @@ def _judge_step(
     gold_words: frozenset[str],
     asked: frozenset[str],
     answer_words: frozenset[str],
+    numbers: frozenset[float],
     earlier: list[frozenset[str]],
     seen: set[frozenset[str]],
     thresholds: Thresholds,
 ) -> Verdict:
-    if not any(c.isalnum() for c in step):
+    if not any(c.isalpha() for c in step):  # a bare number is no statement either
         return Verdict(0, "empty")
     said = facts(step)
     # "no effusion" and "effusion", "left" and "right" are no repetitions of one another.
@@ -139,6 +143,8 @@ def _judge_step(
         return Verdict(0, "laterality")
     if said.contradicts_polarity(gold):
         return Verdict(0, "negation")
+    if numbers and (counted := numbers_in(step)) and not counted & numbers:
+        return Verdict(0, "number")
     new = said.words - asked
     if answer_words and len(answer_words & (said.words | said.all_sides)) >= thresholds.min_contribution * len(
         answer_words

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import Counter
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,24 @@ MATRIX = [
     (["missing", "http_500", "ok"],     LABELS,  None,              3, 1, "both kinds of fault in one judgement"),
     (["prose", "hang", "close", "hang"], None,   "timeout",         4, 2, "retries are shared by both asks"),
 ]  # fmt: skip
+
+
+DOCS = Path(__file__).parents[3] / "docs" / "judge.md"
+
+
+def fault_table() -> str:
+    """MATRIX as the table of docs/judge.md."""
+    lines = ["| the endpoint | the rollout gets | calls | retries | why |", "| --- | --- | --- | --- | --- |"]
+    for script, labels, failure, calls, retries, why in MATRIX:
+        always = len(script) == 9 or (len(script) == 1 and failure)
+        does = f"{script[0]}, always" if always else ", then ".join(script)
+        gets = "its labels" if labels else f"no labels: `{failure}`"
+        lines.append(f"| {does} | {gets} | {calls} | {retries} | {why} |")
+    return "\n".join(lines)
+
+
+def test_the_docs_have_the_table_that_is_tested():
+    assert fault_table() in DOCS.read_text()
 
 
 @pytest.mark.parametrize(

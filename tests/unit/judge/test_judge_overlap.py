@@ -96,6 +96,12 @@ def test_a_verbatim_repetition_is_found_at_any_distance(judged):
         ("left", "The lesion lies on the left.", 1, "an answer that is only a side"),
         ("left", "The lesion lies on the right.", 0, "the other side"),
         ("肺炎", "影像显示肺炎。", 1, "scripts without spaces"),
+        ("5 cm", "It measures 5 cm.", 1, "the number and its unit"),
+        ("5 cm", "It measures 5.0 cm.", 1, "the same number written otherwise"),
+        ("5 cm", "It measures 2 cm.", 0, "the unit alone is not the answer"),
+        ("5 cm", "It measures 2 to 5 cm.", 1, "one of its numbers is the answer's"),
+        ("5", "5.", 0, "a bare number states nothing"),
+        ("T1 image", "This is a T1 image of vertebra L3.", 1, "a digit inside a name is no number"),
     ],
 )
 def test_short_answers_count_as_contribution(judged, answer, step, label, why):
