@@ -3,14 +3,17 @@
 Both are called as verl calls them, by their registered name, with token rewards, mask and group ids. MRPO also gets a
 record a row (steps, spans, labels), as the trainer mixin would bring them; building these records is not timed, since
 that happens in the reward workers. Half of the rollouts are wrong. On a machine without a GPU, set VERL_PLATFORM=cpu.
+The advantages are also compared, token by token, with the formula computed a second time in Python's float64.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import statistics
 import time
+from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 
@@ -54,13 +57,30 @@ def make_batch(rows: int, length: int, group: int, steps: int, seed: int):
     return records, rewards, mask, index
 
 
+def largest_deviation(advantages: torch.Tensor, records, mask: torch.Tensor, index: np.ndarray) -> float:
+    """Largest |given - expected| / max(1, |expected|) over all tokens; expected: report/recompute.py, in float64."""
+    from recipe.mrpo.report.recompute import recompute
+
+    expected = torch.zeros(mask.shape, dtype=torch.float64)
+    rows = [{"uid": f"{uid}_0_0", "mrpo": asdict(record)} for uid, record in zip(index, records, strict=True)]
+    for i, (outside, per_step) in enumerate(recompute(rows, tau=0.6, base=math.e)):
+        expected[i] = outside
+        for (t0, t1), value in zip(records[i].spans, per_step, strict=True):
+            expected[i, t0:t1] = value
+    expected *= mask.cpu()
+    return float(((advantages.cpu().double() - expected).abs() / expected.abs().clamp(min=1)).max())
+
+
 def milliseconds(calls: dict, repeats: int) -> dict[str, list[float]]:
     """Wall time of each call; they take turns, so that a busy machine slows all of them alike."""
+    wait = torch.cuda.synchronize if torch.cuda.is_initialized() else lambda: None
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeats + 3):  # three turns for the allocator and the thread pool to warm up
         for name, call in calls.items():
+            wait()
             begin = time.perf_counter()
             call()
+            wait()
             if turn >= 3:
                 times[name].append(1e3 * (time.perf_counter() - begin))
     return times
@@ -74,6 +94,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=16, help="largest number of steps (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=30, help="timed calls; the median counts (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="of rewards and mask: cpu or cuda (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     parser.add_argument("--max-ratio", type=float, help="exit with status 1 if MRPO takes more than this times GRPO")
     args = parser.parse_args()
@@ -86,6 +107,7 @@ def main() -> None:
     from recipe.mrpo.options import load_options
 
     records, rewards, mask, index = make_batch(args.rows, args.length, args.group, args.steps, args.seed)
+    rewards, mask = rewards.to(args.device), mask.to(args.device)
     common = {"token_level_rewards": rewards, "response_mask": mask, "index": index}
     credit = StepCredit(
         records=records, options=load_options(OmegaConf.create({})), norm_by_std=True, use_kl_in_reward=False
@@ -95,16 +117,21 @@ def main() -> None:
         "grpo_vectorized (verl)": partial(get_adv_estimator_fn("grpo_vectorized"), **common),
         "mrpo": partial(get_adv_estimator_fn("mrpo"), **common),
     }
+    deviation = largest_deviation(calls["mrpo"]()[0], records, mask, index)
     times = milliseconds(calls, args.repeats)
     base = statistics.median(times["grpo_vectorized (verl)"])
     threads = torch.get_num_threads()
     print(
-        f"({args.rows}, {args.length}) tokens, groups of {args.group}, {threads} thread(s), torch {torch.__version__}"
+        f"({args.rows}, {args.length}) tokens, groups of {args.group}, {threads} thread(s), torch {torch.__version__}, "
+        f"{args.device}"
     )
     print(f"{'estimator':<24} {'median ms':>10} {'min ms':>8} {'x GRPO':>8}")
     for name, values in times.items():
         median = statistics.median(values)
         print(f"{name:<24} {median:>10.2f} {min(values):>8.2f} {median / base:>8.2f}")
+    print(f"largest deviation of mrpo from float64: {deviation:.1e}")
+    if not deviation < 1e-6:
+        raise SystemExit("mrpo's advantages are not those of the formula")
     ratio = statistics.median(times["mrpo"]) / base
     if args.max_ratio and ratio > args.max_ratio:
         raise SystemExit(f"mrpo takes {ratio:.2f} times as long as grpo_vectorized, more than {args.max_ratio}")
