@@ -1,11 +1,11 @@
-"""One's own data: a CSV, JSON, JSONL or parquet file, and a small mapping file that says what is what.
+"""One's own data: CSV, JSON, JSONL or parquet files, and a small mapping file that says what is what.
 
     python -m data_preprocess.own --source DIR --mapping mapping.yaml --out data/mine
 
 A mapping (examples/data/own_sample/mapping.yaml is a worked one):
 
     name: my-hospital                # verl's data_source
-    file: questions.csv              # in --source: .csv, .json (a list), .jsonl, .parquet (Hugging Face form)
+    file: questions.csv              # in --source: .csv, .json (a list), .jsonl, .parquet (Hugging Face form); * too
     images: pictures                 # folder in --source; parquet files hold their images themselves
     columns: {question: Frage, answer: Antwort, image: Datei}
     # from here on optional
@@ -15,6 +15,11 @@ A mapping (examples/data/own_sample/mapping.yaml is a worked one):
     alternatives: "#"                # separates alternative answers
     licence: internal
     may_leave_machine: false         # default: false, because nobody else can know
+
+A data set of the Hugging Face hub is its downloaded folder, with a file name for each split:
+
+    hf download --repo-type dataset OWNER/NAME --local-dir DIR
+    file: {train: data/train-*.parquet, test: data/test-*.parquet}
 """
 
 from __future__ import annotations
@@ -68,19 +73,33 @@ def load(source: Source) -> Loaded:
         licence=str(mapping.get("licence", INFO.licence)),
         may_leave_machine=mapping.get("may_leave_machine", INFO.may_leave_machine),
     )
-    file = source.folder / mapping["file"]
-    loaded.files += [source.options["mapping"], file]
+    loaded.files.append(source.options["mapping"])
     index: dict[str, int] = {}
     seen: dict[str, Any] = {}
-    for where, values, image in _rows(file, mapping, source):
-        try:
-            record = _record(values, image, where, file, mapping, index)
-            if record.record_id is not None and seen.setdefault(record.record_id, where) != where:
-                raise BadRow(file, where, f"record_id {record.record_id!r} is also that of {seen[record.record_id]}")
-            loaded.records.append(record)
-        except BadRow as error:
-            loaded.bad.append(error)
+    for file, split in _files(mapping, source.folder):
+        loaded.files.append(file)
+        for where, values, image in _rows(file, mapping):
+            try:
+                record = _record(values, image, where, file, split, mapping, index)
+                place = (file.name, where)
+                if record.record_id is not None and seen.setdefault(record.record_id, place) != place:
+                    other, there = seen[record.record_id]
+                    there = there if other == file.name else f"{other}, {there}"
+                    raise BadRow(file, where, f"record_id {record.record_id!r} is also that of {there}")
+                loaded.records.append(record)
+            except BadRow as error:
+                loaded.bad.append(error)
     return loaded
+
+
+def _files(mapping: dict[str, Any], folder: Path) -> Iterator[tuple[Path, str]]:
+    """The files to read, each with the split of its rows where no column tells it."""
+    named = mapping["file"] if isinstance(mapping["file"], dict) else {mapping.get("split", "train"): mapping["file"]}
+    for split, pattern in named.items():
+        found = sorted(folder.glob(pattern)) if "*" in pattern else [folder / pattern]
+        if not found:
+            raise DataError(f"no file of {folder} is called {pattern}")
+        yield from ((file, split) for file in found)
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
@@ -101,7 +120,10 @@ def read_mapping(file: Path) -> dict[str, Any]:
     if not isinstance(columns, dict) or set(columns) != set(REQUIRED):
         raise DataError(f"{file.name}: columns must name exactly {', '.join(REQUIRED)}")
     _known(file, mapping.setdefault("optional_columns", {}) or {}, OPTIONAL, "optional column")
-    for name in (mapping.get("split", "train"), *(mapping.get("splits") or {}).values()):
+    files = mapping["file"] if isinstance(mapping["file"], dict) else {}
+    if any(not isinstance(value, str) for value in (files.values() if files else [mapping["file"]])):
+        raise DataError(f"{file.name}: file must be a name, or a name for each split")
+    for name in (mapping.get("split", "train"), *files, *(mapping.get("splits") or {}).values()):
         if name not in SPLITS:
             raise DataError(f"{file.name}: split {name!r} is none of {', '.join(SPLITS)}")
     if not isinstance(mapping.get("may_leave_machine", False), bool):
@@ -115,9 +137,7 @@ def _known(file: Path, given: dict[str, Any], known: tuple[str, ...], what: str)
             raise DataError(f"{file.name}: {what} {name!r} is unknown; known are {', '.join(known)}")
 
 
-def _rows(
-    file: Path, mapping: dict[str, Any], source: Source
-) -> Iterator[tuple[int | str, dict[str, Any], ImageRef | None]]:
+def _rows(file: Path, mapping: dict[str, Any]) -> Iterator[tuple[int | str, dict[str, Any], ImageRef | None]]:
     columns = mapping["columns"]
     wanted = (*columns.values(), *(mapping["optional_columns"] or {}).values())
     if file.suffix == ".parquet":
@@ -146,14 +166,14 @@ def _json_lines(file: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _record(
-    values: Any, image: Any, where: int | str, file: Path, mapping: dict[str, Any], index: dict[str, int]
+    values: Any, image: Any, where: int | str, file: Path, split: str, mapping: dict[str, Any], index: dict[str, int]
 ) -> Record:
     if not isinstance(values, dict):
         raise BadRow(file, where, f"a record must be a JSON object, not {type(values).__name__}")
     columns, optional = mapping["columns"], mapping["optional_columns"] or {}
     facts = {name: optional_text(values, column, file, where) for name, column in optional.items()}
     called = facts.pop("split", None)
-    split = mapping.get("split", "train") if called is None else (mapping.get("splits") or {}).get(called, called)
+    split = split if called is None else (mapping.get("splits") or {}).get(called, called)
     if split not in SPLITS:
         raise BadRow(file, where, f"split {split!r} is none of {', '.join(SPLITS)}; say in `splits` what it means")
     index[split] = index.get(split, -1) + 1

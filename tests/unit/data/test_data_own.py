@@ -66,6 +66,25 @@ def test_other_formats_give_the_same_rows(own, suffix):
     assert [row["prompt"] for row in read_rows(own.out / "train.parquet")] == expected
 
 
+def test_a_downloaded_hub_data_set_is_read_shard_by_shard(own):
+    """Splits by file name, several files a split: the form in which the hub stores most data sets."""
+    with (own.folder / "fragen.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    pictures = own.folder / "bilder"
+    content = [row | {"Datei": hf_image((pictures / row["Datei"]).read_bytes(), row["Datei"])} for row in rows]
+    for name, part in {"train-00000": content[:2], "train-00001": content[2:3], "test-00000": content[3:]}.items():
+        write_hf(own.folder, f"{name}.parquet", part)
+    files = {"train": "train-*.parquet", "test": "test-00000.parquet"}
+    without_split = {"record_id": "Nummer", "gold_reasoning": "Warum"}
+    assert own(file=files, optional_columns=without_split, splits=...) == 0
+    found = {split: read_rows(own.out / f"{split}.parquet") for split in ("train", "test")}
+    assert {split: [row["extra_info"]["question"] for row in rows] for split, rows in found.items()} == {
+        "train": [row["Frage"] for row in rows[:3]],
+        "test": [row["Frage"] for row in rows[3:]],
+    }
+    assert [row["extra_info"]["index"] for row in found["train"]] == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -77,6 +96,9 @@ def test_other_formats_give_the_same_rows(own, suffix):
         ({"may_leave_machine": "yes please"}, "may_leave_machine must be true or false"),
         ({"file": "fragen.xlsx"}, "the file must be .csv, .json, .jsonl or .parquet"),
         ({"file": "no.csv"}, "no.csv does not exist"),
+        ({"file": "no-*.csv"}, "is called no-*.csv"),
+        ({"file": ["fragen.csv"]}, "file must be a name, or a name for each split"),
+        ({"file": {"prüfung": "fragen.csv"}}, "split 'prüfung' is none of train, validation, test"),
         (
             {"columns": {"question": "Q", "answer": "Antwort", "image": "Datei"}},
             "lacks the columns Q; it has Nummer, Teil",
