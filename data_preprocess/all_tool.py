@@ -30,7 +30,7 @@ DIFFERS = 4
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the tool. Returns 0, 1 if a dataset that is there could not be converted, 4 if a test size differs."""
+    """Run the tool. Returns 0; 1 if nothing is there or something cannot be converted; 4 if a test size differs."""
     parser = argparse.ArgumentParser(
         prog="python -m data_preprocess all", description=__doc__.split("\n\n")[0].split(": ", 1)[1],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -81,6 +81,8 @@ def run_all(args: argparse.Namespace) -> int:
         print(
             f"{args.out / MIX}: {rows} rows from {len(mix)} of {len(TRAINING)} training sets; the study: {MIX_SIZE:,}"
         )
+    if status == 0 and all(found is None for _, found in sizes) and not mix:
+        raise DataError(f"--root {args.root} holds none of the folders {', '.join(i.name for i, _ in sizes)}")
     print("test set            found   study")
     for info, found in sizes:
         told = "-" if found is None else str(found)

@@ -1,4 +1,4 @@
-"""Downloads from the Hugging Face hub: one known commit, resumed where they stopped, with a progress bar."""
+"""Downloads from the Hugging Face hub: one known commit, finished files are kept, with a progress bar."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def download(info: DatasetInfo, *, revision: str, folder: Path | None) -> tuple[
     """
     if info.hub is None:
         raise DataError(f"{info.title} cannot be fetched from a hub; get it from {info.homepage} and use --source")
+    import httpx
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
@@ -33,6 +34,6 @@ def download(info: DatasetInfo, *, revision: str, folder: Path | None) -> tuple[
         raise DataError(f"{info.hub} does not exist on the hub, or is private") from error
     except RevisionNotFoundError as error:
         raise DataError(f"{info.hub} has no revision {revision}") from error
-    except (HfHubHTTPError, OSError) as error:
+    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
         raise DataError(f"{info.hub} could not be downloaded ({error}); run again to go on, or use --source") from error
     return Path(path), commit

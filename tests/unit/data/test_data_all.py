@@ -53,3 +53,8 @@ def test_a_broken_dataset_fails_and_the_others_are_made(root, tmp_path, capsys):
     assert main(["all", "--root", str(root), "--out", str(tmp_path / "out")]) == 1
     assert "slake, train: error: train.json is no JSON" in capsys.readouterr().err
     assert (tmp_path / "out" / "vqa_rad" / "test.parquet").exists()
+
+
+def test_a_root_without_any_dataset_is_an_error(tmp_path, capsys):
+    assert main(["all", "--root", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert "holds none of the folders vqa_rad, slake, pathvqa" in capsys.readouterr().err
