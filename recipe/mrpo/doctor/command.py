@@ -51,9 +51,9 @@ def _on_cpu() -> bool:
 
 
 def _versions(args: argparse.Namespace, _: DictConfig) -> list[Check]:
-    from recipe.mrpo.doctor.versions import check_versions, installed_version, needed_here, read_pins
+    from recipe.mrpo.doctor.versions import check_versions, installed_version, read_pins, wanted_here
 
-    return [check_versions(read_pins(args.pins), needed_here(_on_cpu()), installed_version)]
+    return [check_versions(wanted_here(_on_cpu(), read_pins(args.pins), installed_version), installed_version)]
 
 
 def _processes(args: argparse.Namespace, _: DictConfig) -> list[Check]:

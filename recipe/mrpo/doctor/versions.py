@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -13,8 +14,21 @@ from packaging.version import Version
 from recipe.mrpo.doctor.check import Check
 
 DISTRIBUTION = "verl-mrpo"
-# Of what verl 0.9.1 needs to run beside a GPU and names in its extras only, as its own images have it.
-RUNTIME = ("torch", "TransferQueue>=0.1.10", "qwen-vl-utils")
+ENGINES = ("vllm", "sglang")
+# Of what verl 0.9.1 needs to run beside a GPU and names in its extras only, as its own images have it. flash-attn: its
+# actors load `flash_attention_2` unless told otherwise, which transformers refuses without that package.
+RUNTIME = ("torch", "TransferQueue>=0.1.10", "qwen-vl-utils", "flash-attn")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What must be installed here (`needed`), and what must be in range if it is installed (`fitting`)."""
+
+    pins: Mapping[str, str]
+    needed: Sequence[Requirement]
+    fitting: Sequence[Requirement] = ()
+    one_of: Sequence[str] = ()
+    """Packages of which one must be there."""
 
 
 def read_pins(file: Path) -> dict[str, str]:
@@ -39,39 +53,60 @@ def requirements(distribution: str, extra: str) -> list[Requirement]:
     return [r for r in found if r.marker is None or r.marker.evaluate({"extra": extra})]
 
 
-def check_versions(
-    pins: Mapping[str, str],
-    needed: Iterable[Requirement],
-    installed: Callable[[str], str | None],
-) -> Check:
+def extra_of_verl(name: str) -> list[Requirement]:
+    """All that verl asks for with an extra, those of its extras included that the extra names."""
+    found: list[Requirement] = []
+    for requirement in requirements("verl", name):
+        if canonicalize_name(requirement.name) == "verl":
+            found += [r for extra in sorted(requirement.extras) for r in extra_of_verl(extra)]
+        else:
+            found.append(requirement)
+    return found
+
+
+def check_versions(wanted: Wanted, installed: Callable[[str], str | None]) -> Check:
     """Every needed package is there, in the pinned version if it has a pin that the requirement allows.
 
-    A requirement of verl that our pin does not meet (its GPU stack has another torch than ours without a GPU) is held
-    to its own range. A local suffix such as +cpu is no difference.
+    A requirement of verl that our pin does not meet is held to its own range. A local suffix such as +cpu is no
+    difference.
     """
-    wrong, seen = [], 0
-    for requirement in needed:
+    wrong: dict[str, str] = {}
+    names = set()
+    for requirement, must in [*((r, True) for r in wanted.needed), *((r, False) for r in wanted.fitting)]:
         name = canonicalize_name(requirement.name)
-        pin, found = pins.get(name), installed(name)
-        wanted = f"=={pin}" if pin and requirement.specifier.contains(pin) else str(requirement.specifier)
-        seen += 1
+        pin, found = wanted.pins.get(name), installed(name)
+        names.add(name)
+        range_ = f"=={pin}" if pin and requirement.specifier.contains(pin) else str(requirement.specifier)
         if found is None:
-            wrong.append(f"{name}{wanted} is missing")
-        elif wanted and not Requirement(name + wanted).specifier.contains(Version(found).public, prereleases=True):
-            wrong.append(f"{name} is {found}, tested with {wanted.removeprefix('==')}")
-    if pins.get("verl") and installed("verl") not in (pins["verl"], None) and not any("verl is" in w for w in wrong):
-        wrong.insert(0, f"verl is {installed('verl')}, tested with {pins['verl']}")
+            if must:
+                wrong.setdefault(name, f"{name}{range_} is missing")
+        elif range_ and not Requirement(name + range_).specifier.contains(Version(found).public, prereleases=True):
+            wrong.setdefault(name, f"{name} is {found}, tested with {range_.removeprefix('==')}")
+    verl = installed("verl")
+    if wanted.pins.get("verl") and verl not in (wanted.pins["verl"], None):
+        wrong.setdefault("verl", f"verl is {verl}, tested with {wanted.pins['verl']}")
+    if wanted.one_of and not any(installed(name) for name in wanted.one_of):
+        wrong["engine"] = f"none of {' and '.join(wanted.one_of)} is installed"
     if not wrong:
-        return Check("versions", True, f"verl {installed('verl')} and {seen - 1} more as tested")
+        return Check("versions", True, f"verl {verl} and {len(names - {'verl'})} more as tested")
     return Check(
-        "versions", False, "; ".join(wrong),
-        "pip install -e '.[gpu]' beside a GPU, examples/install_cpu.sh without one (docs/gpu.md).",
+        "versions", False, "; ".join(wrong.values()),
+        "pip install -e '.[gpu]' and flash-attn beside a GPU, examples/install_cpu.sh without one (docs/gpu.md).",
     )  # fmt: skip
 
 
-def needed_here(on_cpu: bool) -> list[Requirement]:
-    """What this package asks for, with its cpu extra on CPU; beside a GPU also what verl itself asks for."""
-    ours = requirements(DISTRIBUTION, "cpu" if on_cpu else "")
-    known = {canonicalize_name(r.name) for r in ours}
-    theirs = [] if on_cpu else [*requirements("verl", ""), *map(Requirement, RUNTIME)]
-    return ours + [r for r in theirs if canonicalize_name(r.name) not in known]
+def wanted_here(on_cpu: bool, pins: Mapping[str, str], installed: Callable[[str], str | None]) -> Wanted:
+    """What a run on this machine wants: our pins without a GPU, and beside one verl's own stack.
+
+    The pins are those of the stack without a GPU, so beside a GPU only verl's counts. There verl's extra for the
+    engine that is installed gives the ranges. What no run imports (pytest, mbridge, …) may be absent from it.
+    """
+    if on_cpu:
+        return Wanted(pins, requirements(DISTRIBUTION, "cpu"))
+    engines = [name for name in ENGINES if installed(name)]
+    return Wanted(
+        pins={name: pin for name, pin in pins.items() if name == "verl"},
+        needed=[*requirements(DISTRIBUTION, ""), *requirements("verl", ""), *map(Requirement, RUNTIME)],
+        fitting=[r for engine in engines or ENGINES[:1] for r in extra_of_verl(engine)],
+        one_of=ENGINES,
+    )
