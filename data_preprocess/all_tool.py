@@ -17,6 +17,7 @@ from data_preprocess.cli import build_parser, make_options, run
 from data_preprocess.command import guarded
 from data_preprocess.convert import Result
 from data_preprocess.errors import DataError
+from data_preprocess.mix_card import mix_texts
 from data_preprocess.parquet import write_parquet
 from data_preprocess.rows import iter_rows
 from data_preprocess.schema import RL_SCHEMA
@@ -77,7 +78,12 @@ def run_all(args: argparse.Namespace) -> int:
             else:
                 sizes.append((info, split.rows))
     if mix:
-        rows = write_parquet((row for file in mix for row in iter_rows(file)), args.out / MIX, schema=RL_SCHEMA)
+        rows = write_parquet(
+            (row for file in mix for row in iter_rows(file)),
+            args.out / MIX,
+            schema=RL_SCHEMA,
+            describe=lambda whole: mix_texts(args.out / MIX, whole, mix, options={"open_only": True}),
+        )
         print(
             f"{args.out / MIX}: {rows} rows from {len(mix)} of {len(TRAINING)} training sets; the study: {MIX_SIZE:,}"
         )

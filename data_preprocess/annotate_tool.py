@@ -25,7 +25,7 @@ from data_preprocess.annotate import BadReply, build_messages, check_reply, rubr
 from data_preprocess.command import guarded
 from data_preprocess.errors import DataError
 from data_preprocess.rows import iter_rows
-from data_preprocess.text import is_yes_no, join_key
+from data_preprocess.text import is_yes_no, row_key
 from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
 
@@ -51,6 +51,10 @@ class Run:
         )
 
 
+FIRST_FIELD = b'{"image_name"'
+"""How every line of ours begins."""
+
+
 def read_done(file: Path, *, model: str) -> set[tuple[str, str, str]]:
     """Keys that the output has for this model and rubric; a last line that was cut off is removed.
 
@@ -60,17 +64,20 @@ def read_done(file: Path, *, model: str) -> set[tuple[str, str, str]]:
         return set()
     data = file.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
-    if whole != data:
-        file.write_bytes(whole)
+    cut_off = data[len(whole) :]
     done = set()
-    for number, line in enumerate(whole.decode("utf-8").splitlines(), start=1):
+    for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
         try:
             entry = json.loads(line)
-            key = join_key(entry["image_name"], entry["question"], entry["answer"])
+            key = row_key(entry["image_name"], entry["question"], entry["answer"])
             if (entry["model"], entry["rubric"]) == (model, rubric()[1]):
                 done.add(key)
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # also what is no UTF-8
             raise DataError(f"{file.name}, line {number} is no annotation of this tool; name another --out") from error
+    if cut_off:
+        if not cut_off.startswith(FIRST_FIELD[: len(cut_off)]):
+            raise DataError(f"the end of {file.name} is no annotation of this tool; name another --out")
+        file.write_bytes(whole)
     return done
 
 
@@ -80,7 +87,7 @@ def pending(files: Sequence[Path], done: set[tuple[str, str, str]], *, everythin
     for file in files:
         for row in iter_rows(file, ["images", "data_source", "extra_info"]):
             info = row["extra_info"]
-            key = join_key(info["image_id"], info["question"], info["answer"])
+            key = row_key(info["image_id"], info["question"], info["answer"])
             wanted = everything or (info["gold_reasoning"] is None and not is_yes_no(info["answer"]))
             if wanted and key not in seen:
                 seen.add(key)

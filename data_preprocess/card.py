@@ -4,37 +4,54 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from data_preprocess.convert import Options, Result, SplitResult
+from data_preprocess.convert import Result, SplitResult
 from data_preprocess.datasets import DatasetInfo
 from data_preprocess.records import Loaded
 
 
-def write_cards(
-    result: Result, loaded: Loaded, options: Options, info: DatasetInfo, *, revision: str | None, gold_files: list[Path]
-) -> None:
-    """Write `<split>.card.json` and `<split>.card.md` for every split, without dates or paths of this machine."""
-    sources = {file.name: file_digest(file) for file in loaded.files}
+def card_texts(
+    result: Result,
+    loaded: Loaded,
+    info: DatasetInfo,
+    *,
+    options: dict[str, Any],
+    revision: str | None,
+    gold_files: list[Path],
+) -> dict[Path, str]:
+    """`<split>.card.json` and `<split>.card.md` of every split, without dates or paths of this machine.
+
+    `options`: what was asked for, by name; a file is given as its hash.
+    """
+    sources, gold = file_digests(loaded.files), file_digests(gold_files)
+    texts: dict[Path, str] = {}
     for split in result.splits:
-        card = make_card(split, result, loaded, options, info, revision=revision, sources=sources)
-        card["gold_reasoning"]["files"] = {file.name: file_digest(file) for file in gold_files}
-        stem = split.path.with_suffix("")
-        text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-        Path(f"{stem}.card.json").write_text(text, encoding="utf-8")
-        Path(f"{stem}.card.md").write_text(as_markdown(card), encoding="utf-8")
+        card = make_card(split, result, loaded, info, options=options, revision=revision, sources=sources, gold=gold)
+        texts |= {card_path(split.path): as_json(card), split.path.with_suffix(".card.md"): as_markdown(card)}
+    return texts
+
+
+def card_path(parquet: Path) -> Path:
+    return parquet.with_suffix(".card.json")
+
+
+def as_json(card: dict[str, Any]) -> str:
+    return json.dumps(card, indent=2, ensure_ascii=False) + "\n"
 
 
 def make_card(
     split: SplitResult,
     result: Result,
     loaded: Loaded,
-    options: Options,
     info: DatasetInfo,
     *,
+    options: dict[str, Any],
     revision: str | None,
     sources: dict[str, str],
+    gold: dict[str, str],
 ) -> dict[str, Any]:
     """The card as plain data; every number in it was counted on the rows that were written."""
     leaves = info.may_leave_machine if loaded.may_leave_machine is None else loaded.may_leave_machine
@@ -51,17 +68,8 @@ def make_card(
         "may_leave_machine": leaves,
         "source_files_sha256": sources,
         "notes": result.notes,
-        "options": {
-            "open_only": options.open_only,
-            "limit": options.limit,
-            "backbone": options.backbone,
-            "reasoning": options.reasoning,
-            "sft": options.sft,
-            "drop_duplicates": options.drop_duplicates,
-            "skip_bad": options.skip_bad,
-            "image_policy": options.image_policy,
-        },
-        "parquet": {"file": split.path.name, "bytes": split.path.stat().st_size, "sha256": file_digest(split.path)},
+        "options": options,
+        "parquet": parquet_facts(split.path, split.whole or split.path),
         "rows": split.rows,
         "open_rows": split.open_rows,
         "yes_no_rows": split.rows - split.open_rows,
@@ -72,7 +80,7 @@ def make_card(
             "quirks": dict(sorted(split.quirks.items())),
             "converted_to_png": split.converted,
         },
-        "gold_reasoning": {"rows": split.gold_rows, "join": split.join.summary()},
+        "gold_reasoning": {"rows": split.gold_rows, "join": split.join.summary(), "files": gold},
         "dropped": {reason: count for reason, count in split.dropped.items() if count},
         "bad": [str(error) for error in result.bad],
     }
@@ -116,6 +124,22 @@ def as_markdown(card: dict[str, Any]) -> str:
         if items:
             lines += ["", f"## {title}", "", *(f"- {item}" for item in items)]
     return "\n".join(lines) + "\n"
+
+
+def parquet_facts(path: Path, whole: Path) -> dict[str, Any]:
+    """Name, size and hash of a parquet file whose content still lies in `whole`."""
+    return {"file": path.name, "bytes": whole.stat().st_size, "sha256": file_digest(whole)}
+
+
+def file_digests(files: Iterable[Path]) -> dict[str, str]:
+    """sha256 by name; files of one name get as much of their folders' names as tells them apart."""
+    different = list(dict.fromkeys(files))
+    parts = [file.parts for file in different]
+    named = {}
+    for file, own in zip(different, parts, strict=True):
+        length = next(n for n in range(1, len(own) + 1) if sum(other[-n:] == own[-n:] for other in parts) == 1)
+        named["/".join(own[-length:])] = file_digest(file)
+    return named
 
 
 def file_digest(file: Path) -> str:

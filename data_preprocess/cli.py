@@ -7,19 +7,21 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from data_preprocess import datasets, hub, medthink
-from data_preprocess.card import write_cards
+from data_preprocess.card import card_texts, file_digests
 from data_preprocess.command import guarded
-from data_preprocess.convert import REASONING, Options, Result, convert
+from data_preprocess.convert import REASONING, Options, Result, SplitResult, convert
 from data_preprocess.errors import DataError
 from data_preprocess.gold import GoldReasoning
 from data_preprocess.images import POLICIES, Limits
 from data_preprocess.overlap import Avoid
 from data_preprocess.prompts import DEFAULT_BACKBONE, backbone_names
+from data_preprocess.readers import NAMELESS
 from data_preprocess.rows import image_set
 
 SECONDS_PER_LINE = 30
@@ -132,23 +134,56 @@ def run(dataset: datasets.DatasetInfo, args: argparse.Namespace, options: Option
             medthink.verify(found)
         gold_files += found
     gold = GoldReasoning.read(gold_files)
-    folder, revision = args.source, None
+    folder, revision, twins = args.source, None, None
+    if args.medthink is not None and args.images is None:
+        twins = medthink.folder_of(args.medthink, dataset.name)
     if folder is None:
         folder, revision = hub.download(dataset, revision=args.revision, folder=args.download_dir)
     elif not folder.is_dir():
         raise DataError(f"--source {folder} is no folder")
-    loaded = datasets.loader(dataset.name)(datasets.Source(folder, args.images, vars(args)))
+    loaded = datasets.loader(dataset.name)(datasets.Source(folder, args.images, vars(args), twins))
     leaves = dataset.may_leave_machine if loaded.may_leave_machine is None else loaded.may_leave_machine
-    result = convert(
+
+    def describe(result: Result) -> dict[Path, str]:
+        facts = {"options": asked(args), "revision": revision, "gold_files": gold_files}
+        return card_texts(result, loaded, dataset, **facts)
+
+    return convert(
         loaded,
         options,
         data_source=loaded.data_source or dataset.data_source,
         may_leave_machine=leaves,
         gold=gold,
         progress=_progress,
+        describe=describe,
     )
-    write_cards(result, loaded, options, dataset, revision=revision, gold_files=gold_files)
-    return result
+
+
+_NOT_ASKED = {
+    "source",
+    "images",
+    "revision",
+    "download_dir",
+    "out",
+    "split",
+    "gold_reasoning",
+    "medthink",
+    "list_joins",
+}
+"""Options that say where things lie or what is printed; what they led to stands elsewhere in the card."""
+
+
+def asked(args: argparse.Namespace) -> dict[str, Any]:
+    """Options that decide what the rows are, as a card tells them: files as {name: sha256}."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Path):
+            return file_digests([value])
+        if isinstance(value, list) and value and isinstance(value[0], Path):
+            return file_digests(value)
+        return value
+
+    return {name: plain(value) for name, value in vars(args).items() if name not in _NOT_ASKED}
 
 
 def _progress(items: Iterable, label: str, total: int) -> Iterable:
@@ -184,6 +219,7 @@ def _print(result: Result, *, joined: bool, list_joins: bool) -> None:
         if split.converted:
             print(f"  {len(split.converted)} images converted to 8-bit PNG (listed in the dataset card)")
         if joined:
+            _hint(split)
             print("  gold reasoning join: " + ", ".join(f"{n} {kind}" for kind, n in split.join.summary().items()))
         if list_joins:
             for line in split.join.lines():
@@ -194,6 +230,16 @@ def _print(result: Result, *, joined: bool, list_joins: bool) -> None:
         print(f"skipped: {error}", file=sys.stderr)
     if result.bad:
         print(f"{len(result.bad)} bad rows left out (--skip-bad)", file=sys.stderr)
+
+
+def _hint(split: SplitResult) -> None:
+    """Say why a join found nothing, where that can be known."""
+    nameless = [record for record in split.join.unmatched if record.image_id.startswith(NAMELESS)]
+    if nameless and not split.join.matched:
+        print(
+            f"  no row found its reasoning, and {len(nameless)} images have no name here: name a folder with the "
+            "original image files with --images DIR"
+        )
 
 
 def _positive(text: str) -> int:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from data_preprocess import images
 from data_preprocess.errors import BadRow, DataError
-from data_preprocess.gold import GoldReasoning, JoinReport
+from data_preprocess.gold import GoldReasoning, JoinReport, shared_names
 from data_preprocess.images import ImageInfo, Limits
 from data_preprocess.overlap import Avoid
-from data_preprocess.parquet import CHUNK_ROWS, PartFile
+from data_preprocess.parquet import CHUNK_ROWS, PartFile, write_texts
 from data_preprocess.prompts import think_tag
 from data_preprocess.records import Loaded, Record
 from data_preprocess.schema import RL_SCHEMA, SFT_SCHEMA, make_row
-from data_preprocess.text import join_key
+from data_preprocess.text import row_key
 
 REASONING = ("optional", "required")
 THREADS = 2
@@ -54,6 +55,8 @@ class SplitResult:
 
     split: str
     path: Path
+    whole: Path | None = None
+    """The complete file before it gets its name."""
     rows: int = 0
     open_rows: int = 0
     gold_rows: int = 0
@@ -97,21 +100,29 @@ def convert(
     may_leave_machine: bool,
     gold: GoldReasoning,
     progress: Callable[[Iterable, str, int], Iterable],
+    describe: Callable[[Result], dict[Path, str]] = lambda result: {},
 ) -> Result:
     """Write `<out>/<split>.parquet` for every split asked for, all or none.
 
-    Raises BadRows if rows or images are bad and `skip_bad` is off, DataError if a split has no row left.
+    `describe`: texts of the files to write beside them; it is called when all splits are complete but none has its name
+    yet (`SplitResult.whole`). Raises BadRows if rows or images are bad and `skip_bad` is off, DataError if a split has
+    no row left.
     """
-    bad = list(loaded.bad)
+    bad = [error for error in loaded.bad if not options.splits or error.split in (None, *options.splits)]
+    bad += _listed_twice(loaded)
     if bad and not options.skip_bad:
         raise BadRows(bad)
     if not loaded.records:
-        raise DataError("the source has no usable record")
-    results, chosen_rows = [], []
+        raise DataError("; ".join(["the source has no usable record", *loaded.notes]))
+    results, chosen_rows, shared = [], [], shared_names(loaded.records)
     for split in options.splits or tuple(loaded.splits()):
         result = SplitResult(split, options.out / f"{split}.parquet")
         chosen = choose(
-            [record for record in loaded.records if record.split == split], result, options=options, gold=gold
+            [record for record in loaded.records if record.split == split],
+            result,
+            options=options,
+            gold=gold,
+            shared=shared,
         )
         if not chosen:
             raise DataError(f"split {split} has no row left: {_why(result, loaded)}")
@@ -127,23 +138,51 @@ def convert(
             for builder in builders:
                 builder.parts.discard()
             raise BadRows(bad)
+        empty = [result for result in results if not result.rows]
+        if empty:
+            raise DataError(f"split {empty[0].split} has no row left: {_why(empty[0], loaded)}")
         for builder in builders:
-            builder.finish(progress)
+            builder.assemble(progress)
+        result = Result(results, bad, list(loaded.notes), gold.unused())
+        write_texts(describe(result), publish=[builder.parts for builder in builders])
+        for builder in builders:
+            builder.parts.discard()
     finally:
         for builder in builders:
             builder.parts.close()
-    return Result(results, bad, list(loaded.notes), gold.unused())
+    return result
 
 
-def choose(records: list[Record], result: SplitResult, *, options: Options, gold: GoldReasoning) -> list[Record]:
+def _listed_twice(loaded: Loaded) -> list[BadRow]:
+    """Takes records out that repeat another one, id and all, and says which."""
+    first: dict[tuple[str, ...], Record] = {}
+    kept, bad = [], []
+    for record in loaded.records:
+        key = (record.split, record.record_id, *row_key(record.image_id, record.question, record.answer))
+        other = record if record.record_id is None else first.setdefault(key, record)
+        if other is record:
+            kept.append(record)
+        else:
+            bad.append(record.bad(f"the same record as {_place(other)}, record_id {record.record_id!r} included"))
+    loaded.records[:] = kept
+    return bad
+
+
+def _place(record: Record) -> str:
+    return record.where if isinstance(record.where, str) else f"row {record.where}"
+
+
+def choose(
+    records: list[Record], result: SplitResult, *, options: Options, gold: GoldReasoning, shared: Collection[str]
+) -> list[Record]:
     """Rows of one split that are to be written; what is left out is counted under its reason."""
     if options.open_only:
         result.dropped["yes/no question (--open-only)"] = sum(not record.is_open for record in records)
         records = [record for record in records if record.is_open]
-    records, result.join = gold.join(records)
+    records, result.join = gold.join(records, shared=shared)
     keep, seen = [], set()
     for record in records:
-        key = join_key(record.image_id, record.question, record.answer)
+        key = row_key(record.image_id, record.question, record.answer)
         if (options.reasoning == "required" or options.sft) and record.gold_reasoning is None:
             reason = "no gold reasoning (--reasoning required)" if not options.sft else "no gold reasoning (--sft)"
         elif options.drop_duplicates and key in seen:
@@ -192,10 +231,10 @@ class _Builder:
         self.result.dropped["bad image or row (--skip-bad)"] = len(bad)
         return bad
 
-    def finish(self, progress: Callable[[Iterable, str, int], Iterable]) -> None:
+    def assemble(self, progress: Callable[[Iterable, str, int], Iterable]) -> None:
         count = self._count()
-        self.parts.assemble(progress(range(count), f"{self.result.split}, writing the file", count))
-        self.parts.discard()
+        chunks = progress(range(count), f"{self.result.split}, writing the file", count)
+        self.result.whole = self.parts.assemble(chunks)
 
     def _count(self) -> int:
         return -(-len(self.records) // CHUNK_ROWS)
@@ -288,9 +327,18 @@ class _Builder:
         """Hash of all that the rows of this file depend on, so that parts of another run are never mixed in."""
         options = self.options
         facts = [str(self.schema), self.tag, options.image_policy, repr(options.limits), options.sft, self.data_source]
-        facts += [self.may_leave_machine, options.avoid.fingerprint(), CHUNK_ROWS]
+        facts += [self.may_leave_machine, options.avoid.fingerprint(), CHUNK_ROWS, _code()]
         hasher = hashlib.sha256(json.dumps(facts).encode())
         for record in self.records:
             hasher.update(repr((record.image_id, record.image.stamp())).encode())
             hasher.update(repr([getattr(record, name) for name in record.__slots__ if name != "image"]).encode())
         return hasher.hexdigest()
+
+
+@cache
+def _code() -> str:
+    """Hash of this package's source: rows that another version has made are not mixed with this one's."""
+    hasher = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        hasher.update(file.read_bytes())
+    return hasher.hexdigest()

@@ -58,6 +58,17 @@ class Source:
     images: Path | None = None
     """`--images`: image folder, where it is not inside `folder`."""
     options: dict[str, Any] = field(default_factory=dict)
+    twins: Path | None = None
+    """Folder of images that may give a copy without names its names (MedThink's clone), where `images` is not given."""
+
+    @property
+    def named_images(self) -> Path | None:
+        """Where `readers.names_by_bytes` looks names up."""
+        return self.images or self.twins
+
+    def wants(self, split: str) -> bool:
+        """Is a split asked for (`--split`)? All are if none is named."""
+        return not self.options.get("split") or split in self.options["split"]
 
     def image_maker(self, folders: tuple[str, ...], archives: tuple[str, ...] = ()) -> Callable[[str], ImageRef]:
         """Name of an image -> where it is: in `--images`, in the first of `folders`, or in the first of `archives`.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -78,8 +80,10 @@ class ZipImage:
         try:
             with archive.open(member) as stream:
                 return stream.read(max_bytes + 1)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
             raise ValueError(f"{self.name} in {self.archive.name} is corrupt: {error}") from error
+        except (RuntimeError, NotImplementedError) as error:  # a password is asked for; a method that is not known
+            raise ValueError(f"{self.name} in {self.archive.name} cannot be unpacked: {error}") from error
 
     def stamp(self) -> tuple[object, ...]:
         return self.name, *file_stamp(self.archive)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import warnings
 from dataclasses import dataclass
 
@@ -21,6 +22,11 @@ NEEDS_CONVERSION = frozenset({"exif_rotation", "16_bit", "alpha"})
 POLICIES = ("convert", "keep", "fail")
 MAX_ASPECT = 200  # the Qwen-VL processors refuse a longer side of more than 200 times the shorter one
 _ORIENTATION = 0x0112
+# All that Pillow's parsers were seen to raise on mutated files; SyntaxError: a broken PNG, struct.error: broken EXIF.
+BROKEN = (
+    OSError, SyntaxError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError,
+    OverflowError, AssertionError, struct.error, MemoryError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,19 +69,21 @@ def inspect(data: bytes, limits: Limits) -> ImageInfo:
         # Pillow warns of large images, which our own limit is for, and of odd EXIF blocks, which nothing depends on.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = _opened(data)
             width, height = image.size
             _check_size(width, height, limits)
             quirks = _quirks(image)
             # A JPEG is decoded at an eighth of its size: all its data is read, so a truncated one is found, but faster.
-            image.draft(None, (width // 8, height // 8))
+            image.draft(None, (max(1, width // 8), max(1, height // 8)))
             image.load()
             if "alpha" in quirks and not _is_transparent(image):
                 quirks.remove("alpha")
     except UnidentifiedImageError as error:
         raise ValueError(f"not an image of a known format ({', '.join(FORMATS)})") from error
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
-        raise ValueError(f"the image is corrupt: {error}") from error
+    except BROKEN as error:
+        if isinstance(error, ValueError) and str(error).startswith("the image has"):
+            raise
+        raise ValueError(f"the image is corrupt: {error or type(error).__name__}") from error
     return ImageInfo(image.format or "?", width, height, image.mode, tuple(quirks))
 
 
@@ -83,7 +91,13 @@ def to_plain(data: bytes) -> bytes:
     """The picture as a viewer shows it, as 8-bit RGB PNG: upright, over white, 16 bits scaled from its own range."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd EXIF blocks, as in `inspect`
-        image = ImageOps.exif_transpose(Image.open(io.BytesIO(data), formats=FORMATS))
+        try:
+            return _plain(ImageOps.exif_transpose(_opened(data)))
+        except BROKEN as error:
+            raise ValueError(f"the image is corrupt: {error or type(error).__name__}") from error
+
+
+def _plain(image: Image.Image) -> bytes:
     if _is_deep(image.mode):
         image = image.convert("F")
         low, high = image.getextrema()
@@ -95,6 +109,12 @@ def to_plain(data: bytes) -> bytes:
     out = io.BytesIO()
     image.convert("RGB").save(out, format="PNG")
     return out.getvalue()
+
+
+def _opened(data: bytes) -> Image.Image:
+    """Raises BROKEN. Pillow's own limit on pixels is lifted: ours is checked before anything is decoded."""
+    Image.MAX_IMAGE_PIXELS = None
+    return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:

@@ -22,26 +22,32 @@ _SPLITS = {
 }
 
 
+def folder_of(folder: Path, dataset: str) -> Path:
+    """The folder of a dataset in a clone; it holds the dataset's images too. Raises DataError if there is none."""
+    if dataset not in _FOLDERS:
+        raise DataError(f"MedThink has no rationales for {dataset}; it has some for {', '.join(_FOLDERS)}")
+    roots = (folder, folder / "Medthink_Dataset")
+    found = next((root / _FOLDERS[dataset] for root in roots if (root / _FOLDERS[dataset]).is_dir()), None)
+    if found is None:
+        raise DataError(f"no {_FOLDERS[dataset]}/ in {folder}: clone MedThink's repository and run `git lfs pull`")
+    return found
+
+
 def files(folder: Path, dataset: str, splits: Iterable[str]) -> list[Path]:
     """MedThink's files for a dataset's splits, open-ended ones first; `folder` is the clone or its `Medthink_Dataset`.
 
     Raises DataError if MedThink has nothing for the dataset, or the folder none of its files.
     """
-    if dataset not in _FOLDERS:
-        raise DataError(f"MedThink has no rationales for {dataset}; it has some for {', '.join(_FOLDERS)}")
-    roots = (folder, folder / "Medthink_Dataset")
-    root = next((root for root in roots if (root / _FOLDERS[dataset]).is_dir()), None)
-    if root is None:
-        raise DataError(f"no {_FOLDERS[dataset]}/ in {folder}: clone MedThink's repository and run `git lfs pull`")
+    root = folder_of(folder, dataset)
     found = [
         path
         for kind in ("open-end", "closed-end")
         for split in splits
         for name in _SPLITS[split]
-        if (path := root / _FOLDERS[dataset] / kind / name).is_file()
+        if (path := root / kind / name).is_file()
     ]
     if not found:
-        raise DataError(f"{root / _FOLDERS[dataset]} holds none of MedThink's files for {', '.join(splits)}")
+        raise DataError(f"{root} holds none of MedThink's files for {', '.join(splits)}")
     return found
 
 

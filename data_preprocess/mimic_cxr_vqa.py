@@ -56,6 +56,8 @@ def load(source: Source) -> Loaded:
     images = source.image_folder(("files", "images"))
     loaded = Loaded(notes=["rows are marked may_leave_machine: false"])
     for split, name in FILES.items():
+        if not source.wants(split):
+            continue
         file = folder / name
         if not file.is_file():
             loaded.notes.append(f"no {name}: split {split} is not there")
@@ -66,7 +68,7 @@ def load(source: Source) -> Loaded:
             try:
                 record = _record(values, row, file, split, images, source.options["empty_answer"])
             except BadRow as error:
-                loaded.bad.append(error)
+                loaded.bad.append(error.of(split))
                 continue
             if record is None:
                 empty += 1

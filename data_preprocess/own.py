@@ -80,7 +80,9 @@ def load(source: Source) -> Loaded:
         loaded.files.append(file)
         for where, values, image in _rows(file, mapping):
             try:
-                record = _record(values, image, where, file, split, mapping, index)
+                if isinstance(values, BadRow):
+                    raise values
+                record = _record(values, image, where, file, split, mapping, index, source)
                 place = (file.name, where)
                 if record.record_id is not None and seen.setdefault(record.record_id, place) != place:
                     other, there = seen[record.record_id]
@@ -119,13 +121,23 @@ def read_mapping(file: Path) -> dict[str, Any]:
     columns = mapping["columns"]
     if not isinstance(columns, dict) or set(columns) != set(REQUIRED):
         raise DataError(f"{file.name}: columns must name exactly {', '.join(REQUIRED)}")
-    _known(file, mapping.setdefault("optional_columns", {}) or {}, OPTIONAL, "optional column")
+    mapping["optional_columns"] = mapping.get("optional_columns") or {}
+    for key in ("optional_columns", "splits"):
+        if not isinstance(mapping.get(key) or {}, dict):
+            raise DataError(f"{file.name}: {key} must hold names and values")
+    _known(file, mapping["optional_columns"], OPTIONAL, "optional column")
     files = mapping["file"] if isinstance(mapping["file"], dict) else {}
     if any(not isinstance(value, str) for value in (files.values() if files else [mapping["file"]])):
         raise DataError(f"{file.name}: file must be a name, or a name for each split")
     for name in (mapping.get("split", "train"), *files, *(mapping.get("splits") or {}).values()):
         if name not in SPLITS:
             raise DataError(f"{file.name}: split {name!r} is none of {', '.join(SPLITS)}")
+    texts = [("name", mapping["name"]), *((key, mapping[key]) for key in ("images", "alternatives") if key in mapping)]
+    texts += [(f"columns.{key}", value) for key, value in columns.items()]
+    texts += [(f"optional_columns.{key}", value) for key, value in mapping["optional_columns"].items()]
+    for key, value in texts:
+        if not isinstance(value, str) or not value:
+            raise DataError(f"{file.name}: {key} must be text, not {value!r}; put it into quotes")
     if not isinstance(mapping.get("may_leave_machine", False), bool):
         raise DataError(f"{file.name}: may_leave_machine must be true or false")
     return mapping
@@ -139,7 +151,7 @@ def _known(file: Path, given: dict[str, Any], known: tuple[str, ...], what: str)
 
 def _rows(file: Path, mapping: dict[str, Any]) -> Iterator[tuple[int | str, dict[str, Any], ImageRef | None]]:
     columns = mapping["columns"]
-    wanted = (*columns.values(), *(mapping["optional_columns"] or {}).values())
+    wanted = (*columns.values(), *mapping["optional_columns"].values())
     if file.suffix == ".parquet":
         texts = tuple(name for name in wanted if name != columns["image"])
         yield from hf_rows(file, texts, image=columns["image"])
@@ -155,22 +167,32 @@ def _rows(file: Path, mapping: dict[str, Any]) -> Iterator[tuple[int | str, dict
 
 def _json_lines(file: Path) -> Iterator[tuple[int, Any]]:
     try:
-        with file.open(encoding="utf-8") as stream:
-            for number, line in enumerate(stream, start=1):
-                if line.strip():
-                    yield number, json.loads(line)
+        lines = file.open("rb")
     except FileNotFoundError:
         raise DataError(f"{file} does not exist") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{file.name} is no JSONL: {error}") from error
+    with lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield number, json.loads(line)
+            except (json.JSONDecodeError, UnicodeDecodeError) as error:
+                yield number, BadRow(file, f"line {number}", f"no JSON: {error}")
 
 
 def _record(
-    values: Any, image: Any, where: int | str, file: Path, split: str, mapping: dict[str, Any], index: dict[str, int]
+    values: Any,
+    image: Any,
+    where: int | str,
+    file: Path,
+    split: str,
+    mapping: dict[str, Any],
+    index: dict[str, int],
+    source: Source,
 ) -> Record:
     if not isinstance(values, dict):
         raise BadRow(file, where, f"a record must be a JSON object, not {type(values).__name__}")
-    columns, optional = mapping["columns"], mapping["optional_columns"] or {}
+    columns, optional = mapping["columns"], mapping["optional_columns"]
     facts = {name: optional_text(values, column, file, where) for name, column in optional.items()}
     called = facts.pop("split", None)
     split = split if called is None else (mapping.get("splits") or {}).get(called, called)
@@ -184,7 +206,7 @@ def _record(
         raise BadRow(file, where, "answer is empty")
     if image is None:
         name = field_text(values, columns["image"], file, where)
-        image = FileImage(file.parent / mapping.get("images", "."), name)
+        image = FileImage(source.images or source.folder / mapping.get("images", "."), name)
     else:
         name = name_of(image, {})
     if facts.get("answer_type"):

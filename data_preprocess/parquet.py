@@ -11,8 +11,8 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,17 +27,28 @@ CHUNK_ROWS = 64
 """Rows of a row group and of a part: 26 MB with images of 400 KB."""
 
 
-def write_parquet(rows: Iterable[dict[str, Any]], path: Path, *, schema: pa.Schema) -> int:
+def write_parquet(
+    rows: Iterable[dict[str, Any]],
+    path: Path,
+    *,
+    schema: pa.Schema,
+    describe: Callable[[Path], Mapping[Path, str]] = lambda whole: {},
+) -> int:
     """Check rows and write them as one parquet file; returns their number.
 
-    Raises ValueError naming row and reason for a row that breaks the schema; then no file is written.
+    `describe`: texts of the files to write beside it, from the complete file. Raises ValueError naming row and reason
+    for a row that breaks the schema; then no file is written.
     """
     iterator = iter(rows)
     count = 0
-    with _writer(path, schema, folder=path.parent) as writer:
-        while chunk := list(islice(iterator, CHUNK_ROWS)):
-            writer.write_table(_table(chunk, schema, first=count, name=path.name))
-            count += len(chunk)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        temporary = stack.enter_context(_replaced(path, durable=True))
+        with pq.ParquetWriter(temporary, schema, **_settings(schema)) as writer:
+            while chunk := list(islice(iterator, CHUNK_ROWS)):
+                writer.write_table(_table(chunk, schema, first=count, name=path.name))
+                count += len(chunk)
+        _write_texts(describe(temporary), stack)
     return count
 
 
@@ -81,13 +92,22 @@ class PartFile:
         with _replaced(self._report(chunk), durable=False) as temporary:
             temporary.write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
 
-    def assemble(self, chunks: Iterable[int]) -> None:
-        """Write the whole file and let it take its place."""
-        with _writer(self.path, self.schema, folder=self.folder) as writer:
+    @property
+    def whole(self) -> Path:
+        """The complete file before `write_texts` gives it its name."""
+        return self.folder / "whole.parquet"
+
+    def assemble(self, chunks: Iterable[int]) -> Path:
+        """Write the complete file, still beside the parts; returns where."""
+        with (
+            _replaced(self.whole, durable=True) as temporary,
+            pq.ParquetWriter(temporary, self.schema, **_settings(self.schema)) as writer,
+        ):
             for chunk in chunks:
                 table = _read_part(self._part(chunk))
                 if table.num_rows:
                     writer.write_table(table)
+        return self.whole
 
     def discard(self) -> None:
         """Throw the parts away, and let another process have the target."""
@@ -105,6 +125,24 @@ class PartFile:
 
     def _report(self, chunk: int) -> Path:
         return self.folder / f"{chunk:06d}.json"
+
+
+def write_texts(texts: Mapping[Path, str], *, publish: Sequence[PartFile] = ()) -> None:
+    """Write texts under their names, and give complete parquet files theirs: first all contents, then all names.
+
+    What an interruption between two names leaves is made whole by the next run, because the parts are still there.
+    """
+    with ExitStack() as stack:
+        _write_texts(texts, stack)
+        for parts in publish:
+            os.replace(parts.whole, parts.path)
+
+
+def _write_texts(texts: Mapping[Path, str], stack: ExitStack) -> None:
+    """Write texts under temporary names, which become theirs when the stack ends well."""
+    for path, text in texts.items():
+        temporary = stack.enter_context(_replaced(path, durable=True))
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _settings(schema: pa.Schema) -> dict[str, Any]:
@@ -155,22 +193,12 @@ def _lock(folder: Path, path: Path) -> int:
 
 
 @contextmanager
-def _writer(path: Path, schema: pa.Schema, *, folder: Path) -> Iterator[pq.ParquetWriter]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        _replaced(path, durable=True, folder=folder) as temporary,
-        pq.ParquetWriter(temporary, schema, **_settings(schema)) as writer,
-    ):
-        yield writer
-
-
-@contextmanager
-def _replaced(path: Path, *, durable: bool, folder: Path | None = None) -> Iterator[Path]:
-    """A temporary name in `folder` (else beside `path`) that replaces it if the block ends well, and vanishes if not.
+def _replaced(path: Path, *, durable: bool) -> Iterator[Path]:
+    """A temporary name beside `path` that replaces it if the block ends well, and vanishes if not.
 
     `durable`: on disk before it replaces anything; a part that a power cut may lose need not be.
     """
-    temporary = (folder or path.parent) / f".{path.name}.tmp"
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         yield temporary
         if durable:

@@ -73,6 +73,8 @@ def _load_files(source: Source, folder: Path, files: dict[str, Path], *, layout:
     if not images.is_dir():
         raise DataError(f"no image folder {images.name} in {folder}; name it with --images DIR")
     for split, file in files.items():
+        if not source.wants(split):
+            continue
         if not file.is_file():
             loaded.notes.append(f"no {file.name}: split {split} is not there")
             continue
@@ -96,7 +98,7 @@ def _load_files(source: Source, folder: Path, files: dict[str, Path], *, layout:
                     )
                 )
             except BadRow as error:
-                loaded.bad.append(error)
+                loaded.bad.append(error.of(split))
     return loaded
 
 
@@ -142,8 +144,8 @@ def _aligned(value: Any, name: str, file: Path, where: str) -> list[Any]:
 
 def _load_hf(source: Source) -> Loaded:
     loaded = Loaded(notes=["layout hf"])
-    names = names_by_bytes(source.images, "*.jpg")
-    for split in INFO.splits:
+    names = names_by_bytes(source.named_images, "*.jpg")
+    for split in filter(source.wants, INFO.splits):
         index = -1
         for file in hf_files(source.folder, split):
             loaded.files.append(file)
@@ -163,7 +165,7 @@ def _load_hf(source: Source) -> Loaded:
                         )
                     )
                 except BadRow as error:
-                    loaded.bad.append(error)
+                    loaded.bad.append(error.of(split))
     return loaded
 
 

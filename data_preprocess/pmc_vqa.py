@@ -35,12 +35,14 @@ INFO = DatasetInfo(
 )
 FILES = {"train": "train.csv", "test": "test_clean.csv"}
 _CHOICES = ("Choice A", "Choice B", "Choice C", "Choice D")
-_PREFIX = re.compile(r"^\s*[A-D]\s*[:.]\s*")
+_PREFIX = re.compile(r"^\s*[A-D]\s*:\s*")
+"""The letter of a choice; no dot, which is part of names ("C. albicans")."""
 
 
 def load(source: Source) -> Loaded:
     """Raises DataError if neither form is there."""
     files = {split: source.folder / name for split, name in FILES.items() if (source.folder / name).is_file()}
+    files = {split: file for split, file in files.items() if source.wants(split)}
     if files:
         return _load_csv(source, files)
     parquet = hf_files(source.folder, "test") or hf_files(source.folder, "train")
@@ -58,6 +60,8 @@ def _load_csv(source: Source, files: dict[str, Path]) -> Loaded:
             index += 1
             where = f"line {line}"
             try:
+                if isinstance(values, BadRow):
+                    raise values
                 name = field_text(values, "Figure_path", file, where)
                 choices = [_PREFIX.sub("", values[choice]).strip() for choice in _CHOICES]
                 loaded.records.append(
@@ -74,13 +78,13 @@ def _load_csv(source: Source, files: dict[str, Path]) -> Loaded:
                     )
                 )
             except BadRow as error:
-                loaded.bad.append(error)
+                loaded.bad.append(error.of(split))
     return loaded
 
 
 def _load_hf(source: Source, files: list[Path]) -> Loaded:
     loaded = Loaded(notes=["layout hf (clean test set)"], files=files)
-    names = names_by_bytes(source.images, "*.jpg")
+    names = names_by_bytes(source.named_images, "*.jpg")
     for file in files:
         for row, values, image in hf_rows(file, ("query", "answer"), image="image"):
             try:
@@ -98,7 +102,7 @@ def _load_hf(source: Source, files: list[Path]) -> Loaded:
                     )
                 )
             except BadRow as error:
-                loaded.bad.append(error)
+                loaded.bad.append(error.of("test"))
     return loaded
 
 

@@ -48,7 +48,7 @@ def load(source: Source) -> Loaded:
     parquet = hf_files(source.folder, "test") or hf_files(source.folder, "train")
     if parquet:
         loaded = Loaded(notes=["layout hf"], files=parquet)
-        names = names_by_bytes(source.images, "*")
+        names = names_by_bytes(source.named_images, "*")
         for file in parquet:
             for row, values, image in hf_rows(file, ("question", "answer", "answer_type"), image="image"):
                 _add(loaded, values, image, name_of(image, names), file, row)

@@ -44,7 +44,7 @@ def load(source: Source) -> Loaded:
     if not files:
         raise DataError(f"no RadImageNet-VQA in {source.folder}: looked for benchmark/test-*.parquet")
     loaded, index, skipped = Loaded(files=files), -1, 0
-    names = names_by_bytes(source.images, "*")
+    names = names_by_bytes(source.named_images, "*")
     for file in files:
         for row, values, image in hf_rows(file, ("question", "answer", "question_type"), image="image"):
             index += 1

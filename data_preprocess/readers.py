@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from data_preprocess.errors import BadRow, DataError
 from data_preprocess.image_refs import file_stamp
 from data_preprocess.images import digest
 from data_preprocess.text import clean
+
+_SHARD = re.compile(r"-([0-9]{5})-of-([0-9]{5})")
 
 
 def read_json_list(file: Path) -> list[Any]:
@@ -105,8 +108,23 @@ def hf_files(source: Path, split: str) -> list[Path]:
     for folder in (source / "data", source):
         found = sorted(folder.glob(f"{split}-*.parquet")) or sorted(folder.glob(f"{split}.parquet"))
         if found:
+            _check_shards(found)
             return found
     return []
+
+
+def _check_shards(files: list[Path]) -> None:
+    """Raises DataError if shards (`…-00001-of-00003…`) are missing, or are of several versions of a dataset."""
+    shards = [(int(m[1]), int(m[2]), file.name) for file in files if (m := _SHARD.search(file.stem))]
+    if not shards:
+        return
+    totals = {total for _, total, _ in shards}
+    if len(totals) > 1 or len(shards) != len(files):
+        raise DataError(f"{files[0].parent} holds files of several versions: {', '.join(f.name for f in files)}")
+    (total,) = totals
+    missing = sorted(set(range(total)) - {number for number, _, _ in shards})
+    if missing or len(shards) != total:
+        raise DataError(f"{files[0].parent} holds {len(shards)} of {total} files of its kind ({shards[0][2]} …)")
 
 
 def hf_rows(file: Path, columns: tuple[str, ...], *, image: str) -> Iterator[tuple[int, dict[str, Any], ParquetImage]]:
@@ -136,11 +154,15 @@ def hf_rows(file: Path, columns: tuple[str, ...], *, image: str) -> Iterator[tup
             row += 1
 
 
+NAMELESS = "sha256-"
+"""How the name of an image without one begins."""
+
+
 def names_by_bytes(folder: Path | None, pattern: str) -> dict[str, str]:
     """sha256 -> file name of a folder's images: Hugging Face copies keep no names, but often the same bytes."""
     if folder is None:
         return {}
-    return {digest(path.read_bytes()): path.name for path in sorted(folder.rglob(pattern))}
+    return {digest(path.read_bytes()): path.name for path in sorted(folder.rglob(pattern)) if path.is_file()}
 
 
 def name_of(image: ParquetImage, names: dict[str, str]) -> str:
@@ -151,13 +173,13 @@ def name_of(image: ParquetImage, names: dict[str, str]) -> str:
         sha256 = digest(image.load(sys.maxsize))
     except ValueError:
         return "missing"  # the image itself is reported when it is read
-    return names.get(sha256, f"sha256-{sha256[:16]}")
+    return names.get(sha256, f"{NAMELESS}{sha256[:16]}")
 
 
-def read_csv(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a CSV file with a header, with the number of the line each ends on.
+def read_csv(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str] | BadRow]]:
+    """Rows of a CSV file with a header, with the number of the line each ends on; one of another width as BadRow.
 
-    Raises DataError if the file is missing or lacks a column, BadRow for a row of another width.
+    Raises DataError if the file is missing or lacks a column.
     """
     try:
         stream = file.open(encoding="utf-8-sig", newline="")
@@ -172,9 +194,8 @@ def read_csv(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[s
                 raise DataError(f"{file.name} lacks the columns {', '.join(missing)}; it has {found}")
             for row in reader:
                 if None in row or None in row.values():
-                    raise BadRow(
-                        file, f"line {reader.line_num}", f"not as many fields as the header ({len(reader.fieldnames)})"
-                    )
+                    where = f"line {reader.line_num}"
+                    row = BadRow(file, where, f"not as many fields as the header ({len(reader.fieldnames)})")
                 yield reader.line_num, row
         except (csv.Error, UnicodeDecodeError) as error:
             raise DataError(f"{file.name}, line {reader.line_num}: no CSV ({error})") from error

@@ -56,6 +56,9 @@ class Record:
     gold_reasoning: str | None = None
     gold_source: str | None = None
     """Who wrote the gold reasoning."""
+    rule_reasoning: str | None = None
+    rule_source: str | None = None
+    """Reasoning made by rule, and by which: taken where the join finds none."""
 
     @property
     def answer(self) -> str:
@@ -69,7 +72,7 @@ class Record:
         return not is_yes_no(self.answer)
 
     def bad(self, reason: str) -> BadRow:
-        return BadRow(self.file, self.where, reason)
+        return BadRow(self.file, self.where, reason, self.split)
 
 
 @dataclass

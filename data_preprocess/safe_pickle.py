@@ -39,6 +39,7 @@ def read_plain_pickle(file: Path) -> Any:
         KeyError,
         AttributeError,
         TypeError,
+        OverflowError,
         MemoryError,
     ) as error:
         # The C unpickler raises all of these for malformed input; none of them may pass as data.

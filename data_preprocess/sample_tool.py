@@ -13,11 +13,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_preprocess.card import file_digests
 from data_preprocess.command import guarded
 from data_preprocess.errors import DataError
+from data_preprocess.mix_card import mix_texts
 from data_preprocess.parquet import write_parquet
 from data_preprocess.rows import infos, iter_rows, open_rows
-from data_preprocess.sampling import PassRates, balanced, curate
+from data_preprocess.sampling import PassRates, balanced, curate, dump_files
 
 BALANCE = ("data_source", "modality", "organ", "answer_type", "question_type", "language")
 
@@ -78,13 +80,24 @@ def run(args: argparse.Namespace) -> int:
     total = len(rows) if args.rows is None else args.rows
     groups = [tuple(facts[row][name] for name in args.balance) for row in rows]
     chosen = {rows[position] for position in balanced(groups, total, seed=args.seed)}
-    written = write_parquet(_chosen(args.files, chosen), args.out, schema=schemas[0])
+    written = write_parquet(
+        _chosen(args.files, chosen),
+        args.out,
+        schema=schemas[0],
+        describe=lambda whole: mix_texts(args.out, whole, args.files, options=_asked(args)),
+    )
     print(f"{args.out}: {written} of {len(facts)} rows")
     counts = Counter(groups[position] for position, row in enumerate(rows) if row in chosen)
     if args.balance:
         for group, count in sorted(counts.items(), key=str):
             print("  " + ", ".join(f"{n} {v}" for n, v in zip(args.balance, group, strict=True)) + f": {count}")
     return 0
+
+
+def _asked(args: argparse.Namespace) -> dict[str, Any]:
+    names = ("rows", "balance", "seed", "min_pass", "max_pass")
+    options = {name: getattr(args, name) for name in names}
+    return options | {"pass_rates": file_digests(dump_files(args.pass_rates))}
 
 
 def _chosen(files: Sequence[Path], chosen: set[int]) -> Iterator[dict[str, Any]]:

@@ -67,7 +67,7 @@ class PassRates:
         """
         solved: Counter[Identity] = Counter()
         asked: Counter[Identity] = Counter()
-        for file in _files(paths):
+        for file in dump_files(paths):
             try:
                 for number, line in enumerate(read_jsonl(file), start=1):
                     identity, right = _rollout(line, f"{file.name}, line {number}")
@@ -87,7 +87,7 @@ class PassRates:
         return right / count if count else None
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
+def dump_files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         found = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
         if not found:

@@ -56,6 +56,8 @@ def load(source: Source) -> Loaded:
     image = source.image_maker(("imgs",), ("imgs.zip",))
     loaded = Loaded(notes=[f"languages {', '.join(source.options['language'])}"])
     for split, names in FILES.items():
+        if not source.wants(split):
+            continue
         file = next((source.folder / name for name in names if (source.folder / name).is_file()), None)
         if file is None:
             raise DataError(f"no SLAKE in {source.folder}: {' or '.join(names)} is missing")
@@ -66,7 +68,7 @@ def load(source: Source) -> Loaded:
             try:
                 record = _record(values, row, file, split, index, image, source.options["rule_reasoning"])
             except BadRow as error:
-                loaded.bad.append(error)
+                loaded.bad.append(error.of(split))
                 continue
             knowledge = values["base_type"] == "kvqa"
             wanted = source.options["knowledge"] == "include" or knowledge == (source.options["knowledge"] == "only")
@@ -115,7 +117,7 @@ def _record(
 
 def with_rule_reasoning(record: Record, triple: list[str] | None) -> Record:
     text = rule_reasoning(record, triple)
-    return record if text is None else replace(record, gold_reasoning=text, gold_source=RULES_SOURCE)
+    return record if text is None else replace(record, rule_reasoning=text, rule_source=RULES_SOURCE)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ def clean(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise TypeError(f"text or a number is expected, not {type(value).__name__}")
     text = " ".join(str(value).split())
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise TypeError("the text holds half a character (a lone surrogate), which no file can store")
     return None if text in ("", "NULL") else text
 
 
@@ -39,6 +41,11 @@ def join_text(text: str) -> str:
 def join_key(image: str, question: str, answer: str) -> tuple[str, str, str]:
     """Key (image name, question, answer) under which gold reasoning belongs to a row."""
     return image_key(image), join_text(question), join_text(answer)
+
+
+def row_key(image: str, question: str, answer: str) -> tuple[str, str, str]:
+    """Key that tells rows of one dataset apart: the image's whole name, question and answer as joins compare them."""
+    return image, join_text(question), join_text(answer)
 
 
 def image_key(image: str) -> str:

@@ -61,7 +61,10 @@ def reference_answers(raw: str) -> tuple[str, ...]:
     out: dict[str, None] = {}
     for alternative in raw.split("#"):
         whole = " ".join(alternative.replace("(", " ").replace(")", " ").split())
-        short = " ".join(_OPTIONAL.sub(" ", alternative).split())
+        short = alternative
+        while (inner := _OPTIONAL.sub(" ", short)) != short:  # one part may stand in another
+            short = inner
+        short = " ".join(short.replace("(", " ").replace(")", " ").split())
         out |= dict.fromkeys(text for text in (whole, short) if text)
     return tuple(out)
 
@@ -70,6 +73,8 @@ def load(source: Source) -> Loaded:
     """Raises DataError if none of the three files is there."""
     loaded = Loaded()
     for split, (name, images) in LAYOUT.items():
+        if not source.wants(split):
+            continue
         file = find_file(source.folder, name)
         if file is None:
             loaded.notes.append(f"no {name}: split {split} is not there")
@@ -80,9 +85,8 @@ def load(source: Source) -> Loaded:
             raise DataError(f"no image folder {images} beside {name}; name it with --images DIR")
         _read(file, split, folder, loaded, source.options["category"])
     if not loaded.files:
-        raise DataError(
-            f"no VQA-Med 2019 in {source.folder}: looked for {', '.join(name for name, _ in LAYOUT.values())}"
-        )
+        names = ", ".join(name for split, (name, _) in LAYOUT.items() if source.wants(split))
+        raise DataError(f"no VQA-Med 2019 in {source.folder}: looked for {names}")
     return loaded
 
 
@@ -121,7 +125,7 @@ def _read(file: Path, split: str, images: Path, loaded: Loaded, categories: list
                 question_type=fields.get("category"),
             )
         except BadRow as error:
-            loaded.bad.append(error)
+            loaded.bad.append(error.of(split))
             continue
         if record.question_type is None or record.question_type in categories:
             loaded.records.append(record)

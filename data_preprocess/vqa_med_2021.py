@@ -120,7 +120,7 @@ def _load_official(source: Source, questions: Path, answers: Path) -> Loaded:
 
 def _load_hf(source: Source) -> Loaded:
     loaded = Loaded(notes=["layout hf; it holds single-reference questions only"])
-    names = names_by_bytes(source.images, "*.jpg")
+    names = names_by_bytes(source.named_images, "*.jpg")
     for file in hf_files(source.folder, "test"):
         loaded.files.append(file)
         for row, values, image in hf_rows(file, ("question", "answer"), image="image"):

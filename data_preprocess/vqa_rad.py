@@ -70,6 +70,7 @@ def load(source: Source) -> Loaded:
 
 def _load_json(source: Source, files: dict[Path, str | None], *, layout: str) -> Loaded:
     images = source.image_folder(IMAGE_FOLDERS)
+    files = {file: split for file, split in files.items() if split is None or source.wants(split)}
     loaded = Loaded(notes=[f"layout {layout}"], files=list(files))
     counts: dict[str, int] = {}
     for file, split in files.items():
@@ -77,8 +78,16 @@ def _load_json(source: Source, files: dict[Path, str | None], *, layout: str) ->
             try:
                 loaded.records.append(_record(record, row, file, split, images, counts))
             except BadRow as error:
-                loaded.bad.append(error)
+                loaded.bad.append(error.of(split or _split_of(record)))
     return loaded
+
+
+def _split_of(record: Any) -> str | None:
+    """The split of a bad record of the OSF release; None: it does not say."""
+    kind = record.get("phrase_type") if isinstance(record, dict) else None
+    if not isinstance(kind, str) or not kind.strip():
+        return None
+    return "test" if kind.strip().startswith("test") else "train"
 
 
 def _record(record: Any, row: int, file: Path, split: str | None, images: Path, counts: dict[str, int]) -> Record:
@@ -106,8 +115,8 @@ def _record(record: Any, row: int, file: Path, split: str | None, images: Path, 
 
 def _load_hf(source: Source) -> Loaded:
     loaded = Loaded(notes=["layout hf"])
-    names = names_by_bytes(source.images, "*.jpg")
-    for split in INFO.splits:
+    names = names_by_bytes(source.named_images, "*.jpg")
+    for split in filter(source.wants, INFO.splits):
         for file in hf_files(source.folder, split):
             loaded.files.append(file)
             start = sum(record.split == split for record in loaded.records)
@@ -126,9 +135,9 @@ def _load_hf(source: Source) -> Loaded:
                         )
                     )
                 except BadRow as error:
-                    loaded.bad.append(error)
+                    loaded.bad.append(error.of(split))
     if names:
-        loaded.notes.append(f"image names by equal bytes from {source.images.name} ({len(names)} images)")
+        loaded.notes.append(f"image names by equal bytes from {source.named_images.name} ({len(names)} images)")
     return loaded
 
 

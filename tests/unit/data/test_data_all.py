@@ -33,6 +33,13 @@ def test_sizes_are_told_and_not_forced(root, tmp_path, capsys):
     assert "pathvqa: not in" in printed and "mimic_cxr_vqa: not in" in printed
     mix = read_rows(tmp_path / "out" / "train_mix.parquet")
     assert {row["data_source"] for row in mix} == {"vqa-rad", "slake"} and len(mix) == 32 + 6
+    card = json.loads((tmp_path / "out" / "train_mix.card.json").read_text())
+    assert card["data_sources"] == {"slake": 6, "vqa-rad": 32} and card["rows"] == card["open_rows"] == 38
+    assert {name: source["licence"] for name, source in card["made_of"].items()} == {
+        "vqa_rad/train.parquet": "CC0-1.0",
+        "slake/train.parquet": "CC-BY-4.0",
+    }
+    assert card["may_leave_machine"] is True and "CC-BY-4.0" in (tmp_path / "out" / "train_mix.card.md").read_text()
     assert not {"yes", "no"} & {row["reward_model"]["ground_truth"].lower() for row in mix}
 
 

@@ -179,7 +179,8 @@ def test_an_endpoint_that_is_not_there_fails_every_row_but_not_the_run(annotate,
     assert "failed checks: 5 endpoint" in capsys.readouterr().out
 
 
-def test_another_file_is_not_appended_to(annotate, capsys):
-    annotate.out.write_text('{"a": 1}\n')
+@pytest.mark.parametrize("content", [b'{"a": 1}\n', b"patients of ward 3", b"\xff\xfe\n", b"[1]\n"])
+def test_another_file_is_neither_appended_to_nor_cut(annotate, capsys, content):
+    annotate.out.write_bytes(content)
     assert annotate() == 1
-    assert "is no annotation of this tool" in capsys.readouterr().err and annotate.out.read_text() == '{"a": 1}\n'
+    assert "is no annotation of this tool" in capsys.readouterr().err and annotate.out.read_bytes() == content

@@ -8,7 +8,7 @@ import pytest
 
 from data_preprocess.cli import main
 from data_preprocess.errors import DataError
-from data_preprocess.gold import GoldReasoning
+from data_preprocess.gold import GoldReasoning, shared_names
 from data_preprocess.image_refs import MemoryImage
 from data_preprocess.records import Record
 from tests.unit.data.helpers import VQA_RAD
@@ -48,7 +48,7 @@ def write(path, content) -> GoldReasoning:
 
 
 def joined(gold: GoldReasoning, *records: Record):
-    out, report = gold.join(records)
+    out, report = gold.join(records, shared=shared_names(records))
     return [r.gold_reasoning for r in out], report.summary()
 
 
@@ -137,3 +137,30 @@ def test_unmatched_rows_can_be_listed(rad, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "gold reasoning join: 1 matched, 4 unmatched, 0 ambiguous" in printed
     assert "unmatched\ttest\tsynpic29265.jpg\tHow is the patient oriented?\tPosterior-Anterior" in printed
+
+
+def test_a_text_goes_to_the_image_of_its_whole_name_and_to_none_where_the_file_name_could_be_either(tmp_path):
+    lines = [LINE | {"image_name": name, "reasoning": name} for name in ("a/1.png", "2.png", "3.png")]
+    gold = write(tmp_path / "gold.jsonl", "\n".join(json.dumps(line) for line in lines))
+    texts, summary = joined(
+        gold,
+        record("a/1.png"),  # the whole name
+        record("b/1.png"),  # same file name, another folder
+        record("a/2.png"),
+        record("b/2.png"),  # which of the two does "2.png" mean?
+        record("c/3.png"),  # the only 3.png there is
+    )
+    assert texts == ["a/1.png", None, None, None, "3.png"]
+    assert summary == {"matched": 2, "unmatched": 3, "ambiguous": 3}
+
+
+def test_reasoning_made_by_rule_stands_in_only_where_the_join_finds_none(tmp_path):
+    gold = write(tmp_path / "trainset.json", MEDTHINK)
+    rule = {"rule_reasoning": "By rule.", "rule_source": "rules"}
+    records = [record(**rule), record(answer="Coronal", **rule)]
+    out, report = gold.join(records, shared=())
+    assert [(r.gold_reasoning, r.gold_source) for r in out] == [
+        (MEDTHINK["1"]["solution"], "MedThink"),
+        ("By rule.", "rules"),
+    ]
+    assert report.summary() == {"matched": 1, "unmatched": 1, "ambiguous": 0, "by rule": 1}

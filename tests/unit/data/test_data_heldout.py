@@ -184,3 +184,16 @@ def test_mimic_empty_answer_lists_are_left_out_and_counted_or_given_a_text(tmp_p
 def test_a_mimic_answer_that_is_neither_text_nor_list_is_told(tmp_path, capsys, answer):
     assert run("mimic_cxr_vqa", mimic(tmp_path / "in", answer), tmp_path / "out") == 1
     assert "test.json, row 0: answer" in capsys.readouterr().err
+
+
+def test_pmc_vqa_answers_that_begin_with_an_abbreviation_keep_it(tmp_path):
+    row = [*PMC_ROW[:2], "C. albicans", *PMC_ROW[3:]]
+    run("pmc_vqa", pmc(tmp_path / "in", [row]), tmp_path / "out")
+    assert info_of(tmp_path / "out")[0]["answer"] == "C. albicans"
+
+
+def test_a_csv_row_of_another_width_is_one_bad_row(tmp_path, capsys):
+    rows = [PMC_ROW[:-1], PMC_ROW]
+    assert run("pmc_vqa", pmc(tmp_path / "in", rows), tmp_path / "out", "--skip-bad") == 0
+    assert [i["index"] for i in info_of(tmp_path / "out")] == [1]
+    assert "1 bad rows left out" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 
 from data_preprocess import medthink
 from data_preprocess.errors import DataError
-from tests.unit.data.helpers import VQA_RAD, read_rows, run
+from tests.unit.data.helpers import VQA_RAD, read_rows, run, write_hf
 
 
 @pytest.fixture
@@ -84,4 +84,24 @@ def test_the_command_checks_hashes_unless_told_otherwise(clone, tmp_path, capsys
     assert (gold["image_id"], gold["gold_source"]) == ("synpic35191.jpg", "MedThink")
     card = json.loads((tmp_path / "out" / "test.card.json").read_text())
     assert card["gold_reasoning"]["join"] == {"matched": 1, "unmatched": 4, "ambiguous": 0}
-    assert "testset.json" in card["gold_reasoning"]["files"]
+    # Two files of one name: both stand in the card, told apart by their folders.
+    assert set(card["gold_reasoning"]["files"]) == {"open-end/testset.json", "closed-end/testset.json"}
+
+
+def test_a_copy_without_image_names_gets_them_from_the_clone(clone, rad, tmp_path, capsys):
+    """Hugging Face copies name no image; MedThink's repository holds the same bytes under the original names."""
+    pixels = rad.image("synpic35191.jpg").read_bytes()
+    row = {"image": {"bytes": pixels, "path": None}, "question": "What plane is this?", "answer": "axial"}
+    write_hf(tmp_path / "hf", "data/test-00000-of-00001.parquet", [row])
+    arguments = ("vqa_rad", tmp_path / "hf", tmp_path / "out", "--medthink", clone, "--medthink-check", "off")
+    assert run(*arguments) == 0  # a clone without its images
+    printed = capsys.readouterr().out
+    assert "0 matched, 1 unmatched" in printed and "1 images have no name here" in printed and "--images DIR" in printed
+    images = clone / "Medthink_Dataset" / "R-RAD" / "images"
+    images.mkdir()
+    (images / "synpic1.jpg").write_text("version https://git-lfs.github.com/spec/v1\n")  # a pointer names nothing
+    (images / "synpic35191.jpg").write_bytes(pixels)
+    assert run(*arguments) == 0
+    assert "1 matched, 0 unmatched, 0 ambiguous" in capsys.readouterr().out
+    (row,) = read_rows(tmp_path / "out" / "test.parquet")
+    assert row["extra_info"]["image_id"] == "synpic35191.jpg"

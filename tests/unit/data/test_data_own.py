@@ -108,12 +108,32 @@ def test_a_downloaded_hub_data_set_is_read_shard_by_shard(own):
             {"optional_columns": {"record_id": "Teil"}, "split": "train"},
             "line 3: record_id 'training' is also that of line 2",
         ),
+        ({"name": 2024}, "name must be text, not 2024; put it into quotes"),
+        ({"alternatives": 3}, "alternatives must be text, not 3"),
         ({"images": "pictures"}, "line 2: image phantom1.png: the image phantom1.png is missing in pictures"),
     ],
 )
 def test_a_mapping_that_makes_no_sense_is_told(own, capsys, written, changes, message):
     assert own(**changes) == 1
     assert message in capsys.readouterr().err and written() == []
+
+
+def test_images_may_lie_elsewhere_than_the_mapping_says(own, tmp_path):
+    (own.folder / "bilder").rename(tmp_path / "pictures")
+    assert own("--images", str(tmp_path / "pictures")) == 0
+
+
+def test_one_broken_line_is_one_bad_row(own, capsys):
+    with (own.folder / "fragen.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
+    lines[1], lines[2] = b'{"Nummer": ', b"\xff\xfe"
+    (own.folder / "q.jsonl").write_bytes(b"\n".join(lines))
+    assert own(file="q.jsonl") == 1
+    assert "q.jsonl, line 2: no JSON" in capsys.readouterr().err
+    assert own("--skip-bad", file="q.jsonl") == 0
+    written = [row for split in ("train", "test") for row in read_rows(own.out / f"{split}.parquet")]
+    assert len(written) == len(rows) - 2
 
 
 def test_yaml_cannot_make_objects(own, tmp_path, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -266,10 +267,10 @@ def test_a_process_that_is_killed_leaves_no_file_and_the_next_one_goes_on(long_s
 
 
 def test_an_image_that_changed_after_an_interruption_is_read_anew(rad, monkeypatch):
-    make = convert_module._Builder.finish
-    monkeypatch.setattr(convert_module._Builder, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    make = convert_module._Builder.assemble
+    monkeypatch.setattr(convert_module._Builder, "assemble", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert rad.convert("--split", "test") == INTERRUPTED
-    monkeypatch.setattr(convert_module._Builder, "finish", make)
+    monkeypatch.setattr(convert_module._Builder, "assemble", make)
     other = draw("JPEG", size=(50, 50))
     for image in rad.image("x").parent.iterdir():
         image.write_bytes(other)
@@ -282,3 +283,39 @@ def test_the_schema_of_all_files_is_one(tmp_path):
     # verl concatenates the files of a run, which needs equal features in all of them.
     assert pa.unify_schemas([RL_SCHEMA, RL_SCHEMA]).equals(RL_SCHEMA)
     assert RL_SCHEMA.field("extra_info").type == SFT_SCHEMA.field("extra_info").type
+
+
+def test_cards_and_files_get_their_names_together(rad, monkeypatch, capsys):
+    """A card that cannot be made leaves the old pair, and the next run goes on with the parts."""
+    assert rad.convert("--split", "test", "--limit", "2") == 0
+    before = {path.name: path.read_bytes() for path in rad.out.iterdir()}
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("data_preprocess.cli.card_texts", full)
+        assert rad.convert("--split", "test") == 1
+    assert "No space left" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in rad.out.iterdir() if path.is_file()} == before
+    assert rad.convert("--split", "test") == 0
+    assert "rows were there from an interrupted run" in capsys.readouterr().out
+    card = json.loads((rad.out / "test.card.json").read_text())
+    assert card["parquet"]["bytes"] == (rad.out / "test.parquet").stat().st_size > len(before["test.parquet"])
+
+
+def test_parts_that_another_version_of_the_code_has_made_are_thrown_away(rad, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(convert_module._Builder, "assemble", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert rad.convert("--split", "test") == INTERRUPTED
+    monkeypatch.setattr(convert_module, "_code", lambda: "another version")
+    assert rad.convert("--split", "test") == 0
+    assert "interrupted run" not in capsys.readouterr().out
+
+
+def test_a_split_whose_rows_are_all_bad_is_no_file(rad, written, capsys):
+    for image in rad.image("x").parent.iterdir():
+        image.write_bytes(b"broken")
+    assert rad.convert("--skip-bad", "--split", "test") == 1
+    assert "split test has no row left" in (told := capsys.readouterr().err) and "bad image or row" in told
+    assert not [name for name in written() if name in ("test.parquet", "test.card.json")]

@@ -113,6 +113,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_nothing_runs(official, tmp_
         b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93.",  # STACK_GLOBAL
         b"\x80\x02P123\n.",  # a persistent id
         b"\x80\x02\x82\x01.",  # a code of the extension registry
+        b"\x80\x04\x8e" + b"\xff" * 8 + b".",  # bytes of a size that no machine has
         pickle.dumps(Path("x")),
     ],
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 
 from data_preprocess.__main__ import main
 from data_preprocess.errors import DataError
+from data_preprocess.parquet import write_parquet
 from data_preprocess.sampling import PassRates, balanced, curate, quotas
+from data_preprocess.schema import RL_SCHEMA
 from tests.unit.data.helpers import GOLD, SAMPLES, VQA_RAD, read_rows, run
 
 
@@ -158,3 +162,19 @@ def test_dumps_of_other_rows_are_told_and_nothing_is_written(files, tmp_path, ca
 def test_rl_and_sft_files_do_not_mix(files, tmp_path, capsys):
     assert main(["sample", files[0], files[2], "--out", str(tmp_path / "o.parquet")]) == 1
     assert "RL and SFT files cannot be joined" in capsys.readouterr().err and not (tmp_path / "o.parquet").exists()
+
+
+def test_a_sample_has_a_card_with_the_terms_of_what_it_is_made_of(files, tmp_path):
+    private = tmp_path / "private.parquet"
+    rows = [row | {"extra_info": row["extra_info"] | {"may_leave_machine": False}} for row in read_rows(Path(files[0]))]
+    write_parquet(rows, private, schema=RL_SCHEMA)  # no card beside it
+    out = tmp_path / "mix.parquet"
+    assert main(["sample", files[1], str(private), "--out", str(out), "--rows", "7", "--seed", "3"]) == 0
+    card = json.loads((tmp_path / "mix.card.json").read_text())
+    written = read_rows(out)
+    assert card["rows"] == 7 == sum(card["data_sources"].values())
+    assert card["parquet"]["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+    assert card["options"]["rows"] == 7 and card["options"]["seed"] == 3
+    assert card["made_of"]["private.parquet"]["licence"].startswith("unknown")
+    assert card["may_leave_machine"] is all(row["extra_info"]["may_leave_machine"] for row in written) is False
+    assert "may not leave the machine" in (tmp_path / "mix.card.md").read_text()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_preprocess.text import clean, image_key, is_yes_no, join_key, join_text
+from data_preprocess.text import clean, image_key, is_yes_no, join_key, join_text, row_key
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,15 @@ def test_image_key_is_the_file_name_and_slakes_folder(path, key):
 
 def test_a_key_tells_two_answers_to_one_question_apart():
     assert join_key("a.jpg", "Where?", "left") != join_key("a.jpg", "Where?", "right")
+
+
+def test_half_a_character_is_refused_where_it_is_read():
+    with pytest.raises(TypeError, match="half a character"):
+        clean("axial \ud83d")
+    assert clean("axial \U0001f600") == "axial \U0001f600"
+
+
+def test_rows_of_two_folders_are_two_rows_though_a_join_may_take_either():
+    assert row_key("a/1.png", "What ?", "Axial") != row_key("b/1.png", "What?", "axial")
+    assert row_key("a/1.png", "What ?", "Axial") == row_key("a/1.png", "what?", "axial")
+    assert join_key("a/1.png", "What?", "axial") == join_key("b/1.png", "What?", "axial")

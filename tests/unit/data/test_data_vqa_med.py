@@ -27,6 +27,8 @@ def info_of(out, split="test"):
         ("(b)", ("b",)),  # what is optional throughout is the answer
         (" # ", ()),
         ("t2 (flair) (axial)", ("t2 flair axial", "t2")),
+        ("glioma (grade (iv))", ("glioma grade iv", "glioma")),  # one optional part in another
+        ("mass (large", ("mass large",)),  # not closed: nothing is optional
     ],
 )
 def test_alternatives_and_optional_parts(raw, answers):
