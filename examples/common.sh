@@ -17,7 +17,8 @@
 #   TRAINER_MODE    sync (default), colocate_async, or separate_async, which generates on GPUs of its own:
 #                   ROLLOUT_NNODES (1) nodes with ROLLOUT_GPUS (N_GPUS) of them, beside those of NNODES and N_GPUS
 #   OFFLOAD         parameters and optimiser in host memory between their uses: True or False; default: True below 8 GPUs
-#   MAX_PIXELS      largest image, where the backbone scales images down; default: its row in `mrpo backbones`
+#   MIN_PIXELS MAX_PIXELS   smallest and largest image, where the backbone scales images; default: its row in
+#                   recipe/mrpo/backbones.py. Not with SGLang, where images keep their size (docs/gpu.md)
 #   LOGGER          where metrics go; default ["console"]
 #   DRY_RUN=1       print the command and the configuration that verl would run with, and stop
 #
@@ -84,6 +85,11 @@ rl_overrides() {
     local backbone method actor=actor_rollout_ref.actor model=actor_rollout_ref.model rollout=actor_rollout_ref.rollout
     backbone=$(python -m recipe.mrpo.backbones "$BACKBONE" overrides) || exit 2
     method=$(python -m recipe.mrpo.methods "$METHOD" overrides) || exit 2
+    if [[ $ROLLOUT_ENGINE == sglang && $backbone == *mm_processor_kwargs* ]]; then
+        [[ -z ${MIN_PIXELS:-}${MAX_PIXELS:-} ]] ||
+            die "MIN_PIXELS and MAX_PIXELS need ROLLOUT_ENGINE=vllm: verl 0.9.1 cannot hand them to SGLang."
+        backbone=$(grep -v mm_processor_kwargs <<<"$backbone")
+    fi
     mapfile -t ARGS <<<"$backbone"$'\n'"$method"
     ARGS+=(
         "data.train_files='${TRAIN_FILE:-$DATA_DIR/train.parquet}'"
@@ -119,9 +125,10 @@ rl_overrides() {
         ARGS+=("$model.exclude_modules='$(python -m recipe.mrpo.backbones "$BACKBONE" vision_modules)'")
     fi
     # mrpo_cpu is for tiny models, whose images are as large as their own processor says.
-    if on_cpu; then MAX_PIXELS=${MAX_PIXELS:-16384}; fi
-    if [[ -n ${MAX_PIXELS:-} && $backbone == *max_pixels* ]]; then
-        ARGS+=("data.mm_processor_kwargs.max_pixels=$MAX_PIXELS")
+    if on_cpu; then MIN_PIXELS=${MIN_PIXELS:-4096} MAX_PIXELS=${MAX_PIXELS:-16384}; fi
+    if [[ $backbone == *mm_processor_kwargs* ]]; then
+        [[ -z ${MIN_PIXELS:-} ]] || ARGS+=("data.mm_processor_kwargs.min_pixels=$MIN_PIXELS")
+        [[ -z ${MAX_PIXELS:-} ]] || ARGS+=("data.mm_processor_kwargs.max_pixels=$MAX_PIXELS")
     fi
     [[ -z ${LR:-} ]] || ARGS+=("$actor.optim.lr=$LR")
     [[ -z ${ENCODER:-} ]] || ARGS+=("++mrpo.rewards.answer.encoder='$ENCODER'")

@@ -31,6 +31,8 @@ class Backbone:
     """Rollout sampling."""
     max_pixels: int | None = 802816
     """Images are scaled down to this (Qwen's dynamic resolution); None: the processor tiles by its own rule."""
+    min_pixels: int = 3136
+    """What the checkpoint's own processor scales small images up to; without it, `max_pixels` has no effect."""
     patch_size: int | None = None
     """Side of the vision tower's patches; None: 14, verl's default."""
     max_prompt_length: int | None = None
@@ -42,6 +44,8 @@ class Backbone:
         rollout = "actor_rollout_ref.rollout"
         out = [f"{rollout}.{name}={value}" for name, value in self.sampling.items()]
         if self.max_pixels is not None:
+            # transformers' Qwen processors overlook one of the two without the other.
+            out.append(f"+data.mm_processor_kwargs.min_pixels={self.min_pixels}")
             out.append(f"+data.mm_processor_kwargs.max_pixels={self.max_pixels}")
         if self.patch_size is not None:
             out.append(f"data.image_patch_size={self.patch_size}")
@@ -78,6 +82,7 @@ BACKBONES: dict[str, Backbone] = {
         sampling={"temperature": 0.7, "top_p": 0.8, "top_k": 20},
         # With verl's 14 every image would be scaled twice: to multiples of 28, and then to those of 32.
         patch_size=16,
+        min_pixels=65536,
     ),
     "internvl3": Backbone(
         model_type="internvl",

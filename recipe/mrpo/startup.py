@@ -44,6 +44,7 @@ def prepare(config: DictConfig) -> None:
     options = load_options(given)
     with open_dict(config):
         config.mrpo = options
+    _check_image_sizes(config)
     ours = str(config.algorithm.adv_estimator) in ESTIMATORS
     if ours:
         _choose_reward_manager(config)
@@ -97,6 +98,28 @@ def _refuse_unsupported(config: DictConfig) -> None:
         )
     if int(config.actor_rollout_ref.rollout.n) < 2:
         raise OptionError("MRPO compares the rollouts of a group; set actor_rollout_ref.rollout.n to 2 or more.")
+
+
+def _check_image_sizes(config: DictConfig) -> None:
+    """Refuse limits on images that would do nothing, or end the run at its first rollout."""
+    node = "data.mm_processor_kwargs"
+    kwargs = OmegaConf.select(config, node) or {}
+    if kwargs and OmegaConf.select(config, "actor_rollout_ref.rollout.name") == "sglang":
+        raise OptionError(
+            f"verl 0.9.1's SGLang server takes no {node}, so the first rollout would fail; leave {node} empty and "
+            "bound the images in the checkpoint's preprocessor_config.json."
+        )
+    low, high = kwargs.get("min_pixels"), kwargs.get("max_pixels")
+    if (low is None) != (high is None):
+        given, lost = ("max_pixels", "min_pixels") if low is None else ("min_pixels", "max_pixels")
+        raise OptionError(
+            f"{node}.{given} has no effect on transformers' Qwen processors by itself; set {node}.{lost} too "
+            "(the checkpoint's own stands in its preprocessor_config.json)."
+        )
+    if low is not None and low > high:
+        raise OptionError(
+            f"{node}.min_pixels={low} is above {node}.max_pixels={high}; set a smaller {node}.min_pixels."
+        )
 
 
 def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) -> None:

@@ -43,6 +43,7 @@ def test_a_backbone_is_one_row():
         "actor_rollout_ref.rollout.temperature=1.0",
         "actor_rollout_ref.rollout.top_p=1.0",
         "actor_rollout_ref.rollout.top_k=-1",
+        "+data.mm_processor_kwargs.min_pixels=3136",
         "+data.mm_processor_kwargs.max_pixels=802816",
     ]
 

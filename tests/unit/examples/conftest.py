@@ -44,12 +44,16 @@ DRY_RUNS = {
     "judge without model": ("run_mrpo_qwen2_5_vl.sh", {"JUDGE_NAME": "openai"}, ()),
     "sft checkpoint missing": ("run_mrpo_qwen2_5_vl.sh", {"START": "sft"}, ()),
     "gpus": ("run_mrpo_qwen2_5_vl.sh", {"N_GPUS": "all"}, ()),
+    "image size with sglang": (
+        "run_mrpo_qwen3_vl.sh", {"ROLLOUT_ENGINE": "sglang", "MAX_PIXELS": "200704"}, (),
+    ),
     "sft with LoRA": ("run_mrpo_qwen2_5_vl.sh", {"METHOD": "sft", "LORA_RANK": "8"}, ()),
 }  # fmt: skip
 SCRIPT_VARIABLES = ("METHOD", "ROLLOUT_NNODES", "ROLLOUT_GPUS", "TRAINER_MODE", "ROLLOUT_ENGINE", "ENCODER",
                     "JUDGE_MODEL", "JUDGE_CACHE", "JUDGE_API_KEY_ENV", "SFT_DATA_DIR", "SFT_LR", "SFT_ARGS",
                     "START", "MODEL_PATH", "DATA_DIR", "OUTPUT_DIR", "NNODES", "N_GPUS", "JUDGE_NAME", "LR",
-                    "JUDGE_BASE_URL", "LORA_RANK", "OFFLOAD", "MAX_PIXELS", "LOGGER", "VERL_PLATFORM")  # fmt: skip
+                    "JUDGE_BASE_URL", "LORA_RANK", "OFFLOAD", "MIN_PIXELS", "MAX_PIXELS", "LOGGER",
+                    "VERL_PLATFORM")  # fmt: skip
 
 
 def script_env(**variables: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from omegaconf import OmegaConf
+from PIL import Image
 
 from recipe.mrpo.backbones import BACKBONES, get_backbone
 from recipe.mrpo.methods import METHODS, PPO, SFT, get_method
@@ -53,14 +54,15 @@ OF_METHOD = {
     "vppo": {"algorithm.adv_estimator": "mrpo", "mrpo.shaping": "vppo"},
     "pgrpo": {"algorithm.adv_estimator": "mrpo", "mrpo.shaping": "pgrpo"},
 }
+SCALED = {"min_pixels": 3136, "max_pixels": 802816}
 OF_BACKBONE = {
-    "qwen2_5_vl": {"actor_rollout_ref.rollout.temperature": 1.0, "data.mm_processor_kwargs": {"max_pixels": 802816}},
+    "qwen2_5_vl": {"actor_rollout_ref.rollout.temperature": 1.0, "data.mm_processor_kwargs": SCALED},
     "qwen3_vl": {
         "actor_rollout_ref.rollout.temperature": 0.7,
         "actor_rollout_ref.rollout.top_p": 0.8,
         "actor_rollout_ref.rollout.top_k": 20,
         "data.image_patch_size": 16,
-        "data.mm_processor_kwargs": {"max_pixels": 802816},
+        "data.mm_processor_kwargs": {"min_pixels": 65536, "max_pixels": 802816},
     },
     # 13 tiles of 256 tokens would not fit into the 2048 of the others, and its processor knows no max_pixels
     "internvl3": {
@@ -68,7 +70,7 @@ OF_BACKBONE = {
         "data.mm_processor_kwargs": {},
         "data.max_prompt_length": 4096,
     },
-    "qwen2_vl": {"actor_rollout_ref.rollout.temperature": 1.0, "data.mm_processor_kwargs": {"max_pixels": 802816}},
+    "qwen2_vl": {"actor_rollout_ref.rollout.temperature": 1.0, "data.mm_processor_kwargs": SCALED},
 }
 
 
@@ -104,6 +106,51 @@ def test_every_backbone_composes_with_every_method(verl, compose, valued, tmp_pa
     rollout = verl.to_dataclass(config.actor_rollout_ref.rollout)
     assert (rollout.n, rollout.temperature) == (8, OF_BACKBONE[backbone]["actor_rollout_ref.rollout.temperature"])
     assert verl.to_dataclass(config.algorithm).adv_estimator == OF_METHOD[method]["algorithm.adv_estimator"]
+
+
+CHECKPOINT_SIZES = {  # of the published preprocessor_config.json
+    "qwen2_5_vl": {"shortest_edge": 3136, "longest_edge": 12845056},
+    "qwen3_vl": {"shortest_edge": 65536, "longest_edge": 16777216},
+    "qwen2_vl": {"shortest_edge": 3136, "longest_edge": 12845056},
+}
+
+
+@pytest.fixture
+def pixels(verl):
+    """pixels(backbone, (width, height), kwargs): size of the image that the model is shown, through verl's own call."""
+    from verl.utils.tokenizer import build_multimodal_processor_inputs
+
+    from recipe.mrpo.tiny.backbones import BACKBONES as TINY
+    from recipe.mrpo.tiny.tokenizer import train_tokenizer
+
+    def measure(backbone, size, kwargs):
+        tiny = TINY[backbone]
+        tokenizer = train_tokenizer(
+            ["An axial image of the liver."], max_size=400, special=tiny.special, named=tiny.named, owned=tiny.owned,
+            max_length=8192,
+        )  # fmt: skip
+        processor = tiny.make_processor(tokenizer, tiny.template)
+        processor.image_processor.size = dict(CHECKPOINT_SIZES[backbone])
+        out = build_multimodal_processor_inputs(
+            processor, text=["<|image_pad|>"], images=[Image.new("RGB", size)], mm_processor_kwargs=kwargs
+        )
+        _, high, wide = out["image_grid_thw"][0].tolist()
+        image_id = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        assert (out["input_ids"] == image_id).sum() == high * wide / processor.image_processor.merge_size**2
+        return high * wide * processor.image_processor.patch_size**2
+
+    return measure
+
+
+@pytest.mark.parametrize("backbone", list(CHECKPOINT_SIZES))
+def test_an_image_above_the_limit_is_scaled_down_to_it_and_a_small_one_as_the_checkpoint_does(
+    compose, pixels, backbone
+):
+    kwargs = dict(compose("mrpo", *get_backbone(backbone).overrides()).data.mm_processor_kwargs)
+    large, small = (2000, 1500), (90, 60)
+    assert pixels(backbone, large, {}) > 2_900_000
+    assert 0.9 * 802816 < pixels(backbone, large, kwargs) <= 802816
+    assert pixels(backbone, small, kwargs) == pixels(backbone, small, {})
 
 
 @pytest.mark.parametrize("n_gpus", [1, 4, 8])

@@ -76,6 +76,7 @@ def test_variables_reach_verl_lora_judge_engine(dry_run):
     model = at(config, "actor_rollout_ref.model")
     assert (model["lora_rank"], model["lora_alpha"], model["exclude_modules"]) == (16, 32, ".*visual.*")
     assert at(config, "actor_rollout_ref.rollout.name") == "sglang"
+    assert at(config, "data.mm_processor_kwargs") == {}  # verl's SGLang server takes none
     assert at(config, "actor_rollout_ref.rollout.top_k") == 20
     assert at(config, "actor_rollout_ref.actor.optim.lr") == 1e-5
     assert at(config, "actor_rollout_ref.actor.fsdp_config.param_offload") is True  # one GPU: memory is short
@@ -116,6 +117,8 @@ def test_without_a_gpu_the_cpu_configuration_is_taken(dry_run):
     assert at(config, "trainer.device") == "cpu" and at(config, "trainer.n_gpus_per_node") == 1
     assert at(config, "actor_rollout_ref.actor.strategy") == "fsdp2"
     assert config["mrpo"] == {"shaping": "vppo", "judge": {"name": "overlap"}}
+    # of the tiny processors
+    assert at(config, "data.mm_processor_kwargs") == {"min_pixels": 64 * 64, "max_pixels": 128 * 128}
 
 
 def test_sft_runs_verls_own_trainer_under_torchrun(dry_run):
@@ -154,6 +157,7 @@ def test_sft_can_start_from_a_base_model_and_grpo_follow(dry_run):
         ("sft checkpoint missing", "START=sft needs MODEL_PATH"),
         ("gpus", "N_GPUS=all must be a whole number from 1 on"),
         ("sft with LoRA", "set LORA_RANK=0"),
+        ("image size with sglang", "need ROLLOUT_ENGINE=vllm"),
     ],
 )
 def test_a_mistake_stops_the_script_with_one_sentence(dry_run, name, sentence):

@@ -193,6 +193,16 @@ def refusal(config) -> str:
         (["trainer.use_v1=False"], "trainer.use_v1=True"),
         (["actor_rollout_ref.rollout.multi_turn.enable=True"], "actor_rollout_ref.rollout.multi_turn.enable=False"),
         (["actor_rollout_ref.rollout.n=1"], "actor_rollout_ref.rollout.n"),
+        (["+data.mm_processor_kwargs.max_pixels=802816"], "set data.mm_processor_kwargs.min_pixels too"),
+        (["+data.mm_processor_kwargs.min_pixels=3136"], "set data.mm_processor_kwargs.max_pixels too"),
+        (
+            ["+data.mm_processor_kwargs.min_pixels=65536", "+data.mm_processor_kwargs.max_pixels=50176"],
+            "set a smaller data.mm_processor_kwargs.min_pixels",
+        ),
+        (
+            ["+data.mm_processor_kwargs.do_resize=False", "actor_rollout_ref.rollout.name=sglang"],
+            "leave data.mm_processor_kwargs empty",
+        ),
         (["+mrpo.judge.skip=all_right_groups"], "mrpo.judge.skip=right"),
         (["+mrpo.judge.price_per_million.prompt=1"], "mrpo.judge.price_per_million needs both"),
     ],
