@@ -9,7 +9,8 @@
 #   OUTPUT_DIR      checkpoints and dumps of rollouts; default outputs/BACKBONE-METHOD
 #   NNODES N_GPUS   nodes (1) and GPUs of each (8; 4 and 1 as well). Several nodes: docs/cluster.md
 #   JUDGE_NAME      overlap (default: offline rules), or openai, the default where JUDGE_BASE_URL is set:
-#                   JUDGE_BASE_URL, JUDGE_MODEL, JUDGE_API_KEY_ENV (name of a variable), JUDGE_CACHE (file)
+#                   JUDGE_BASE_URL, JUDGE_MODEL, JUDGE_API_KEY_ENV (name of a variable), JUDGE_CACHE (file);
+#                   or router, with the overrides of docs/judge.md
 #   ENCODER         BERTScore encoder of the answer reward, a folder or a hub id; default none
 #   LORA_RANK       0 (default): train all parameters
 #   LR              learning rate; default: the configuration's

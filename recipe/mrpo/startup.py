@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -131,23 +132,42 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
     judge = OmegaConf.to_container(options.judge, resolve=True)
     reward_model = config.reward.reward_model
     try:
+        _check_reward_model(config, routed=any(one["name"] == "router" for one in each_judge(judge)))
         # The real address is known once the reward model is up.
         address = "127.0.0.1:1" if reward_model.enable else None
         judge = at_router(judge, address=address, model=reward_model.get("model_path"))
         get_judge(judge)
         check_endpoint(judge, private_data=private_data)
-        routed = any(one["name"] == "router" for one in each_judge(judge))
     except ModuleNotFoundError as error:
         raise OptionError(
             f"mrpo.judge needs the module {error.name}, which cannot be imported; see mrpo.judge.module."
         ) from error
     except (ValueError, PermissionError) as error:
         raise OptionError(str(error)) from error
-    if routed and config.reward.custom_reward_function.path is None:
-        raise OptionError(
-            "mrpo.judge.name=router: verl asks a reward manager only if reward.custom_reward_function.path is set "
-            "(else it takes the reward model for a classifier); set it to the path of reward_fns/custom_reward.py."
-        )
+
+
+def _check_reward_model(config: DictConfig, *, routed: bool) -> None:
+    """Refuse a reward model of verl's that nothing could reach, or that would rate in place of our reward manager."""
+    model, prefix = config.reward.reward_model, "reward.reward_model"
+    if not (model.enable or routed):
+        return
+    scorer = Path(__file__).parents[2] / "reward_fns" / "custom_reward.py"
+    needs = {
+        f"{prefix}.enable=True": model.enable,
+        # Else verl rates when the rollouts are done, by a call that brings no gold answer and keeps no step labels.
+        f"{prefix}.enable_resource_pool=True": model.enable_resource_pool,
+        f"{prefix}.nnodes=1": model.nnodes > 0,
+        f"{prefix}.model_path=MODEL": model.model_path is not None,
+        f"{prefix}.rollout.name=vllm": OmegaConf.select(model, "rollout.name") is not None,
+        # Else verl 0.9.1 puts the engine to sleep at the start, and with a pool of its own nothing wakes it.
+        f"{prefix}.rollout.free_cache_engine=False": not model.rollout.free_cache_engine,
+        # Else verl takes the model for a classifier and asks it instead of the reward manager.
+        f"reward.custom_reward_function.path={scorer}": config.reward.custom_reward_function.path is not None,
+    }
+    missing = [override for override, met in needs.items() if not met]
+    if missing:
+        cause = "mrpo.judge.name=router" if routed else f"{prefix}.enable=True"
+        raise OptionError(f"{cause} with MRPO's reward manager needs more (docs/judge.md); set {' '.join(missing)}.")
 
 
 def check_skip(config: DictConfig, options: DictConfig) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -209,6 +211,49 @@ def refusal(config) -> str:
 )
 def test_a_run_that_misses_a_piece_stops_with_the_override_to_set(config_of, overrides, names):
     assert names in refusal(config_of(*overrides))
+
+
+REWARD_MODEL = {  # as tests/integration/test_judge_vllm.py runs it
+    "reward.reward_model.enable": "True",
+    "reward.reward_model.enable_resource_pool": "True",
+    "reward.reward_model.nnodes": "1",
+    "reward.reward_model.model_path": "judge",
+    "reward.reward_model.rollout.name": "vllm",
+    "reward.reward_model.rollout.free_cache_engine": "False",
+    "reward.custom_reward_function.path": "reward_fns/custom_reward.py",
+}
+
+
+def with_reward_model(judge, without=()):
+    return [f"+mrpo.judge.name={judge}", *(f"{name}={v}" for name, v in REWARD_MODEL.items() if name not in without)]
+
+
+@pytest.mark.parametrize("judge", ["router", "overlap"])
+@pytest.mark.parametrize("left_out", list(REWARD_MODEL)[1:])
+def test_a_reward_model_that_would_not_be_asked_is_refused_whoever_judges(config_of, judge, left_out):
+    prepare(config_of(*with_reward_model(judge)))
+    message = refusal(config_of(*with_reward_model(judge, without=[left_out])))
+    assert f"set {left_out}=" in message and "docs/judge.md" in message
+    grpo = ("algorithm.adv_estimator=grpo", "reward.reward_manager.name=mrpo", *BASE)
+    assert f"set {left_out}=" in refusal(config_of(*with_reward_model(judge, without=[left_out]), base=grpo))
+
+
+def test_a_router_judge_without_anything_is_told_all_that_it_needs_at_once(config_of):
+    message = refusal(config_of("+mrpo.judge.name=router"))
+    assert all(f"{name}=" in message for name in REWARD_MODEL)
+    members = "+mrpo.judge.members={own: {name: router}, b: {name: overlap}, c: {name: overlap}}"
+    assert "reward.reward_model.enable=True" in refusal(config_of("+mrpo.judge.name=ensemble", members))
+
+
+def test_a_reward_model_without_mrpos_reward_manager_is_left_alone(config_of):
+    overrides = ["reward.reward_model.enable=True", "reward.reward_model.model_path=rm", "+mrpo.tau=0.5"]
+    prepare(config_of(*overrides, base=("algorithm.adv_estimator=grpo", *BASE)))
+
+
+def test_the_documented_overrides_of_a_router_judge_are_enough(config_of):
+    page = (Path(__file__).parents[3] / "docs" / "judge.md").read_text()
+    command = re.search(r"\+mrpo\.judge\.name=router(?:.*\\\n)+.*", page).group(0)
+    prepare(config_of(*command.replace("\\\n", " ").split()))
 
 
 @pytest.mark.parametrize("estimator", ["grpo", "rloo"])
