@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 REWARD_MANAGER = "mrpo"
 VERL_DEFAULT_REWARD_MANAGER = "naive"
+AGENT_LOOP = "single_turn_agent"
+ONE_RESPONSE = "MRPO's reward manager labels the steps of one response, which verl's single-turn agent loop makes"
 
 
 def uses_mrpo(config: DictConfig) -> bool:
@@ -56,6 +58,7 @@ def prepare(config: DictConfig) -> None:
             "algorithm.use_kl_in_reward=False (and actor_rollout_ref.actor.use_kl_loss=True)."
         )
     if config.reward.reward_manager.name == REWARD_MANAGER:
+        _refuse_turns(config)
         private = check_rows(
             _files(config.data, "train_files"), reasoning_required=options.gold_reasoning == "required"
         )
@@ -92,13 +95,18 @@ def _choose_reward_manager(config: DictConfig) -> None:
 def _refuse_unsupported(config: DictConfig) -> None:
     if not config.trainer.get("use_v1", True):
         raise OptionError("MRPO runs on verl's v1 trainers; set trainer.use_v1=True.")
-    if OmegaConf.select(config, "actor_rollout_ref.rollout.multi_turn.enable", default=False):
-        raise OptionError(
-            "MRPO credits the steps of one response; tool turns have none: set "
-            "actor_rollout_ref.rollout.multi_turn.enable=False."
-        )
     if int(config.actor_rollout_ref.rollout.n) < 2:
         raise OptionError("MRPO compares the rollouts of a group; set actor_rollout_ref.rollout.n to 2 or more.")
+
+
+def _refuse_turns(config: DictConfig) -> None:
+    """verl 0.9.1 chooses the agent loop by these names, whatever `multi_turn.enable` says."""
+    rollout = "actor_rollout_ref.rollout"
+    loop = OmegaConf.select(config, f"{rollout}.agent.default_agent_loop", default=AGENT_LOOP)
+    if loop != AGENT_LOOP:
+        raise OptionError(f"{ONE_RESPONSE}, not {loop!r}; set {rollout}.agent.default_agent_loop={AGENT_LOOP}.")
+    if OmegaConf.select(config, f"{rollout}.multi_turn.enable", default=False):
+        raise OptionError(f"{ONE_RESPONSE}; set {rollout}.multi_turn.enable=False.")
 
 
 def _check_image_sizes(config: DictConfig) -> None:
@@ -202,7 +210,8 @@ def _files(data: DictConfig, name: str) -> list[str]:
 def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
     """Read the `extra_info` of every row of local parquet files; True if a row may not leave the machine.
 
-    Raises OptionError if `reasoning_required` and a row has no gold reasoning to judge its steps against.
+    Raises OptionError if `reasoning_required` and a row has no gold reasoning to judge its steps against, or if the
+    column `agent_name`, by which verl chooses the agent loop of a row, names another one than the single-turn loop.
     """
     import pyarrow.parquet as pq
 
@@ -212,14 +221,21 @@ def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
         if not os.path.exists(path) or not path.endswith(".parquet"):
             continue  # a remote or JSON file: verl fetches it later, and each row that lacks reasoning is counted
         parquet = pq.ParquetFile(path)
-        if "extra_info" not in parquet.schema_arrow.names:
+        columns = [name for name in ("extra_info", "agent_name") if name in parquet.schema_arrow.names]
+        if "extra_info" not in columns:
             raise OptionError(
                 f"{file} has no column extra_info; make it with `python -m data_preprocess` (data.train_files)."
             )
         row = 0
-        for batch in parquet.iter_batches(columns=["extra_info"], batch_size=4096):
-            for info in batch.column(0).to_pylist():
-                info = info or {}
+        for batch in parquet.iter_batches(columns=columns, batch_size=4096):
+            for given in batch.to_pylist():
+                loop = given.get("agent_name", AGENT_LOOP)
+                if loop != AGENT_LOOP:
+                    raise OptionError(
+                        f"{ONE_RESPONSE}, and row {row} of {file} asks for {loop!r}; set its agent_name to "
+                        f"{AGENT_LOOP}, or leave the column out."
+                    )
+                info = given["extra_info"] or {}
                 private |= info.get("may_leave_machine", True) is False
                 if reasoning_required and not str(info.get("gold_reasoning") or "").strip():
                     raise OptionError(

@@ -14,7 +14,7 @@ from recipe.mrpo.estimators import CREDIT, StepCredit
 from recipe.mrpo.guards import CORRELATION, check_correlation
 from recipe.mrpo.judge.stop import budget_report, failure_report
 from recipe.mrpo.record import RECORD_KEY, RolloutRecord
-from recipe.mrpo.startup import REWARD_MANAGER, prepare, uses_mrpo
+from recipe.mrpo.startup import AGENT_LOOP, ONE_RESPONSE, REWARD_MANAGER, prepare, uses_mrpo
 from recipe.mrpo.step_metrics import step_metrics
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,14 @@ class StepCreditMixin:
                 "the steps of one response: use verl's single-turn agent loop (actor_rollout_ref.rollout.agent."
                 "default_agent_loop=single_turn_agent)."
             )
-        rows = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+        fields = ["extra_fields", "num_turns"]
+        rows = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+        turns = max(rows.pop("num_turns").tolist())
+        if turns > 2:  # question and response; more is the work of an agent loop that the start could not see
+            raise RuntimeError(
+                f"a rollout of this batch has {turns} turns: {ONE_RESPONSE}; leave the column agent_name out of the "
+                f"data, or set it to {AGENT_LOOP}."
+            )
         extra = rows.pop("extra_fields").tolist()
         records = [
             None

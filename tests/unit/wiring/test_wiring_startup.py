@@ -194,6 +194,10 @@ def refusal(config) -> str:
         (["+mrpo.judge.module=no.such.module"], "mrpo.judge.module"),
         (["trainer.use_v1=False"], "trainer.use_v1=True"),
         (["actor_rollout_ref.rollout.multi_turn.enable=True"], "actor_rollout_ref.rollout.multi_turn.enable=False"),
+        (
+            ["actor_rollout_ref.rollout.agent.default_agent_loop=tool_agent"],
+            "actor_rollout_ref.rollout.agent.default_agent_loop=single_turn_agent",
+        ),
         (["actor_rollout_ref.rollout.n=1"], "actor_rollout_ref.rollout.n"),
         (["+data.mm_processor_kwargs.max_pixels=802816"], "set data.mm_processor_kwargs.min_pixels too"),
         (["+data.mm_processor_kwargs.min_pixels=3136"], "set data.mm_processor_kwargs.max_pixels too"),
@@ -302,6 +306,30 @@ def test_a_dataset_without_gold_reasoning_is_refused_with_the_row_and_both_ways_
 def test_a_dataset_without_the_column_is_refused(config_of, tmp_path):
     file = write_rows(tmp_path / "t.parquet", [{"prompt": "q"}])
     assert "no column extra_info" in refusal(config_of(f"data.train_files={file}"))
+
+
+@pytest.mark.parametrize("estimator", ["gdpo", "grpo", "rloo"])
+def test_tool_turns_are_refused_for_every_estimator_on_our_rewards(config_of, tmp_path, estimator):
+    """verl 0.9.1 does not ask multi_turn.enable which agent loop to run."""
+    base = (f"algorithm.adv_estimator={estimator}", "reward.reward_manager.name=mrpo", *BASE)
+    loop = "actor_rollout_ref.rollout.agent.default_agent_loop"
+    assert f"set {loop}=single_turn_agent" in refusal(config_of(f"{loop}=tool_agent", base=base))
+    turns = "actor_rollout_ref.rollout.multi_turn.enable"
+    assert f"set {turns}=False" in refusal(config_of(f"{turns}=True", base=base))
+    stock = (f"algorithm.adv_estimator={estimator}", *BASE)
+    prepare(config_of(f"{loop}=tool_agent", "+mrpo.tau=0.5", base=stock))  # not our reward manager
+
+
+@pytest.mark.parametrize("files", ["train_files", "val_files"])
+@pytest.mark.parametrize("name", ["tool_agent", None])
+def test_a_row_for_another_agent_loop_is_refused(config_of, good_file, tmp_path, files, name):
+    info = {"gold_reasoning": "The heart is large."}
+    rows = [{"extra_info": info, "agent_name": "single_turn_agent"}] * 2
+    fine = write_rows(tmp_path / "fine.parquet", rows)
+    prepare(config_of(f"data.{files}={fine}"))
+    file = write_rows(tmp_path / "t.parquet", [*rows, {"extra_info": info, "agent_name": name}])
+    message = refusal(config_of(f"data.{files}={file}"))
+    assert f"row 2 of {file} asks for {name!r}" in message and "set its agent_name to single_turn_agent" in message
 
 
 def test_every_training_file_is_looked_at(config_of, good_file, tmp_path):

@@ -64,7 +64,7 @@ def queue(verl, monkeypatch):
     return fake
 
 
-def add(queue, key, record, *, tokens=12, info=None):
+def add(queue, key, record, *, tokens=12, info=None, turns=2):
     """A rollout as verl's agent loop leaves it in the queue."""
     scores = torch.zeros(tokens)
     if record is not None:
@@ -80,6 +80,7 @@ def add(queue, key, record, *, tokens=12, info=None):
         "rollout_log_probs": torch.full((tokens,), -1.0),
         "old_log_probs": torch.full((tokens,), -1.0),
         "reward_model": {"style": "rule", "ground_truth": "yes"},
+        "num_turns": turns,
         "extra_fields": {"reward_extra_info": info, "global_steps": 1},
     }
     queue.tags[key] = {"seq_len": 4 + tokens, "global_steps": 1}
@@ -202,6 +203,15 @@ def test_later_outputs_of_one_rollout_are_refused(queue, trainer, make_record):
         add(queue, key, make_record())
     with pytest.raises(RuntimeError, match=r"1 rows .*q_0_1.*default_agent_loop=single_turn_agent"):
         trainer()._records(batch_of(queue, list(queue.rows)))
+
+
+@pytest.mark.parametrize("estimator", ["mrpo", "gdpo", "grpo"])
+def test_tool_turns_stop_the_run_at_its_first_batch(queue, trainer, make_record, estimator):
+    """As verl's tool_agent leaves them, which rows of a file that verl fetches itself may ask for."""
+    add(queue, "q_0_0", make_record())
+    add(queue, "q_1_0", make_record(), turns=4)
+    with pytest.raises(RuntimeError, match=r"has 4 turns.*agent_name.*single_turn_agent"):
+        trainer(estimator)._compute_advantage(batch_of(queue, list(queue.rows)), {})
 
 
 def test_a_stock_run_never_looks_for_records(verl, queue, trainer, make_record, monkeypatch):
