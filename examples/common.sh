@@ -48,7 +48,6 @@ settings() {
     OUTPUT_DIR=${OUTPUT_DIR:-outputs/$BACKBONE-$METHOD}
     NNODES=${NNODES:-1}
     N_GPUS=${N_GPUS:-$(on_cpu && echo 1 || echo 8)}
-    JUDGE_NAME=${JUDGE_NAME:-$([[ -n ${JUDGE_BASE_URL:-} ]] && echo openai || echo overlap)}
     LORA_RANK=${LORA_RANK:-0}
     ROLLOUT_ENGINE=${ROLLOUT_ENGINE:-vllm}
     TRAINER_MODE=${TRAINER_MODE:-sync}
@@ -70,7 +69,8 @@ settings() {
     fi
 }
 
-judge_overrides() {
+judge_overrides() {  # appends to ARGS; slurm.sbatch asks it too
+    JUDGE_NAME=${JUDGE_NAME:-$([[ -n ${JUDGE_BASE_URL:-} ]] && echo openai || echo overlap)}
     one_of JUDGE_NAME "$JUDGE_NAME" overlap openai router
     ARGS+=("++mrpo.judge.name=$JUDGE_NAME")
     if [[ $JUDGE_NAME == openai ]]; then
