@@ -95,13 +95,13 @@ def mrpo_advantage(
     labels, counts, wrong = label_matrix(records)
     shaping = SHAPINGS[options.shaping]
     values, weights, missing = reward_matrix(records)
+    rewards = values * torch.tensor(list(weights.values()), dtype=torch.float64)
+    known = torch.where(missing, 0.0, rewards).sum(dim=1)  # what the token rewards hold, before any of it is gated
     if shaping.process_only_if_right and "process" in weights:
         gated = wrong & ~missing[:, (m := list(weights).index("process"))]
-        values[gated, m] = 0.0
-    rewards = values * torch.tensor(list(weights.values()), dtype=torch.float64)
+        rewards[gated, m] = 0.0
     if credit.use_kl_in_reward:
         # verl has put the KL penalty into the token rewards: what they hold beyond our rewards belongs to R too.
-        known = torch.where(missing, 0.0, rewards).sum(dim=1)
         extra = (token_level_rewards * response_mask).sum(dim=1).to("cpu", torch.float64) - known
         rewards = torch.cat([rewards, extra[:, None]], dim=1)
         missing = torch.cat([missing, torch.zeros_like(extra, dtype=torch.bool)[:, None]], dim=1)

@@ -97,6 +97,33 @@ def test_mrpo_outside_the_v1_trainers_names_the_override(advantages, make_record
         advantages("mrpo", [make_record(), make_record()], ["q", "q"], credit=False)
 
 
+@pytest.mark.parametrize("shaping", ["pgrpo", "none", "mrpo"])
+@pytest.mark.parametrize("norm_by_std", [True, False])
+def test_a_kl_penalty_of_zero_in_the_reward_changes_nothing(advantages, make_record, shaping, norm_by_std):
+    """P-GRPO counts no process reward of a wrong rollout, wherever verl puts its KL penalty."""
+    records = [
+        make_record(answer=1.0, labels=[1, 0, 1]),
+        make_record(answer=0.0, labels=[1, 1, 1]),
+        make_record(answer=0.2, labels=[0, 0, 1], length=-0.25),
+        make_record(answer=0.0, labels=None),
+    ]
+    groups, how = ["q"] * 4, {"shaping": shaping, "norm_by_std": norm_by_std}
+    plain = advantages("mrpo", records, groups, **how)
+    torch.testing.assert_close(advantages("mrpo", records, groups, kl=True, **how), plain, rtol=1e-6, atol=1e-6)
+
+
+def test_a_kl_penalty_in_the_reward_lowers_what_it_is_put_on_and_the_gate_stays_shut(advantages, make_record):
+    """R without the process reward of wrong rollouts: 1 + 1, 0 and 0 - 0.5; their mean is 0.5."""
+    records = [make_record(answer=1.0, labels=[1, 1, 1]), make_record(answer=0.0, labels=[1, 1, 1]),
+               make_record(answer=0.0, labels=[1, 0, 0])]  # fmt: skip
+    rewards = torch.zeros(3, WIDTH)
+    for i, record in enumerate(records):
+        rewards[i, -1] = record.total
+    rewards[2, :5] -= 0.1
+    got = advantages("mrpo", records, ["q"] * 3, kl=True, shaping="pgrpo", norm_by_std=False, rewards=rewards)
+    assert got[:, 0].tolist() == pytest.approx([1.5, -0.5, -1.0], abs=1e-6)
+
+
 # --- a judge that failed
 
 
