@@ -54,22 +54,23 @@ def load_processor(name_or_path, **kwargs):
 
     Raises ValueError for the remote-code layout of InternVL.
     """
-    from transformers import AutoConfig, AutoProcessor
+    from transformers import AutoConfig, AutoProcessor, PreTrainedConfig
 
     try:
-        config = AutoConfig.from_pretrained(name_or_path, **kwargs)
+        # As it stands: to make the remote-code layout's config, transformers would ask for trust_remote_code=True.
+        raw, _ = PreTrainedConfig.get_config_dict(name_or_path, **kwargs)
     except (OSError, ValueError) as error:  # verl has already said that it found no processor, and goes on without
         logger.debug("no config in %s: %s", name_or_path, error)
         return None
-    if config.model_type == "internvl_chat":
+    if raw.get("model_type") == "internvl_chat":
         raise ValueError(
             f"{name_or_path} is InternVL in its remote-code layout (internvl_chat), which verl cannot train; set "
             "actor_rollout_ref.model.path to the HF-native checkpoint, e.g. OpenGVLab/InternVL3-8B-hf."
         )
-    if config.model_type != "internvl":
+    if raw.get("model_type") != "internvl":
         return None
     processor = AutoProcessor.from_pretrained(name_or_path, **kwargs)
-    processor.config = config
+    processor.config = AutoConfig.from_pretrained(name_or_path, **kwargs)
     # verl's SFT data set reads it from every image processor. On the class, because what is set on the object is saved
     # with each checkpoint.
     kind = type(processor.image_processor)

@@ -91,10 +91,12 @@ def test_internvls_image_processor_has_the_patch_size_that_verls_sft_reads_and_s
 
     given = type("InternVLProcessor", (), {})()
     given.image_processor = ImageProcessor()
+    raw = SimpleNamespace(get_config_dict=lambda *_, **__: ({"model_type": "internvl"}, {}))
     config = SimpleNamespace(from_pretrained=lambda *_, **__: SimpleNamespace(model_type="internvl"))
     processor = SimpleNamespace(from_pretrained=lambda *_, **__: given)
+    fake = SimpleNamespace(PreTrainedConfig=raw, AutoConfig=config, AutoProcessor=processor)
     # Importing the real one takes seconds, and without a GPU the import shim.
-    monkeypatch.setitem(sys.modules, "transformers", SimpleNamespace(AutoConfig=config, AutoProcessor=processor))
+    monkeypatch.setitem(sys.modules, "transformers", fake)
     loaded = load_processor("some/checkpoint")
     assert loaded.image_processor.patch_size == 14
     assert vars(loaded.image_processor) == {}  # what is on the object would go into every checkpoint
