@@ -43,6 +43,7 @@ def bound_weight_sync(module: ModuleType) -> None:
     Patches `BucketedWeightSender._init_socket` of verl 0.9.1 (`verl.workers.rollout.vllm_rollout.
     bucketed_weight_transfer`): its ZMQ socket waits for an acknowledgement without a limit, and a receiver that
     raised or died sends none. No setting exists and no upstream issue was found. Runs where TIMEOUT_ENV is set.
+    SGLang is given its weights over HTTP, with limits of verl's own.
 
     Raises RuntimeError if the class no longer looks as it did.
     """

@@ -248,6 +248,12 @@ def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
 
 
 def _bound_weight_sync(config: DictConfig, seconds: float) -> None:
+    engine = OmegaConf.select(config, "actor_rollout_ref.rollout.name")
+    if engine != "vllm" and seconds > 0:
+        logger.warning(
+            "mrpo.guards.weight_sync_timeout_s bounds verl's weight transfer to vLLM; with actor_rollout_ref.rollout."
+            "name=%s the engine's own limits hold.", engine,
+        )  # fmt: skip
     with open_dict(config):
         env = OmegaConf.select(config, "ray_kwargs.ray_init.runtime_env.env_vars") or {}
         OmegaConf.update(

@@ -122,6 +122,15 @@ def test_the_weight_sync_limit_reaches_ray_beside_the_users_own_environment(verl
     assert main_ppo.get_ppo_ray_runtime_env(config)["env_vars"].items() <= env.items()  # verl's own are still there
 
 
+@pytest.mark.parametrize(
+    ("engine", "seconds", "said"), [("vllm", 600, False), ("sglang", 600, True), ("sglang", 0, False)]
+)
+def test_the_log_says_where_the_weight_sync_limit_does_not_reach(config_of, caplog, engine, seconds, said):
+    prepare(config_of(f"actor_rollout_ref.rollout.name={engine}", f"+mrpo.guards.weight_sync_timeout_s={seconds}"))
+    sentence = f"bounds verl's weight transfer to vLLM; with actor_rollout_ref.rollout.name={engine} the engine's own"
+    assert (sentence in caplog.text) is said
+
+
 def test_the_last_step_before_ray_is_our_check_and_then_verls_own(config_of):
     seen = []
     module = SimpleNamespace(validate_config=lambda config, **kwargs: seen.append((config, kwargs)))
