@@ -105,16 +105,19 @@ _OPENERS = frozenset(
 _QUOTES = "\"'”’»"
 _CLOSERS = "\"'”’»)\\]}*_`」』）"
 _ITEM = r"(?:[-*•–—+]\s|\(?\d{1,3}[.)]\s|\(?[a-zA-Z]\)\s|[A-Z]\.\s|(?:step|Step|STEP)\s+\d{1,3}\b)"
+# `mark` begins where its run of marks does, or a run that ends no sentence would be tried from each of its characters.
 _CANDIDATE = re.compile(
     rf"(?P<blank>\n[^\S\n]*\n)|(?P<item>\n(?=[^\S\n]*[*_]{{0,2}}{_ITEM}))"
-    rf"|(?P<mark>[.!?…]+)(?P<close>[{_CLOSERS}]*)(?=\s|$)|(?P<wide>[。！？｡]+[{_CLOSERS}]*)"
+    rf"|(?P<mark>(?<![.!?…])[.!?…]+)(?P<close>[{_CLOSERS}]*)(?=\s|$)|(?P<wide>[。！？｡]+[{_CLOSERS}]*)"
 )
 _ALWAYS = ("blank", "item", "wide")
+_LONGEST_WORD = 24
+"""Characters before a full stop that are looked at; a longer word is no abbreviation."""
 _LAST_WORD = re.compile(r"[^\W_]+(?:[.][^\W_]+)*$")
 _NEXT_WORD = re.compile(r"[^\w\s]*\s*(\w+)?")
 _NUMBER_OR_LABEL = re.compile(r"\s+(?:\d|#|[IVX]+\b|[A-Z]\b(?!\s+[a-z]+\s+(?:is|are|was)))")
 _AFTER_NUMBER = re.compile(r"\d\s?[a-z]+\.$")
-_HEADER = re.compile(r"[\W_]*(?:step\s*)?(?:\d{1,3}|[a-z])[.):]+[\W_]*", re.IGNORECASE)
+_HEADER = re.compile(r"[\W_]*(?:step\s*)?(?:\d{1,3}|[a-z])[.):][\W_]*", re.IGNORECASE)
 _REFERENCE = re.compile(r"(?<=[.!?])\s+(?=\S)")
 
 
@@ -124,7 +127,8 @@ def _ends_sentence(text: str, block: Span, found: re.Match) -> bool:
     if mark == "." and not closers:
         # The common case first: a plain lower-case word that is no abbreviation.
         at = found.start()
-        head = text[text.rfind(" ", block[0], at) + 1 : at]
+        space = text.rfind(" ", max(block[0], at - _LONGEST_WORD), at)
+        head = text[space + 1 : at] if space >= 0 else ""
         if len(head) > 1 and head.islower() and head.isalpha() and head not in _ABBREVIATIONS:
             return True
     following = _NEXT_WORD.match(text, found.end(), block[1]).group(1) or ""
@@ -137,7 +141,7 @@ def _ends_sentence(text: str, block: Span, found: re.Match) -> bool:
         return not next_is_lower
     if closers:
         return True
-    word = _LAST_WORD.search(text, max(block[0], found.start() - 24), found.start())
+    word = _LAST_WORD.search(text, max(block[0], found.start() - _LONGEST_WORD), found.start())
     return word is None or _period_ends(word.group(), following, next_is_lower, text, found.end(), block[1])
 
 
