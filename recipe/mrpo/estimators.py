@@ -34,8 +34,8 @@ class StepCredit:
     options: DictConfig
     norm_by_std: bool
     use_kl_in_reward: bool
-    token_shares: dict[str, float] = field(default_factory=dict)
-    """Filled in by the estimator: share of tokens whose advantage shaping raised, lowered, left alone."""
+    token_counts: dict[str, int] = field(default_factory=dict)
+    """Filled in by the estimator: number of tokens whose advantage shaping raised, lowered, left alone."""
 
 
 CREDIT: ContextVar[StepCredit | None] = ContextVar("mrpo_step_credit", default=None)
@@ -112,7 +112,7 @@ def mrpo_advantage(
     segments = Segments.of([r.spans if r else () for r in records], response_mask.shape[1])
     out = segments.spread(per_step, advantages, response_mask)
 
-    credit.token_shares = _token_shares(advantages, per_step, segments, response_mask)
+    credit.token_counts = _token_counts(advantages, per_step, segments, response_mask)
     return out, out
 
 
@@ -155,15 +155,12 @@ def with_step_credit(ours, stock):
     return estimator
 
 
-def _token_shares(
+def _token_counts(
     advantages: torch.Tensor, per_step: torch.Tensor, segments: Segments, mask: torch.Tensor
-) -> dict[str, float]:
-    """Share of the response tokens whose advantage shaping raised, lowered and left alone."""
+) -> dict[str, int]:
+    """Number of response tokens whose advantage shaping raised, lowered and left alone."""
     direction = np.sign((per_step - advantages[:, None]).numpy())
     direction = np.pad(direction, ((0, 0), (1, 0)))[segments.row, segments.step]  # outside every step: never changed
     starts = np.cumsum(segments.length) - segments.length
     tokens = np.add.reduceat(mask.cpu().numpy().ravel(), starts) if len(starts) else starts
-    total = int(tokens.sum())
-    if not total:
-        return {"up": 0.0, "down": 0.0, "unchanged": 0.0}
-    return {n: float(tokens[direction == s].sum()) / total for n, s in (("up", 1), ("down", -1), ("unchanged", 0))}
+    return {n: int(tokens[direction == s].sum()) for n, s in (("up", 1), ("down", -1), ("unchanged", 0))}

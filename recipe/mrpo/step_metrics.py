@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from omegaconf import DictConfig
 
 from recipe.mrpo import metrics
 from recipe.mrpo.estimators import StepCredit
 from recipe.mrpo.judge.skip import SKIPS
+from recipe.mrpo.record import RolloutRecord
 
 SKIPPED = tuple(f"skipped:{name}" for name in SKIPS)
 """Judge status of a rollout that `mrpo.judge.skip` has left out."""
+
+
+def judge_tokens(records: Iterable[RolloutRecord]) -> Counter[str]:
+    """Tokens that judging these rollouts took, by `prompt` and `completion`; failed judgements count as well."""
+    used: Counter[str] = Counter()
+    for record in records:
+        used.update({kind: record.judge.get(f"{kind}_tokens", 0) for kind in ("prompt", "completion")})
+    return used
+
+
+def cost(tokens: Counter[str], options: DictConfig) -> float | None:
+    """What these tokens cost by `mrpo.judge.price_per_million`; None without prices."""
+    prices = options.judge.price_per_million
+    if prices.prompt is None:
+        return None
+    return (prices.prompt * tokens["prompt"] + prices.completion * tokens["completion"]) / 1e6
 
 
 def _mean(values: Iterable[float]) -> float | None:
@@ -19,15 +38,19 @@ def _mean(values: Iterable[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def step_metrics(credit: StepCredit) -> dict[str, float]:
-    """Metrics of the rollouts of one advantage computation; a mean over nothing is left out, not 0.
+def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str, float]:
+    """Metrics of all rollouts of a step, over its updates; a mean over nothing is left out, not 0.
 
-    Counts end in `_total`, so that verl's aggregation over several mini-batches of a step adds them.
+    Counts end in `_total`. verl would combine the metrics of several updates by their names, in which "min", "max",
+    "sum" and "total" mean something to it; the name of a reward is the user's.
     """
-    records = [r for r in credit.records if r is not None]
-    lost = sum(r is None for r in credit.records)
+    rows = [r for credit in credits for r in credit.records]
+    records = [r for r in rows if r is not None]
+    lost = len(rows) - len(records)
+    tokens = sum((Counter(credit.token_counts) for credit in credits), Counter())
+    judging = judge_tokens(records)
     labelled = [r.labels for r in records if r.labels]
-    cuts = (credit.options.metrics.stage_cuts.early, credit.options.metrics.stage_cuts.mid)
+    cuts = (options.metrics.stage_cuts.early, options.metrics.stage_cuts.mid)
     ffps = [p for p in map(metrics.first_failure_position, labelled) if p is not None]
     judged = [r for r in records if r.judge]
     steps = sum(len(r.steps) for r in records)
@@ -58,16 +81,12 @@ def step_metrics(credit: StepCredit) -> dict[str, float]:
         "judge/skipped_by_option_total": float(sum(r.judge_status in SKIPPED for r in records)),
         "judge/cached_total": float(sum(bool(r.judge.get("cached")) for r in records)),
         "judge/latency_s": _mean(r.judge["latency_s"] for r in judged),
-        "judge/prompt_tokens_total": float(sum(r.judge.get("prompt_tokens", 0) for r in records)),
-        "judge/completion_tokens_total": float(sum(r.judge.get("completion_tokens", 0) for r in records)),
+        "judge/prompt_tokens_total": float(judging["prompt"]),
+        "judge/completion_tokens_total": float(judging["completion"]),
+        "judge/cost_total": cost(judging, options),
         "rows_without_record_total": float(lost),
     }
-    prices = credit.options.judge.price_per_million
-    if prices.prompt is not None:
-        cost = (
-            prices.prompt * out["judge/prompt_tokens_total"] + prices.completion * out["judge/completion_tokens_total"]
-        )
-        out["judge/cost_total"] = cost / 1e6
     out |= {f"ffp/{name}": share for name, share in shares.items()}
-    out |= {f"tokens/{name}": share for name, share in credit.token_shares.items()}
+    if tokens:
+        out |= {f"tokens/{name}": tokens[name] / tokens.total() for name in ("up", "down", "unchanged")}
     return {f"mrpo/{name}": value for name, value in out.items() if value is not None}

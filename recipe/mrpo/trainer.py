@@ -15,7 +15,7 @@ from recipe.mrpo.guards import CORRELATION, check_correlation
 from recipe.mrpo.judge.stop import budget_report, failure_report
 from recipe.mrpo.record import RECORD_KEY, RolloutRecord
 from recipe.mrpo.startup import AGENT_LOOP, ONE_RESPONSE, REWARD_MANAGER, prepare, uses_mrpo
-from recipe.mrpo.step_metrics import step_metrics
+from recipe.mrpo.step_metrics import cost, judge_tokens, step_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +32,22 @@ class StepCreditMixin:
         self._mrpo = uses_mrpo(config) and config.reward.reward_manager.name == REWARD_MANAGER
         self._mrpo_kept: dict[str, dict[str, Any]] = {}  # columns of this step's rows, until they are dumped
         self._mrpo_dumping: dict[str, dict[str, Any]] = {}  # the same while training rows are dumped, not validation's
-        self._mrpo_judge_tokens, self._mrpo_judge_cost = 0, 0.0
+        self._mrpo_credits: list[StepCredit] = []  # of this step, one for each update
+        self._mrpo_judge_tokens: Counter[str] = Counter()  # since this process began
         super().__init__(config, *args, **kwargs)
+
+    def step(self, metrics, timing_raw):
+        self._mrpo_credits = []
+        batch = super().step(metrics, timing_raw)
+        if self._mrpo:
+            # Here and not in each update, whose metrics verl combines by their names.
+            options = self.config.mrpo
+            metrics.update(step_metrics(self._mrpo_credits, options))
+            metrics["mrpo/judge/tokens_of_run"] = float(self._mrpo_judge_tokens.total())
+            if (spent := cost(self._mrpo_judge_tokens, options)) is not None:
+                metrics["mrpo/judge/cost_of_run"] = spent
+            self._mrpo_credits = []
+        return batch
 
     def _compute_old_log_prob(self, batch, metrics):
         batch = super()._compute_old_log_prob(batch, metrics)
@@ -58,29 +72,19 @@ class StepCreditMixin:
             batch = super()._compute_advantage(batch, metrics)
         finally:
             CREDIT.reset(token)
-        metrics.update(step_metrics(credit))
-        metrics.update(self._judge_so_far(metrics))
+        self._mrpo_credits.append(credit)
+        self._mrpo_judge_tokens += judge_tokens(r for r in credit.records if r is not None)
         self._stop_if_judge_is_down(credit.records)
         if self.config.trainer.get("rollout_data_dir"):
             self._keep_for_dump(batch, credit)
         return batch
-
-    def _judge_so_far(self, metrics: dict[str, float]) -> dict[str, float]:
-        """Tokens and cost of the judge over the training rollouts since this process began."""
-        names = ("prompt_tokens_total", "completion_tokens_total")
-        self._mrpo_judge_tokens += int(sum(metrics[f"mrpo/judge/{name}"] for name in names))
-        so_far = {"mrpo/judge/tokens_of_run": float(self._mrpo_judge_tokens)}
-        if "mrpo/judge/cost_total" in metrics:
-            self._mrpo_judge_cost += metrics["mrpo/judge/cost_total"]
-            so_far["mrpo/judge/cost_of_run"] = self._mrpo_judge_cost
-        return so_far
 
     def _stop_if_judge_is_down(self, records: list[RolloutRecord | None]) -> None:
         judge = self.config.mrpo.judge
         asked = [r for r in records if r is not None and r.steps and not r.judge_status.startswith("skipped")]
         failures = Counter(r.judge_status.partition(":")[2] for r in asked if r.judge_failed)
         report = failure_report(failures, len(asked), max_failure_rate=judge.max_failure_rate)
-        report = report or budget_report(self._mrpo_judge_tokens, max_tokens=judge.max_tokens)
+        report = report or budget_report(self._mrpo_judge_tokens.total(), max_tokens=judge.max_tokens)
         if report:
             raise JudgeStop(report)
 
@@ -191,4 +195,4 @@ def mix_into_trainers(module: ModuleType) -> None:
         registry[name] = type(f"StepCredit{cls.__name__}", (StepCreditMixin, cls), {"__module__": __name__})
 
 
-_EXTENDED = ("_compute_old_log_prob", "_compute_advantage", "_log_rollout_data", "_dump_generations")
+_EXTENDED = ("step", "_compute_old_log_prob", "_compute_advantage", "_log_rollout_data", "_dump_generations")

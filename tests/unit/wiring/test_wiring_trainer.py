@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import types
+from dataclasses import replace
 
 import pytest
 import torch
@@ -125,6 +126,16 @@ def stock_class(verl, mode="sync"):
     return verl.trainer_base.TRAINER_REGISTRY[mode].__mro__[2]
 
 
+def metrics_of_step(one, *batches) -> dict[str, float]:
+    """What verl's real `step` reports of a step with one update for each batch."""
+    given, metrics = iter(batches), {}
+    one.parameter_sync_step = one.config.data.train_batch_size = len(batches)
+    one.prepare_step = dict
+    one._step_once = lambda update, timing_raw, size: one._compute_advantage(next(given), update)
+    one.step(metrics, {})
+    return metrics
+
+
 def rows_of(path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -145,7 +156,7 @@ def test_every_mode_keeps_its_name_and_gets_the_mixin_once(verl, mode):
 
 
 @pytest.mark.parametrize(
-    "method", ["_compute_old_log_prob", "_compute_advantage", "_log_rollout_data", "_dump_generations"]
+    "method", ["step", "_compute_old_log_prob", "_compute_advantage", "_log_rollout_data", "_dump_generations"]
 )
 def test_a_method_that_is_gone_is_a_loud_error(verl, method):
     from recipe.mrpo.trainer import StepCreditMixin, mix_into_trainers
@@ -219,8 +230,7 @@ def test_a_stock_run_never_looks_for_records(verl, queue, trainer, make_record, 
     monkeypatch.setattr(type(one), "_records", lambda self, batch: pytest.fail("looked for records"))
     for key, answer in (("q_0_1", 1.0), ("q_1_1", 0.0)):  # multi-output loops stay possible there
         add(queue, key, make_record(answer=answer))
-    metrics = {}
-    one._compute_advantage(batch_of(queue, ["q_0_1", "q_1_1"]), metrics)
+    metrics = metrics_of_step(one, batch_of(queue, ["q_0_1", "q_1_1"]))
     assert not [name for name in metrics if name.startswith("mrpo/")]
     assert queue.rows["q_0_1"]["advantages"][0] > 0
 
@@ -233,8 +243,7 @@ def test_steps_get_their_own_advantage_in_every_mode(queue, trainer, make_record
     good, bad = make_record(answer=1.0, labels=[1, 1]), make_record(answer=0.0, labels=[0, 1, 1])
     add(queue, "q_0_0", good, tokens=7)
     add(queue, "q_1_0", bad, tokens=12)
-    metrics = {}
-    trainer(mode=mode)._compute_advantage(batch_of(queue, ["q_1_0", "q_0_0"]), metrics)
+    metrics = metrics_of_step(trainer(mode=mode), batch_of(queue, ["q_1_0", "q_0_0"]))
     first, second = queue.rows["q_1_0"]["advantages"], queue.rows["q_0_0"]["advantages"]
     assert len(first) == 12 and len(second) == 7  # jagged, as they came
     assert second.unique().numel() == 1 and second[0] > 0
@@ -282,8 +291,7 @@ def test_a_failed_judgement_goes_through_with_its_counts(queue, trainer, make_re
     }
     for key, record in records.items():
         add(queue, key, record)
-    metrics = {}
-    trainer()._compute_advantage(batch_of(queue, list(records)), metrics)
+    metrics = metrics_of_step(trainer(), batch_of(queue, list(records)))
     assert all(torch.isfinite(row["advantages"]).all() for row in queue.rows.values())
     assert queue.rows["q_2_0"]["advantages"].unique().numel() == 1
     assert metrics["mrpo/judge/failures_total"] == 1 and metrics["mrpo/judge/calls_total"] == 3
@@ -298,8 +306,7 @@ def test_tokens_and_cost_of_the_judge_add_up_over_the_run(queue, trainer, make_r
         for _ in range(2):
             add(queue, "q_0_0", make_record(answer=1.0))
             add(queue, "q_1_0", make_record(labels=None))  # a failed judgement has been paid for as well
-            metrics = {}
-            one._compute_advantage(batch_of(queue, list(queue.rows)), metrics)
+            metrics = metrics_of_step(one, batch_of(queue, list(queue.rows)))
         assert metrics["mrpo/judge/tokens_of_run"] == 2 * 2 * (7 + 3)
         if one is free:
             assert not [name for name in metrics if "cost" in name]
@@ -311,22 +318,47 @@ def test_tokens_and_cost_of_the_judge_add_up_over_the_run(queue, trainer, make_r
 # --- metrics
 
 
-def test_metrics_of_several_updates_in_one_step_are_added_or_averaged(verl, make_record, options):
-    """verl chooses by the name of a metric: one with "min" or "max" in it would be taken for an extreme."""
-    from recipe.mrpo.estimators import StepCredit
+NAMES = ("terminology", "summary", "maximum", "total_time", "lr")  # verl: least, sum, most, sum, last
 
-    records = [make_record(labels=[1, 0]), make_record(labels=None), make_record(answer=1.0, labels=[1]), None]
-    credit = StepCredit(records, options(), norm_by_std=True, use_kl_in_reward=False,
-                        token_shares={"up": 0.1, "down": 0.2, "unchanged": 0.7})  # fmt: skip
-    metrics = step_metrics(credit)
-    aggregator = verl.v1_utils.MetricsAggregator()
-    kinds = {name: aggregator._get_aggregation_type(name) for name in metrics}
-    assert {n for n, kind in kinds.items() if kind == "sum"} == {n for n in metrics if n.endswith("_total")}
-    assert set(kinds.values()) == {"sum", "weighted_avg"}
-    for _ in range(2):
-        aggregator.add_step_metrics(metrics, sample_count=3)
-    got = aggregator.get_aggregated_metrics()
-    assert got["mrpo/judge/failures_total"] == 2 and got["mrpo/judge/failure_share"] == pytest.approx(1 / 3)
+
+def several(queue, make_record):
+    """Two updates of four and two rollouts, all different, with rewards under NAMES."""
+    values = {"a": (1.0, 0.0, 0.5, 0.25), "b": (0.0, 1.0)}
+    for group, answers in values.items():
+        for i, answer in enumerate(answers):
+            record = make_record(answer=answer, labels=None if answer == 0.25 else [1, 0, 1][: 1 + i])
+            rewards = record.rewards | {name: 0.1 * i + answer for name in NAMES}
+            weights = record.weights | dict.fromkeys(NAMES, 0.0)
+            add(queue, f"{group}_{i}_0", replace(record, rewards=rewards, weights=weights), tokens=8 + i)
+    return [batch_of(queue, [key for key in queue.rows if key.startswith(group)]) for group in values]
+
+
+@pytest.mark.parametrize("mode", ["sync", "separate_async"])
+def test_the_metrics_of_several_updates_are_those_of_all_their_rollouts(queue, trainer, make_record, mode):
+    """verl combines metrics by their names, where it finds "min" in terminology and "max" in maximum."""
+    first, second = several(queue, make_record)
+    both = batch_of(queue, [*first.keys, *second.keys])
+    at_once = metrics_of_step(trainer(mode=mode), both)
+    apart = metrics_of_step(trainer(mode=mode), first, second)
+    assert {n: v for n, v in apart.items() if n.startswith("mrpo/")} == pytest.approx(
+        {n: v for n, v in at_once.items() if n.startswith("mrpo/")}
+    )
+    for name in NAMES:
+        every = [0.1 * i + a for answers in ((1.0, 0.0, 0.5, 0.25), (0.0, 1.0)) for i, a in enumerate(answers)]
+        assert apart[f"mrpo/reward/{name}"] == pytest.approx(sum(every) / 6)
+
+
+def test_the_totals_of_a_run_are_those_at_the_end_of_the_step_whatever_the_number_of_updates(
+    queue, trainer, make_record
+):
+    one = trainer(**{"judge.price_per_million.prompt": 2.0, "judge.price_per_million.completion": 8.0})
+    batches = several(queue, make_record)
+    for step in (1, 2, 3):
+        metrics = metrics_of_step(one, *batches)
+        assert metrics["mrpo/judge/tokens_of_run"] == step * 6 * (7 + 3)
+        assert metrics["mrpo/judge/cost_of_run"] == pytest.approx(step * 6 * (7 * 2 + 3 * 8) / 1e6)
+        assert metrics["mrpo/judge/calls_total"] == 6
+        assert metrics["mrpo/judge/cost_total"] == pytest.approx(6 * (7 * 2 + 3 * 8) / 1e6)
 
 
 def test_metrics_of_a_step(make_record, options):
@@ -350,7 +382,7 @@ def test_metrics_of_a_step(make_record, options):
         make_record(answer=1.0, labels=None, judge_status="skipped:no_gold_reasoning", length=-0.1875, judge={}),
         None,
     ]
-    got = step_metrics(StepCredit(records, options(), norm_by_std=True, use_kl_in_reward=False))
+    got = step_metrics([StepCredit(records, options(), norm_by_std=True, use_kl_in_reward=False)], options())
     expected = {
         "reward/answer": 0.6, "reward/length": -0.1875, "reward/process": (1 + 1 / 3 + 0) / 3,
         "wrong_answers": 0.5, "steps_per_rollout": 14 / 6, "rollouts_with_2_steps": 5 / 6, "valid_steps": 3 / 5,
@@ -368,9 +400,11 @@ def test_metrics_of_a_step(make_record, options):
 def test_a_mean_over_nothing_is_left_out(make_record, options):
     from recipe.mrpo.estimators import StepCredit
 
-    got = step_metrics(StepCredit([make_record(labels=None)], options(), norm_by_std=True, use_kl_in_reward=False))
+    failed = StepCredit([make_record(labels=None)], options(), norm_by_std=True, use_kl_in_reward=False)
+    got = step_metrics([failed], options())
     assert not {"mrpo/reward/process", "mrpo/valid_steps", "mrpo/ffp", "mrpo/far", "mrpo/ffp/early"} & set(got)
-    nothing = step_metrics(StepCredit([None], options(), norm_by_std=True, use_kl_in_reward=False))
+    empty = StepCredit([None], options(), norm_by_std=True, use_kl_in_reward=False)
+    nothing = step_metrics([empty], options())
     assert nothing["mrpo/rows_without_record_total"] == 1 and "mrpo/wrong_answers" not in nothing
 
 
