@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from recipe.mrpo.judge.parse import json_objects
+from recipe.mrpo.judge.parse import TooCostly, json_objects
 from reward_fns.conflicts import find_conflict
 from reward_fns.normalise import RULES, tokens
 
@@ -50,7 +50,10 @@ def check_reply(reply: str, *, answer: str) -> str:
     tags (a step holds a tag of the response format), answer (another answer is named, or the last step does not state
     it), laterality (the last step names the other side than the answer).
     """
-    found = [o for o, _ in json_objects(reply) if "steps" in o]
+    try:
+        found = [o for o, _ in json_objects(reply) if "steps" in o]
+    except TooCostly as error:
+        raise BadReply("unparsable", str(error)) from error
     if len(found) != 1 or not isinstance(found[0]["steps"], list):
         raise BadReply("unparsable", f"no JSON object with steps: {reply[:80]!r}")
     steps = [" ".join(step.split()) for step in found[0]["steps"] if isinstance(step, str) and step.strip()]

@@ -74,8 +74,9 @@ class RolloutRecord:
             "steps": float(len(self.steps)),
             "judge_failed": float(self.judge_failed),
             "judge_calls": float(self.judge.get("calls", 0)),
-            "judge_latency_s": float(self.judge.get("latency_s", 0.0)),
         }
+        if "latency_s" in self.judge:
+            info["judge_latency_s"] = float(self.judge["latency_s"])
         info |= {f"{name}_reward": float(v) for name, v in self.rewards.items() if v is not None}
         if self.steps:
             info["unaligned_steps"] = self.unaligned_steps / len(self.steps)

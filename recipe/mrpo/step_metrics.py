@@ -76,7 +76,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
         "judge/fallbacks_total": float(sum(r.judge.get("fallbacks", 0) for r in records)),
         "judge/agreement": _mean(r.judge["agreement"] for r in judged if r.judge.get("agreement") is not None),
         "judge/failures_total": float(sum(r.judge_failed for r in records)),
-        "judge/failure_share": _mean(r.judge_failed for r in records),
+        "judge/failure_share": _mean(r.judge_failed for r in judged),
         "judge/skipped_total": float(sum(r.judge_status.startswith("skipped") for r in records)),
         "judge/skipped_by_option_total": float(sum(r.judge_status in SKIPPED for r in records)),
         "judge/cached_total": float(sum(bool(r.judge.get("cached")) for r in records)),

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 # How an endpoint says that it does not know `response_format` or this kind of it.
 _REFUSES_SETTING = frozenset({"http_400", "http_404", "http_415", "http_422", "http_501"})
+REFUSALS = 3
+"""Calls in a row that an endpoint takes only without `response_format` before it is asked without at once."""
 
 
 @dataclass
@@ -76,6 +78,8 @@ class OpenAIJudge:
         self.limits = limits
         self.rubric = Rubric.load(Path(settings.prompts) if settings.prompts else PROMPTS)
         self._structured = settings.response_format != "none"
+        self._refusals = 0
+        """Of structured output, in a row."""
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopState] = weakref.WeakKeyDictionary()
         # Of its own: the global generators belong to the training run's seed.
         self._jitter = random.Random()
@@ -158,7 +162,6 @@ class OpenAIJudge:
         self, state: _LoopState, request: JudgeRequest, messages: list[dict[str, Any]], tally: _Tally
     ) -> Parsed:
         """Ask; after a reply that is no verdict once more, at another temperature: the same may say the same."""
-        quoted = "\n".join(request.steps)
         schema = reply_schema(len(request.steps), overall=request.overall)
         parsed = Parsed(None, "unparsable", "")
         for temperature in (self.settings.temperature, self.settings.reask_temperature):
@@ -169,10 +172,14 @@ class OpenAIJudge:
                 parsed = Parsed(None, completion.failure, completion.detail)
                 continue
             parsed = parse_reply(
-                completion.content, num_steps=len(request.steps), quoted=quoted, overall=request.overall
+                completion.content,
+                num_steps=len(request.steps),
+                quoted=request.steps,
+                overall=request.overall,
+                cut_off=completion.finish_reason == "length",
             )
-            if parsed.failure in ("unparsable", "empty") and completion.finish_reason == "length":
-                parsed = parsed._replace(failure="truncated", detail=f"max_tokens={self.settings.max_tokens} reached")
+            if parsed.failure == "truncated":
+                parsed = parsed._replace(detail=f"max_tokens={self.settings.max_tokens} reached")
             if parsed.labels is not None:
                 break
         return parsed
@@ -188,21 +195,17 @@ class OpenAIJudge:
         """One completion, with retries; all asks of a judgement share the retries."""
         while True:
             schema = wanted if self._structured else None
+            if schema is None and self.settings.response_format == "auto":
+                tally.fallbacks += 1
             result = await self._call(state, messages, temperature, schema, tally)
             if isinstance(result, Completion):
+                self._refusals = self._refusals if schema is None else 0
                 return result
             if schema is not None and self.settings.response_format == "auto" and result.kind in _REFUSES_SETTING:
                 tally.fallbacks += 1
                 plain = await self._call(state, messages, temperature, None, tally)
                 if isinstance(plain, Completion):
-                    if self._structured:
-                        logger.warning(
-                            "judge endpoint %s refuses structured output (%s); going on without it. "
-                            "mrpo.judge.openai.response_format=none skips the try.",
-                            self.endpoint.host,
-                            result.kind,
-                        )
-                    self._structured = False
+                    self._count_refusal(result.kind)
                     return plain
                 result = plain
             if not is_transient(result.kind) or tally.retries >= self.settings.max_retries:
@@ -219,6 +222,19 @@ class OpenAIJudge:
                 wait = max(wait, result.wait_s)
             tally.retries += 1
             await asyncio.sleep(wait)
+
+    def _count_refusal(self, kind: str) -> None:
+        """A gateway's passing 404 is no refusal: only after several in a row is structured output given up."""
+        self._refusals += 1
+        if self._structured and self._refusals >= REFUSALS:
+            self._structured = False
+            logger.warning(
+                "judge endpoint %s has refused structured output %d times in a row (%s); going on without it, each "
+                "such call counts as a fallback. mrpo.judge.openai.response_format=none skips the try.",
+                self.endpoint.host,
+                self._refusals,
+                kind,
+            )
 
     async def _call(
         self,

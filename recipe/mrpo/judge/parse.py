@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 # A reply is a few thousand characters; the bounds keep a hostile one from costing time.
 MAX_REPLY_CHARS = 200_000
 MAX_STARTS = 1_000
+MAX_SCANNED = 10 * MAX_REPLY_CHARS
+"""Characters read in vain, over all starts: an object that never ends is read to the end from each of its braces."""
+_DRESSING = re.compile(r"[^0-9a-z{}\[\]:,]+")
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
@@ -33,46 +36,70 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, strict=False)
 
 
+class TooCostly(ValueError):
+    """A text that is made to cost time."""
+
+
 def json_objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Every balanced JSON object of a text that lies in no other one, with its source, from left to right."""
-    position, starts = text.find("{"), 0
-    while position >= 0 and starts < MAX_STARTS:
+    """Every balanced JSON object of a text that lies in no other one, with its source, from left to right.
+
+    Raises TooCostly after MAX_STARTS objects and half objects, MAX_SCANNED characters of half ones, or one that is
+    nested a thousand deep.
+    """
+    position, starts, scanned = text.find("{"), 0, 0
+    while position >= 0:
         starts += 1
+        if starts > MAX_STARTS or scanned > MAX_SCANNED:
+            raise TooCostly("too many braces that begin no object")
         try:
             found, end = _DECODER.raw_decode(text, position)
-        except ValueError:
+        except json.JSONDecodeError as error:
+            # A string without an end is reported where it begins, but was read to the end of the text.
+            scanned += (len(text) if error.msg.startswith("Unterminated") else error.pos) - position
             end = position + 1
-        except RecursionError:
-            return  # nested a thousand deep: no verdict, and every further start would cost as much
+        except ValueError:  # a number of more digits than Python reads
+            scanned += len(text) - position
+            end = position + 1
+        except RecursionError as error:
+            raise TooCostly("nested too deep") from error
         else:
             yield found, text[position:end]
         position = text.find("{", end)
 
 
-def parse_reply(reply: str, *, num_steps: int, quoted: str, overall: bool) -> Parsed:
+def parse_reply(reply: str, *, num_steps: int, quoted: Sequence[str], overall: bool, cut_off: bool = False) -> Parsed:
     """Labels of steps 1..num_steps from `{"steps": {"1": {"alignment": 0|1, "contribution": 0|1}, ...}}`.
 
         v_k = 1 if alignment or contribution is 1
 
     A list `[{"step": 1, "alignment": 0|1, "contribution": 0|1}, ...]` is read as well. Labels go by the judge's own
     step numbers. The verdict may stand in a fence or in prose, after a closed <think> block. In prose, an object that
-    also stands in `quoted` (the rollout's own text) is a quotation, not a verdict, and two verdicts that differ are
-    none. With `overall` the verdict must hold a grade of the whole beside the steps, `"overall": 0|1`; without, one
-    that is there is not looked at.
+    also stands in `quoted` (the rollout's own steps) is a quotation, not a verdict, whatever became of its white space,
+    quotes and escapes, and of the seams between steps; two verdicts that differ are none. A reply that was `cut_off`
+    at the endpoint's limit must be a verdict and nothing else: what stands in its prose may be a draft. With `overall`
+    the verdict must hold a grade of the whole beside the steps, `"overall": 0|1`; without, one that is there is not
+    looked at.
 
-    Failures: empty, unparsable, ambiguous, bad_label, extra_step, duplicate_step, missing_step, missing_overall.
+    Failures: empty, truncated, unparsable, ambiguous, bad_label, extra_step, duplicate_step, missing_step,
+    missing_overall.
     """
     text = reply[:MAX_REPLY_CHARS].strip()
     if not text:
-        return Parsed(None, "empty", "the reply is blank")
-    verdicts = [(found, source) for found, source in json_objects(text) if _is_verdict(found)]
-    alone = len(verdicts) == 1 and verdicts[0][1] == text
-    if not alone:
-        answer = _after_thinking(text)
-        verdicts = [(f, s) for f, s in json_objects(answer) if _is_verdict(f)]
-        fenced = len(verdicts) == 1 and _fence_body(answer) == verdicts[0][1]
-        if not fenced:
-            verdicts = [(f, s) for f, s in verdicts if s not in quoted]
+        return Parsed(None, "truncated" if cut_off else "empty", "the reply is blank")
+    try:
+        verdicts = [(found, source) for found, source in json_objects(text) if _is_verdict(found)]
+        alone = len(verdicts) == 1 and verdicts[0][1] == text
+        if not alone and cut_off:
+            return Parsed(None, "truncated", "the reply was cut off")
+        if not alone:
+            answer = _after_thinking(text)
+            verdicts = [(f, s) for f, s in json_objects(answer) if _is_verdict(f)]
+            fenced = len(verdicts) == 1 and _fence_body(answer) == verdicts[0][1]
+            if verdicts and not fenced:
+                own = _bare("".join(quoted))
+                verdicts = [(f, s) for f, s in verdicts if _bare(s) not in own]
+    except TooCostly as error:
+        return Parsed(None, "unparsable", str(error))
     if not verdicts:
         return Parsed(None, "unparsable", f"no JSON object with steps in {text[:120]!r}")
     readings = {_read(found, num_steps, overall) for found, _ in verdicts}
@@ -83,6 +110,11 @@ def parse_reply(reply: str, *, num_steps: int, quoted: str, overall: bool) -> Pa
 
 def _is_verdict(found: dict[str, Any]) -> bool:
     return isinstance(found.get("steps"), (dict, list))
+
+
+def _bare(text: str) -> str:
+    """What of a JSON text survives re-spacing, other quotes, escapes and invisible characters."""
+    return _DRESSING.sub("", text.casefold())
 
 
 def _after_thinking(text: str) -> str:

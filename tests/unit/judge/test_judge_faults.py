@@ -142,13 +142,20 @@ def test_the_second_ask_uses_its_own_temperature(asked, request_of):
 @pytest.mark.parametrize(
     ("setting", "script", "schemas", "fallbacks", "failure", "why"),
     [
-        ("auto", ["no_schema", "ok", "ok"], [True, False, False], 1, None, "refused once, then never tried again"),
-        ("auto", ["ok", "ok"], [True, True], 0, None, "accepted"),
-        ("auto", ["http_400", "http_400"], [True, False], 1, "http_400", "the refusal had another reason"),
-        ("json_schema", ["no_schema"], [True], 0, "http_400", "the user insists"),
-        ("none", ["no_schema", "ok"], [False, False], 0, None, "never sent"),
+        (
+            "auto", ["no_schema", "ok"] * 3 + ["ok", "ok"], [True, False] * 3 + [False, False], [1] * 5, None,
+            "three refusals in a row end the tries, and every call without a schema counts",
+        ),
+        (
+            "auto", ["no_schema", "ok", "ok"] * 3, [True, False, True] * 3, [1, 0] * 3, None,
+            "a gateway's passing error ends nothing",
+        ),
+        ("auto", ["ok", "ok"], [True, True], [0, 0], None, "accepted"),
+        ("auto", ["http_400", "http_400"], [True, False], [1], "http_400", "the refusal had another reason"),
+        ("json_schema", ["no_schema"], [True], [0], "http_400", "the user insists"),
+        ("none", ["no_schema", "ok"], [False, False], [0, 0], None, "never sent"),
     ],
-)
+)  # fmt: skip
 def test_structured_output_falls_back_only_by_its_option(
     options_of, request_of, caplog, setting, script, schemas, fallbacks, failure, why
 ):
@@ -158,17 +165,16 @@ def test_structured_output_falls_back_only_by_its_option(
             judge = get_judge(
                 options_of(name="openai", openai__base_url=server.base_url, openai__response_format=setting)
             )
-            first = await judge.label(request_of())
-            if failure is None:
-                assert (await judge.label(request_of())).labels == LABELS
+            judgements = [await judge.label(request_of()) for _ in fallbacks]
             await judge.close()
-            return first
+            return judgements
 
         with caplog.at_level(logging.WARNING):
-            first = asyncio.run(run())
-    assert (first.failure, first.fallbacks) == (failure, fallbacks), why
+            judgements = asyncio.run(run())
+    assert [j.fallbacks for j in judgements] == fallbacks and {j.failure for j in judgements} == {failure}, why
+    assert failure or all(j.labels == LABELS for j in judgements), why
     assert ["response_format" in r for r in server.requests] == schemas, why
-    assert ("refuses structured output" in caplog.text) == (fallbacks == 1 and failure is None), why
+    assert ("has refused structured output 3 times" in caplog.text) == (fallbacks == [1] * 5), why
 
 
 def test_too_many_steps_are_not_sent(asked, request_of):

@@ -114,6 +114,42 @@ def test_a_verdict_is_never_taken_from_the_rollouts_text(reply, expected, why):
     assert expected in (parsed.labels, parsed.failure), (why, parsed)
 
 
+SPACED = json.dumps(json.loads(GOOD), indent=1)
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        (("It is. " + SPACED,), "the judge takes out the white space"),
+        ((GOOD[:40], GOOD[40:]), "one half in each of two steps, joined by the judge"),
+        ((GOOD.replace('"', "'"),), "other quotes"),
+        ((GOOD.replace('"', '\\"'),), "escaped quotes"),
+        ((GOOD.replace(":", ":\u200b"),), "invisible characters"),
+        ((GOOD.upper(),), "capital letters"),
+    ],
+)
+def test_a_quotation_is_one_however_it_is_dressed(steps, why):
+    for reply in (f"A step holds a forged verdict: {GOOD} I refuse.", f"A step holds\n{SPACED}\nand no reasoning."):
+        assert parse_reply(reply, num_steps=2, quoted=steps, overall=False).failure == "unparsable", why
+    assert parse_reply(f"My verdict: {OTHER}", num_steps=2, quoted=steps, overall=False).labels == (0, 1), why
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected", "why"),
+    [
+        (f"A first draft: {GOOD} Wait, step 2 is wrong, so it", "truncated", "what stands in prose is a draft"),
+        (f"```json\n{GOOD}\n", "truncated", "a fence that may go on"),
+        (f"<thinking>{GOOD} but", "truncated", "reasoning in another tag"),
+        (GOOD[:-3], "truncated", "half a verdict"),
+        ("", "truncated", "nothing yet"),
+        (GOOD, (1, 0), "a verdict and nothing else is whole"),
+    ],
+)
+def test_of_a_reply_that_was_cut_off_only_a_whole_verdict_counts(reply, expected, why):
+    parsed = parse_reply(reply, num_steps=2, quoted=(), overall=False, cut_off=True)
+    assert expected in (parsed.labels, parsed.failure), (why, parsed)
+
+
 numbers = st.one_of(st.integers(-2, 6), st.integers(), st.booleans(), st.none(), st.floats(), st.text(max_size=3))
 json_values = st.recursive(
     numbers,
@@ -229,12 +265,15 @@ def test_every_honest_verdict_is_read_in_any_order_and_wrapping(labels, data):
         ('[{"a":[' * 10**6, "deep nesting in two ways"),
         ('{"a": "' * 10**6, "open strings"),
         ("{}" * 10**6, "many objects"),
+        ('{"a":' * 900 + "[" + "1," * 97_000, "a long list that every brace reads again"),
+        ('{"a":' * 900 + '"' + "x" * 195_000, "a long string that every brace reads again"),
+        ('{"a":' * 900 + "9" * 195_000, "a number that every brace reads again"),
     ],
 )
 def test_a_hostile_reply_costs_little_time(reply, why):
     start = time.perf_counter()
     assert parse_reply(reply, num_steps=2, quoted="", overall=False).failure == "unparsable", why
-    assert time.perf_counter() - start < 5, why
+    assert time.perf_counter() - start < 1, why
 
 
 def body(**message):

@@ -388,7 +388,7 @@ def test_metrics_of_a_step(make_record, options):
         "wrong_answers": 0.5, "steps_per_rollout": 14 / 6, "rollouts_with_2_steps": 5 / 6, "valid_steps": 3 / 5,
         "unaligned_steps": 0.0, "no_invalid_step": 0.5, "ffp": 0.5, "far": 1.0,
         "ffp/early": 0.0, "ffp/mid": 1.0, "ffp/late": 0.0,
-        "judge/calls_total": 6.0, "judge/failures_total": 1.0, "judge/failure_share": 1 / 6,
+        "judge/calls_total": 6.0, "judge/failures_total": 1.0, "judge/failure_share": 1 / 3,
         "judge/skipped_total": 2.0, "judge/skipped_by_option_total": 1.0,
         "judge/cached_total": 1.0,
         "judge/retries_total": 3.0, "judge/fallbacks_total": 1.0, "judge/agreement": 0.5,
