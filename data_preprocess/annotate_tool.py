@@ -28,6 +28,7 @@ from data_preprocess.rows import iter_rows
 from data_preprocess.text import is_yes_no, row_key
 from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
+from recipe.mrpo.judge.private import may_leave_machine
 
 INCOMPLETE = 3
 """Exit status of a run that left rows without reasoning."""
@@ -100,7 +101,7 @@ async def annotate(
 ) -> None:  # fmt: skip
     """Ask about rows, `concurrency` at a time, and append what passes the checks.
 
-    Raises PermissionError for a row that may not go to the endpoint.
+    Raises PermissionError for a row that may not go to the endpoint, ValueError for one that does not say so clearly.
     """
     today = datetime.now(timezone.utc).date().isoformat()
     with out.open("a", encoding="utf-8") as stream:
@@ -111,7 +112,7 @@ async def annotate(
                     run.left += 1
                     continue
                 info = row["extra_info"]
-                endpoint.require(may_leave_machine=info["may_leave_machine"])
+                endpoint.require(may_leave_machine=may_leave_machine(info, row=f"the row of {info['image_id']}"))
                 try:
                     reasoning = await _ask(row, client, run, args)
                 except BadReply as error:

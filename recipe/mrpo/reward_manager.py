@@ -15,6 +15,7 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 from recipe.mrpo.estimators import ESTIMATORS
 from recipe.mrpo.judge import Judgement, JudgeRequest, get_judge
 from recipe.mrpo.judge.members import at_router
+from recipe.mrpo.judge.private import may_leave_machine
 from recipe.mrpo.judge.skip import labels_read_by_rewards, labels_shape, skip_reason
 from recipe.mrpo.options import load_options
 from recipe.mrpo.parsing import parse
@@ -134,7 +135,7 @@ class MRPORewardManager(RewardManagerBase):
                 steps=tuple(step_texts),
                 image=image,
                 image_mime=image_mime,
-                may_leave_machine=bool(extra_info.get("may_leave_machine", True)),
+                may_leave_machine=may_leave_machine(extra_info, row=_row_name(data_source, extra_info)),
                 overall=self.ask_overall,
             ),
             wrong=wrong,
@@ -180,6 +181,10 @@ class MRPORewardManager(RewardManagerBase):
             logger.warning("judge %s failed: %s %s", self.judge.name, judgement.failure, judgement.detail[:200])
             return judgement, None, f"failed:{judgement.failure}"
         return judgement, list(judgement.labels), "ok"
+
+
+def _row_name(data_source: str, extra_info: dict[str, Any]) -> str:
+    return f"row {data_source}/{extra_info.get('split') or ''}/{extra_info.get('index', '')} of the data"
 
 
 def _usage(judgement: Judgement) -> dict[str, Any]:

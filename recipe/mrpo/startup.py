@@ -211,11 +211,15 @@ def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
     """Read the `extra_info` of every row of local parquet files; True if a row may not leave the machine.
 
     Raises OptionError if `reasoning_required` and a row has no gold reasoning to judge its steps against, or if the
-    column `agent_name`, by which verl chooses the agent loop of a row, names another one than the single-turn loop.
+    column `agent_name`, by which verl chooses the agent loop of a row, names another one than the single-turn loop; and
+    if `may_leave_machine` is no boolean, or only some of the rows that verl will join have it.
     """
     import pyarrow.parquet as pq
 
+    from recipe.mrpo.judge.private import FLAG, may_leave_machine
+
     private = False
+    flagged: dict[bool, str] = {}
     for file in files:
         path = os.path.expanduser(file)
         if not os.path.exists(path) or not path.endswith(".parquet"):
@@ -236,7 +240,11 @@ def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
                         f"{AGENT_LOOP}, or leave the column out."
                     )
                 info = given["extra_info"] or {}
-                private |= info.get("may_leave_machine", True) is False
+                flagged.setdefault(FLAG in info, f"row {row} of {file}")
+                try:
+                    private |= not may_leave_machine(info, row=f"row {row} of {file}")
+                except ValueError as error:
+                    raise OptionError(str(error)) from error
                 if reasoning_required and not str(info.get("gold_reasoning") or "").strip():
                     raise OptionError(
                         f"row {row} of {file} (data.train_files) has no extra_info.gold_reasoning, so its steps cannot "
@@ -244,6 +252,11 @@ def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
                         "train such rows unshaped."
                     )
                 row += 1
+    if len(flagged) == 2:  # verl joins the files and fills the gaps with null, which the reward manager refuses
+        raise OptionError(
+            f"{flagged[True]} has extra_info.{FLAG} and {flagged[False]} has not; write it into every row of the files "
+            "that are trained together, or into none."
+        )
     return private
 
 

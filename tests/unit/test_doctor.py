@@ -230,6 +230,19 @@ def test_private_rows_and_a_judge_elsewhere(doctor, data, tmp_path):
     assert "would be sent to judge.invalid" in found["judge"]["says"]
 
 
+def test_a_flag_that_is_no_boolean_fails_the_data_and_counts_as_private(doctor, data, tmp_path):
+    file = tmp_path / "train.parquet"
+    rows = pq.read_table(data).to_pylist()
+    for number, row in enumerate(rows):
+        row["extra_info"]["may_leave_machine"] = "false" if number == 2 else "true"
+    pq.write_table(pq.read_table(data).from_pylist(rows), file)
+    code, found = doctor("mrpo.judge.name=openai", "mrpo.judge.openai.base_url=https://judge.invalid/v1",
+                         "mrpo.judge.openai.model=m", "--only", "judge", "data", "--data", file)  # fmt: skip
+    assert code == 1
+    assert f"extra_info.may_leave_machine of row 0 of {file} is 'true'" in found["data"]["says"]
+    assert "would be sent to judge.invalid" in found["judge"]["says"]
+
+
 @pytest.mark.parametrize(
     ("model_type", "without", "says"),
     [

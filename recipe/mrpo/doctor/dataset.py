@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from data_preprocess.schema import RL_SCHEMA, SFT_SCHEMA, find_fault
 from recipe.mrpo.doctor.check import Check
+from recipe.mrpo.judge.private import may_leave_machine
 
 ADVICE = "make it anew with `mrpo data <dataset> --source DIR --out DIR`."
 
@@ -39,6 +40,11 @@ def check_dataset(file: Path, *, rows: int, gold_reasoning: str) -> Check:
         fault = _fault(row)
         if fault:
             return Check(name, False, f"{file}, row {index}: {fault}", ADVICE)
+    try:
+        for number, info in enumerate(infos.to_pylist()):
+            may_leave_machine(info, row=f"row {number} of {file}")
+    except ValueError as error:
+        return Check(name, False, str(error), ADVICE)
     bare = sum(not str((info or {}).get("gold_reasoning") or "").strip() for info in infos.to_pylist())
     says = f"{file}: {len(infos)} rows, {len(infos) - bare} with gold reasoning"
     if bare and gold_reasoning == "required":
@@ -61,9 +67,12 @@ def _fault(row: dict) -> str | None:
 
 
 def has_private_rows(file: Path) -> bool:
-    """Does a row say that it must not leave this machine? False for a file that `check_dataset` refuses anyway."""
+    """Does a row say, or not say clearly, that it must not leave this machine? False for a file that cannot be read."""
     try:
         infos = pq.read_table(file, columns=["extra_info"]).column(0).to_pylist()
     except (pa.ArrowException, OSError):
-        return False
-    return any(info and info.get("may_leave_machine") is False for info in infos)
+        return False  # `check_dataset` refuses it
+    try:
+        return not all(may_leave_machine(info, row=str(file)) for info in infos)
+    except ValueError:
+        return True  # as above

@@ -21,6 +21,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.judge.audit import Audit, Confusion, compare, kappa_interval
+from recipe.mrpo.judge.private import may_leave_machine
 from recipe.mrpo.judge.protocol import JudgeRequest
 from recipe.mrpo.judge.registry import get_judge
 from recipe.mrpo.report.run_files import read_jsonl
@@ -71,7 +72,7 @@ def labelled_rollouts(files: Sequence[Path]) -> list[Rollout]:
 def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, Any]] | None) -> list[JudgeRequest]:
     """Requests with image and privacy flag of the data's rows; without `rows` no image, and nothing may leave.
 
-    Raises ValueError for a rollout whose row is not in the data.
+    Raises ValueError for a rollout whose row is not in the data, or whose row's flag is no boolean.
     """
     made = []
     for rollout in rollouts:
@@ -82,7 +83,7 @@ def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, 
             row = rows[rollout.row]
             images = row.get("images")
             image = bytes(images[0]["bytes"]) if images is not None and len(images) else None
-            private = not row["extra_info"].get("may_leave_machine", True)
+            private = not may_leave_machine(row["extra_info"], row=f"row {'/'.join(rollout.row)} of --data")
         gold = rollout.case.get("gold") or [""]
         made.append(
             JudgeRequest(

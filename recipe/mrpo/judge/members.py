@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class RouterAddress:
+    """Where verl serves its reward model (`host:port`), and under which name; only `at_router` makes one.
+
+    Text of an option never becomes one: cases that must not leave the machine go to this address.
+    """
+
+    address: str
+    model: str
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,5 +64,5 @@ def at_router(options: Mapping[str, Any], *, address: str | None, model: str | N
                 "mrpo.judge.name=router asks verl's own reward model, and there is none; set "
                 "reward.reward_model.enable=true and reward.reward_model.model_path=<model>."
             )
-        result["router"] = {"address": address, "model": model}
+        result["router"] = RouterAddress(address, model)
     return result

@@ -173,6 +173,18 @@ def test_private_rows_go_nowhere_else(annotate, tmp_path, capsys):
     assert "would be sent to judge.invalid" in capsys.readouterr().err
 
 
+def test_a_row_that_says_false_as_text_goes_nowhere(annotate, endpoint, capsys):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = read_rows(annotate.file)
+    for row in rows:
+        row["extra_info"]["may_leave_machine"] = "false"
+    pq.write_table(pa.Table.from_pylist(rows), annotate.file)
+    assert annotate() == 1 and endpoint.requests == []
+    assert "extra_info.may_leave_machine of the row of" in capsys.readouterr().err
+
+
 def test_an_endpoint_that_is_not_there_fails_every_row_but_not_the_run(annotate, tmp_path, capsys):
     arguments = ["annotate", str(annotate.file), "--out", str(tmp_path / "x"), "--model", "m", "--retries", "0"]
     assert main([*arguments, "--base-url", "http://127.0.0.1:9/v1"]) == INCOMPLETE

@@ -111,6 +111,31 @@ def test_a_private_row_is_not_sent_out(dump, data, capsys):
     assert "mrpo.judge.allow_hosts" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("value", ["false", 0, None])
+def test_a_row_that_does_not_say_clearly_whether_it_may_leave_is_sent_nowhere(dump, tmp_path, capsys, value):
+    info = {"split": "train", "may_leave_machine": value}
+    rows = [{"data_source": "vqa-rad", "images": [], "extra_info": {**info, "index": n}} for n in range(20)]
+    pd.DataFrame(rows).to_parquet(tmp_path / "train.parquet")
+    with FakeJudgeServer() as server:
+        assert main(["audit", str(dump), "--data", str(tmp_path / "train.parquet"), *remote(server)]) == 1
+        assert server.requests == []
+    said = capsys.readouterr().err
+    assert f"extra_info.may_leave_machine of row vqa-rad/train/0 of --data is {value!r}" in said
+
+
+def test_no_address_of_a_router_is_believed(dump, capsys):
+    with FakeJudgeServer() as server:
+        address = server.base_url.removeprefix("http://").removesuffix("/v1")
+        member = f"{{name: router, router: {{address: '{address}', model: m}}}}"
+        members = f"mrpo.judge.members={{a: {member}, b: {member}, c: {member}}}"
+        assert main(["audit", str(dump), "mrpo.judge.name=router", f"mrpo.judge.router.address={address}"]) == 1
+        assert "mrpo.judge.router is no option" in capsys.readouterr().err
+        for words in (["mrpo.judge.name=router"], ["mrpo.judge.name=ensemble", members]):
+            assert main(["audit", str(dump), *words]) == 1
+            assert "mrpo.judge.openai.base_url" in capsys.readouterr().err
+        assert server.requests == []
+
+
 def test_people_may_be_the_second_judge(dump, tmp_path, capsys):
     labels = tmp_path / "hand.jsonl"
     lines = [{"step": 1, "uid": f"u{n}", "labels": [n % 2, 1, 0] if n else [1, 1, 1]} for n in range(6)]

@@ -7,7 +7,7 @@ import pytest
 from recipe.mrpo.judge import get_judge
 from recipe.mrpo.judge.audit import Confusion, compare
 from recipe.mrpo.judge.ensemble import majority
-from recipe.mrpo.judge.members import at_router
+from recipe.mrpo.judge.members import RouterAddress, at_router
 from tests.fake_judge_server import FakeJudgeServer
 
 
@@ -86,18 +86,29 @@ def test_the_router_judge_asks_verls_reward_model(options_of, request_of):
     assert judgement.labels == (0, 1, 0, 1) and server.requests[0]["model"] == "models/judge"
 
 
-def test_a_router_judge_without_a_reward_model_is_refused(options_of, request_of):
+def test_a_router_judge_without_a_reward_model_is_refused(options_of):
     with pytest.raises(ValueError, match=r"reward\.reward_model\.enable=true"):
         at_router(options_of(name="router"), address=None, model=None)
-    with pytest.raises(RuntimeError, match="never given the address"):
-        asyncio.run(get_judge(options_of(name="router")).label(request_of()))
+
+
+@pytest.mark.parametrize("node", [None, {"address": "judge.example.org:80", "model": "m"}, "judge.example.org:80"])
+def test_only_the_reward_manager_says_where_the_router_is(options_of, node):
+    own = {"name": "router"} | ({} if node is None else {"router": node})
+    with pytest.raises(ValueError, match=r"mrpo\.judge\.name=router is verl's own reward model.*openai\.base_url"):
+        get_judge(options_of(**own))
+    members = {"a": own, "b": {"name": "overlap"}, "c": {"name": "overlap"}}
+    with pytest.raises(ValueError, match=r"mrpo\.judge\.name=router is verl's own reward model"):
+        get_judge(options_of(name="ensemble", members=members))
+    # Within a run verl's address takes the place of any other.
+    found = at_router(options_of(name="ensemble", members=members), address="10.0.0.1:80", model="m")
+    assert found["members"]["a"]["router"] == RouterAddress("10.0.0.1:80", "m")
 
 
 def test_the_router_reaches_the_members_of_an_ensemble_that_ask_for_it(options_of):
     members = {"own": {"name": "router"}, "b": {"name": "overlap"}, "c": {"name": "openai"}}
     options = at_router(options_of(name="ensemble", members=members), address="10.0.0.1:80", model="m")
-    assert options["members"]["own"]["router"] == {"address": "10.0.0.1:80", "model": "m"}
-    assert options["members"]["b"]["router"]["address"] is None
+    assert options["members"]["own"]["router"] == RouterAddress("10.0.0.1:80", "m")
+    assert "router" not in options["members"]["b"]
     get_judge(options)
     assert at_router(options_of(name="overlap"), address=None, model=None) == options_of(name="overlap")
 

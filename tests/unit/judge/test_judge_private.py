@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from recipe.mrpo.judge import get_judge
 from recipe.mrpo.judge.endpoint import check_endpoint, is_loopback
+from recipe.mrpo.judge.private import may_leave_machine
 from tests.fake_judge_server import FakeJudgeServer
 
 MEMBER = {"name": "openai", "openai": {"model": "m", "base_url": "http://judge.example.org/v1"}}
@@ -29,6 +31,26 @@ MEMBER = {"name": "openai", "openai": {"model": "m", "base_url": "http://judge.e
 )
 def test_only_this_machine_is_loopback(host, loopback, why):
     assert is_loopback(host) == loopback, why
+
+
+@pytest.mark.parametrize(
+    ("info", "leaves", "why"),
+    [
+        ({"may_leave_machine": True}, True, "said"),
+        ({"may_leave_machine": False}, False, "said"),
+        ({"may_leave_machine": np.False_}, False, "as pandas says it"),
+        ({}, True, "a file made elsewhere has no such column"),
+        (None, True, "nor a row without extra_info"),
+    ],
+)
+def test_a_row_leaves_by_its_flag_and_by_nothing_else(info, leaves, why):
+    assert may_leave_machine(info, row="row 3") is leaves, why
+
+
+@pytest.mark.parametrize("value", ["false", "False", "true", "", 0, 1, 0.0, None, [], np.nan])
+def test_a_flag_that_is_no_boolean_is_refused_with_column_and_row(value):
+    with pytest.raises(ValueError, match=r"^extra_info\.may_leave_machine of row 3 of a\.parquet is .*boolean.*\.$"):
+        may_leave_machine({"may_leave_machine": value}, row="row 3 of a.parquet")
 
 
 @pytest.mark.parametrize(

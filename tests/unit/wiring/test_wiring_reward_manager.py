@@ -266,6 +266,29 @@ def test_a_rollout_without_gold_reasoning_is_skipped_and_not_shaped(manager, row
     assert record.rewards["process"] is None
 
 
+@pytest.mark.parametrize("value", ["false", "true", 0, 1, None])
+def test_a_row_that_does_not_say_clearly_whether_it_may_leave_reaches_no_judge(manager_of, row_of, value):
+    one = manager_of()
+    one.judge = FailingJudge()
+    extra = {**EXTRA, "may_leave_machine": value, "index": 7}
+    with pytest.raises(ValueError, match=r"extra_info\.may_leave_machine of row vqa-rad/train/7 of the data"):
+        run(one, row_of(GOOD, extra=extra))
+
+
+@pytest.mark.parametrize(("flag", "leaves"), [({"may_leave_machine": False}, False), ({}, True)])
+def test_the_judge_is_told_whether_a_row_may_leave(manager_of, row_of, flag, leaves):
+    one, asked = manager_of(), []
+    label = one.judge.label
+
+    async def noted(request):
+        asked.append(request.may_leave_machine)
+        return await label(request)
+
+    one.judge.label = noted
+    run(one, row_of(GOOD, extra={k: v for k, v in EXTRA.items() if k != "may_leave_machine"} | flag))
+    assert asked == [leaves]
+
+
 def test_a_rollout_without_steps_asks_no_judge_and_is_no_failure(manager_of, row_of):
     one = manager_of()
     one.judge = FailingJudge()

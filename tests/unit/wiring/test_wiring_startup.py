@@ -312,6 +312,34 @@ def test_a_dataset_without_gold_reasoning_is_refused_with_the_row_and_both_ways_
     assert "--gold-reasoning" in message and "+mrpo.gold_reasoning=optional" in message
 
 
+ELSEWHERE = ("+mrpo.judge.name=openai", "+mrpo.judge.openai.base_url=http://judge.invalid/v1",
+             "+mrpo.judge.openai.model=m")  # fmt: skip
+
+
+@pytest.mark.parametrize("split", ["train_files", "val_files"])
+@pytest.mark.parametrize("value", ["false", "true", 0, 1, None])
+def test_a_row_that_does_not_say_clearly_whether_it_may_leave_is_refused(config_of, tmp_path, split, value):
+    info = {"gold_reasoning": "It is."}
+    rows = [{"extra_info": {**info, "may_leave_machine": value}}] * 2
+    file = write_rows(tmp_path / "t.parquet", rows)
+    message = refusal(config_of(f"data.{split}=[{file}]"))
+    assert f"extra_info.may_leave_machine of row 0 of {file} is {value!r}" in message
+
+
+def test_private_rows_are_refused_for_a_judge_elsewhere_and_rows_without_the_flag_are_not(config_of, tmp_path):
+    info = {"gold_reasoning": "It is."}
+    flagged = [{"extra_info": {**info, "may_leave_machine": leaves}} for leaves in (True, False)]
+    private = write_rows(tmp_path / "private.parquet", flagged)
+    public = write_rows(tmp_path / "public.parquet", flagged[:1])
+    bare = write_rows(tmp_path / "bare.parquet", [{"extra_info": info}])
+    for allowed in (public, bare):
+        prepare(config_of(f"data.train_files=[{allowed}]", *ELSEWHERE))
+    assert "mrpo.judge.allow_hosts=[judge.invalid]" in refusal(config_of(f"data.train_files=[{private}]", *ELSEWHERE))
+    # verl joins the files of a split; the rows of `bare` would then have null.
+    message = refusal(config_of(f"data.train_files=[{public},{bare}]"))
+    assert f"row 0 of {public} has extra_info.may_leave_machine and row 0 of {bare} has not" in message
+
+
 def test_a_dataset_without_the_column_is_refused(config_of, tmp_path):
     file = write_rows(tmp_path / "t.parquet", [{"prompt": "q"}])
     assert "no column extra_info" in refusal(config_of(f"data.train_files={file}"))
