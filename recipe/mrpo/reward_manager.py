@@ -195,6 +195,7 @@ def _usage(judgement: Judgement) -> dict[str, Any]:
         "agreement": judgement.agreement,
         "latency_s": judgement.latency_s,
         "cached": judgement.cached,
+        "cache_faults": judgement.cache_faults,
         "prompt_tokens": judgement.prompt_tokens,
         "completion_tokens": judgement.completion_tokens,
     }

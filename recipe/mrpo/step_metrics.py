@@ -80,6 +80,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
         "judge/skipped_total": float(sum(r.judge_status.startswith("skipped") for r in records)),
         "judge/skipped_by_option_total": float(sum(r.judge_status in SKIPPED for r in records)),
         "judge/cached_total": float(sum(bool(r.judge.get("cached")) for r in records)),
+        "judge/cache_faults_total": float(sum(r.judge.get("cache_faults", 0) for r in records)),
         "judge/latency_s": _mean(r.judge["latency_s"] for r in judged),
         "judge/prompt_tokens_total": float(judging["prompt"]),
         "judge/completion_tokens_total": float(judging["completion"]),

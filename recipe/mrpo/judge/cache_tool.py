@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from recipe.mrpo.judge.cache import used_bytes
+from recipe.mrpo.judge.cache import BadEntry, lenient, read_entry, used_bytes
 
 DAY = 86_400
 
@@ -28,6 +28,7 @@ def opened(path: Path, *, write: bool) -> Iterator[sqlite3.Connection]:
                 f"{path.resolve().as_uri()}?mode={'rw' if write else 'ro'}", uri=True, timeout=30, isolation_level=None
             )
         ) as db:
+            db.text_factory = lenient
             columns = [row[1] for row in db.execute("PRAGMA table_info(labels)")]
             if columns != ["key", "labels", "added"]:
                 raise ValueError(f"{path} is a database, but no cache of judge labels")
@@ -37,13 +38,15 @@ def opened(path: Path, *, write: bool) -> Iterator[sqlite3.Connection]:
 
 
 def stats(path: Path) -> dict[str, float | int | str | None]:
-    """Entries, steps, share of valid steps, bytes in use and times of the oldest and newest entry."""
+    """Entries, damaged ones, labels, share of valid ones, bytes in use and times of the oldest and newest entry."""
     with opened(path, write=False) as db:
         entries, oldest, newest = db.execute("SELECT count(*), min(added), max(added) FROM labels").fetchone()
-        labels = [label for (text,) in db.execute("SELECT labels FROM labels") for label in json.loads(text)]
+        read = [_labels(stored) for (stored,) in db.execute("SELECT labels FROM labels")]
         used = used_bytes(db)
+    labels = [label for entry in read if entry is not None for label in entry]
     return {
         "entries": entries,
+        "damaged": sum(entry is None for entry in read),
         "labels": len(labels),
         "valid share": round(sum(labels) / len(labels), 4) if labels else None,
         "MB in use": round(used / 2**20, 2),
@@ -70,10 +73,21 @@ def prune(path: Path, *, older_than_days: float | None, max_mb: float | None) ->
 
 
 def export(path: Path) -> Iterator[dict[str, object]]:
-    """Every entry, oldest first: key (hex; a hash, no text of a case), labels, time of entry (seconds since 1970)."""
+    """Every entry, oldest first: key (hex; a hash, no text of a case), labels, time of entry (seconds since 1970).
+
+    The labels of a damaged entry are None.
+    """
     with opened(path, write=False) as db:
-        for key, labels, added in db.execute("SELECT key, labels, added FROM labels ORDER BY added, key"):
-            yield {"key": bytes(key).hex(), "labels": json.loads(labels), "added": added}
+        for key, stored, added in db.execute("SELECT key, labels, added FROM labels ORDER BY added, key"):
+            labels = _labels(stored)
+            yield {"key": bytes(key).hex(), "labels": None if labels is None else list(labels), "added": added}
+
+
+def _labels(stored: object) -> tuple[int, ...] | None:
+    try:
+        return read_entry(stored)
+    except BadEntry:
+        return None
 
 
 def _stamp(seconds: float | None) -> str | None:

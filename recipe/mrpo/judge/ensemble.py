@@ -56,6 +56,7 @@ class EnsembleJudge:
             calls=sum(j.calls for j in given),
             retries=sum(j.retries for j in given),
             fallbacks=sum(j.fallbacks for j in given),
+            cache_faults=sum(j.cache_faults for j in given),
             latency_s=time.perf_counter() - start,
             cached=all(j.cached for j in given),
             prompt_tokens=sum(j.prompt_tokens for j in given),

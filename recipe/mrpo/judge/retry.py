@@ -29,7 +29,8 @@ def retry_after_s(header: str | None, *, now: datetime) -> float | None:
     except ValueError:
         try:
             date = parsedate_to_datetime(header)
-        except ValueError:
+        # OverflowError: a year or an offset that no datetime holds.
+        except (ValueError, OverflowError):
             return None
         seconds = (date.replace(tzinfo=date.tzinfo or timezone.utc) - now).total_seconds()
     return max(0.0, seconds) if seconds == seconds else None

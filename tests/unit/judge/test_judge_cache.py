@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import signal
@@ -12,7 +13,7 @@ import time
 import pytest
 
 from recipe.mrpo.judge import get_judge
-from recipe.mrpo.judge.cache import LabelStore
+from recipe.mrpo.judge.cache import BadEntry, LabelStore
 from tests.fake_judge_server import FakeJudgeServer
 
 LABELS = (0, 1, 0, 1)
@@ -120,15 +121,99 @@ def test_the_oldest_entries_make_room(tmp_path):
     assert store.get(key(0), count=20) is None and store.get(key(5_999), count=20) == (0, 1) * 10
 
 
+def test_processes_that_end_before_their_first_look_at_the_size_stay_within_it_too(tmp_path):
+    for process in range(40):
+        store = LabelStore(tmp_path / "labels.db", max_mb=0.1)
+        for number in range(255):
+            store.put(key(f"{process}-{number}"), (1, 0) * 5)
+        used = store.used_bytes()
+        store.close()
+        assert used <= 0.16 * 2**20, "what one process writes comes on top"
+    store = LabelStore(tmp_path / "labels.db", max_mb=0.1)
+    assert store.used_bytes() <= 0.1 * 2**20 and store.get(key("39-254"), count=10) == (1, 0) * 5
+
+
+def test_a_file_smaller_than_any_database_can_be_is_opened_all_the_same(tmp_path):
+    store = LabelStore(tmp_path / "labels.db", max_mb=0.001)
+    store.put(key(1), (1,))
+    assert store.get(key(1), count=1) == (1,)
+
+
+def test_a_full_file_loses_one_quarter_however_many_processes_find_it_full(tmp_path):
+    store = LabelStore(tmp_path / "labels.db", max_mb=8)
+    for number in range(4_000):
+        store.put(key(number), (1, 0) * 5)
+    limit = store.used_bytes() - 1
+    code = "import sys, time; from recipe.mrpo.judge.cache import LabelStore; time.sleep(max(0, {at} - time.time())); "
+    code += f"LabelStore(sys.argv[1], max_mb={limit / 2**20!r})"
+    at = time.time() + 3
+    openers = [subprocess.Popen([sys.executable, "-c", code.format(at=at), str(store.path)]) for _ in range(4)]
+    assert [opener.wait(60) for opener in openers] == [0] * 4
+    assert sum(store.get(key(number), count=10) is not None for number in range(4_000)) == 3_000
+
+
 def test_labels_of_another_number_of_steps_are_no_hit(tmp_path):
     store = LabelStore(tmp_path / "labels.db", max_mb=1)
     store.put(key(1), (0, 1))
-    assert store.get(key(1), count=3) is None and store.get(key(1), count=2) == (0, 1)
+    with pytest.raises(BadEntry, match="2 labels, the rollout 3"):
+        store.get(key(1), count=3)
+    assert store.get(key(1), count=2) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ("[1, 8, 0, 1]", "8 is no label"),
+        ("[1, 0, 0, 1.0]", "a float is no label"),
+        ("[true, false, false, true]", "nor is a truth value"),
+        ('["1", "0", "0", "1"]', "nor is text"),
+        ("[1, 0]", "too few"),
+        ("[1, 0, 1, 0, 1]", "too many"),
+        ('{"a": 1, "b": 0, "c": 1, "d": 0}', "no list"),
+        ("null", "nothing"),
+        ("5", "a number"),
+        ("[1, 0", "cut off"),
+        ("[" * 100_000, "deep nesting"),
+        ("[1" + "0" * 5_000 + "]", "a number too long to be read"),
+        (None, "SQL's NULL"),
+        (b"[1, 0, 1, 0]", "bytes"),
+        (b"\xff\xfe", "bytes that are no text"),
+    ],
+)
+def test_a_damaged_entry_is_a_counted_miss_and_is_replaced(options_of, request_of, tmp_path, caplog, entry, why):
+    path = tmp_path / "labels.db"
+    with FakeJudgeServer() as server:
+        ask_all(options_of, [request_of()], server, path)
+        with sqlite3.connect(path) as db:
+            db.execute("UPDATE labels SET labels = ?", (entry,))
+        again, then = ask_all(options_of, [request_of()] * 2, server, path)
+    assert (again.labels, again.cached, again.cache_faults, again.calls) == (LABELS, False, 1, 1), why
+    assert (then.labels, then.cached, then.cache_faults, then.calls) == (LABELS, True, 0, 0), why
+    assert caplog.text.count("holds an entry that is not used") == 1 and "cache_faults_total" in caplog.text
+
+
+def test_an_entry_whose_text_is_no_utf8_is_replaced_like_any_other(options_of, request_of, tmp_path):
+    with FakeJudgeServer() as server:
+        ask_all(options_of, [request_of()], server, tmp_path / "labels.db")
+        with sqlite3.connect(tmp_path / "labels.db") as db:
+            db.execute("UPDATE labels SET labels = CAST(x'5b31ff5d' AS TEXT)")
+        again, then = ask_all(options_of, [request_of()] * 2, server, tmp_path / "labels.db")
+    assert (again.cached, again.cache_faults, then.cached, then.labels) == (False, 1, True, LABELS)
+
+
+def test_a_damaged_grade_of_the_whole_is_a_miss_too(options_of, request_of, tmp_path):
+    request = request_of(overall=True)
+    with FakeJudgeServer() as server:
+        (first,) = ask_all(options_of, [request], server, tmp_path / "labels.db")
+        with sqlite3.connect(tmp_path / "labels.db") as db:
+            db.execute("UPDATE labels SET labels = '[0, 1, 0, 1, 7]'")
+        (again,) = ask_all(options_of, [request], server, tmp_path / "labels.db")
+    assert (again.labels, again.overall, again.cache_faults) == (first.labels, first.overall, 1)
 
 
 WRITER = """
 import hashlib, sys
-from recipe.mrpo.judge.cache import LabelStore
+from recipe.mrpo.judge.cache import BadEntry, LabelStore
 store = LabelStore(sys.argv[1], max_mb=8)
 for n in range(int(sys.argv[2]), int(sys.argv[3])):
     store.put(hashlib.sha256(str(n).encode()).digest(), (n % 2,))
@@ -147,6 +232,35 @@ def test_many_processes_share_one_file(tmp_path):
     assert [w.wait(60) for w in writers] == [0, 0, 0]
     store = LabelStore(path, max_mb=8)
     assert all(store.get(key(n), count=1) == (n % 2,) for n in range(800))
+
+
+OPENER = """
+import sys, time
+from recipe.mrpo.judge.cache import LabelStore
+for attempt in range(25):
+    time.sleep(max(0, float(sys.argv[2]) + 0.2 * attempt - time.time()))
+    LabelStore(f"{sys.argv[1]}/{attempt}.db", max_mb=8).put(sys.argv[3].encode(), (1,))
+"""
+
+
+def test_processes_that_open_a_new_file_at_once_wait_for_each_other(tmp_path):
+    # The change to WAL fails at once where another process makes it, whatever the lock's timeout.
+    at = time.time() + 4
+    command = [sys.executable, "-c", OPENER, str(tmp_path), str(at)]
+    openers = [subprocess.Popen([*command, str(n)], stderr=subprocess.PIPE, text=True) for n in range(6)]
+    said = [opener.communicate(timeout=120)[1] for opener in openers]
+    assert [opener.returncode for opener in openers] == [0] * 6, said
+    for attempt in range(25):
+        store = LabelStore(tmp_path / f"{attempt}.db", max_mb=8)
+        assert all(store.get(str(n).encode(), count=1) == (1,) for n in range(6))
+
+
+def test_a_file_that_stays_locked_is_named_with_its_option(tmp_path, monkeypatch):
+    monkeypatch.setattr("recipe.mrpo.judge.cache.LOCK_TIMEOUT_S", 0.2)
+    with contextlib.closing(sqlite3.connect(tmp_path / "labels.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ValueError, match=r"mrpo\.judge\.cache\.path=.*locked"):
+            LabelStore(tmp_path / "labels.db", max_mb=8)
 
 
 def test_a_killed_writer_leaves_a_sound_file(tmp_path):
@@ -182,6 +296,7 @@ def test_a_cache_that_fails_later_costs_a_call_not_a_judgement(options_of, reque
 
         judgement = asyncio.run(run())
     assert (judgement.labels, judgement.cached) == (LABELS, False) and "judging without it" in caplog.text
+    assert judgement.cache_faults == 2, "it could neither be read nor written"
 
 
 def test_a_hit_is_fast(tmp_path):

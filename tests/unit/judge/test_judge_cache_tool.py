@@ -52,6 +52,18 @@ def test_export_writes_every_entry_as_json_and_no_text(cache, capsys):
     assert all(row["labels"] == [1, 0] and set(row) == {"key", "labels", "added"} for row in rows)
 
 
+@pytest.mark.parametrize("entry", ["[1, 8]", "[1, 0", "null", None, b"\xff"])
+def test_a_damaged_entry_is_counted_and_hides_no_other(cache, capsys, entry):
+    with sqlite3.connect(cache) as db:
+        db.execute("UPDATE labels SET labels = ? WHERE key = ?", (entry, bytes([3] * 32)))
+    assert main(["cache", "stats", str(cache)]) == 0
+    said = dict(line.split(None, 1) for line in capsys.readouterr().out.replace("valid share", "share").splitlines())
+    assert (said["entries"], said["damaged"], said["labels"], said["share"]) == ("10", "1", "18", "0.5")
+    assert main(["cache", "export", str(cache)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["labels"] for row in rows] == [None if n == 3 else [1, 0] for n in range(10)]
+
+
 def test_prune_by_age_keeps_what_is_younger(cache, capsys):
     assert main(["cache", "prune", str(cache), "--older-than-days", "4.5"]) == 0
     assert keys(cache) == [5, 6, 7, 8, 9]

@@ -256,6 +256,9 @@ def test_faults_for_a_third_of_all_calls_each_leave_labels_or_failures(options_o
         ("soon", None, "no date"),
         ("Wed, 21 Oct 2015 07:28:10 GMT", 10.0, "a date"),
         ("Wed, 21 Oct 2015 07:00:00 GMT", 0.0, "a past date"),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None, "a year that no date has"),
+        ("Mon, 01 Jan 2015 00:00:00 +99999999999999999999", None, "an offset that no clock has"),
+        ("9" * 5_000, float("inf"), "a number beyond all floats"),
     ],
 )
 def test_a_retry_after_header_is_a_number_or_a_date(header, seconds, why):

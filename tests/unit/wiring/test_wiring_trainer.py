@@ -375,7 +375,7 @@ def test_metrics_of_a_step(make_record, options):
         make_record(
             answer=0.2,
             labels=None,
-            judge={"calls": 2, "retries": 1, "fallbacks": 1, "latency_s": 4.0, "agreement": None},
+            judge={"calls": 2, "retries": 1, "fallbacks": 1, "latency_s": 4.0, "agreement": None, "cache_faults": 2},
         ),
         make_record(answer=0.4, labels=[], process=0.0, spans=[], judge={}),  # no steps: nothing to judge
         make_record(answer=1.0, labels=None, judge_status="skipped:right", length=-0.1875, judge={}),
@@ -390,7 +390,7 @@ def test_metrics_of_a_step(make_record, options):
         "ffp/early": 0.0, "ffp/mid": 1.0, "ffp/late": 0.0,
         "judge/calls_total": 6.0, "judge/failures_total": 1.0, "judge/failure_share": 1 / 3,
         "judge/skipped_total": 2.0, "judge/skipped_by_option_total": 1.0,
-        "judge/cached_total": 1.0,
+        "judge/cached_total": 1.0, "judge/cache_faults_total": 2.0,
         "judge/retries_total": 3.0, "judge/fallbacks_total": 1.0, "judge/agreement": 0.5,
         "judge/latency_s": (0.5 + 2.0 + 4.0) / 3, "rows_without_record_total": 1.0,
     }  # fmt: skip
