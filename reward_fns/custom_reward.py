@@ -18,6 +18,7 @@ from recipe.mrpo.judge.overlap import Thresholds, judge_steps, judge_whole
 from recipe.mrpo.options import load_options
 from recipe.mrpo.parsing import parse
 from recipe.mrpo.steps import split_steps
+from reward_fns.golds import golds_of
 from reward_fns.registry import Reward, RewardInput, build_rewards
 
 
@@ -44,7 +45,7 @@ def compute_score(
     info = dict(extra_info or {})
     parsed = parse(solution_str)
     steps = split_steps(parsed, splitter=options.steps.splitter, unclosed=options.steps.unclosed)
-    golds = (ground_truth,) if isinstance(ground_truth, str) else tuple(str(gold) for gold in ground_truth)
+    golds = golds_of(ground_truth, info)
     if not golds:
         raise ValueError("a row needs a gold answer in reward_model.ground_truth")
     given = RewardInput(
@@ -63,7 +64,7 @@ def compute_score(
         given = replace(given, labels=())
     elif given.gold_reasoning:
         texts = [parsed.text[step.start : step.end] for step in steps]
-        gold = {"answer": golds[0], "gold_reasoning": given.gold_reasoning, "thresholds": thresholds}
+        gold = {"answers": golds, "gold_reasoning": given.gold_reasoning, "thresholds": thresholds}
         verdicts = judge_steps(texts, question=given.question, **gold)
         whole = judge_whole(texts, verdicts, **gold)
         given = replace(given, labels=tuple(verdict.label for verdict in verdicts), overall=whole)

@@ -51,7 +51,7 @@ def label_steps(case: Mapping[str, Any], steps: Sequence[str], *, rule: str, see
         verdicts = judge_steps(
             steps,
             question=case["question"],
-            answer=case["gold_answer"],
+            answers=(case["gold_answer"], *case.get("other_gold_answers", ())),
             gold_reasoning=case["gold_reasoning"],
             thresholds=_thresholds(),
         )

@@ -27,6 +27,7 @@ def group_advantages(
     `rewards`: (B,), or (B, M) for M weighted rewards whose sum is R. `groups`: B hashable prompt ids. `missing`:
     (B, M) bool, a reward that is not known (a failed judgement). It is left out of its reward's mean, and its
     rollout is given that mean instead, which neither rewards nor punishes it; no known value in a group: 0 for all.
+    A rollout without any known reward gets 0 and does not count as a member of its group.
 
     Returns (B,) float64 on the device of `rewards`. Equal rewards in a group, and a group of one, give exactly 0:
     float64 and differences to a member of the group, because a mean of equal float32 values can miss them by a bit
@@ -63,7 +64,7 @@ def group_advantages(
     centred = torch.where(known, shifted - mean[member], 0.0).sum(dim=1, keepdim=True)
     centred = torch.where(centred.abs() < _TIE, 0.0, centred)
 
-    size = group_sum(torch.ones_like(centred))
+    size = group_sum(known.any(dim=1, keepdim=True).to(values.dtype))
     if norm_by_std:
         std = (group_sum(centred**2) / (size - 1).clamp(min=1.0)).sqrt()
         centred = centred / (std[member] + EPSILON)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from recipe.mrpo.parsing import parse
 from recipe.mrpo.record import RolloutRecord, is_wrong
 from recipe.mrpo.steps import split_steps
 from recipe.mrpo.tokens import TokenTable, TokenText, align
+from reward_fns.golds import golds_of
 from reward_fns.registry import RewardInput, build_rewards
 
 logger = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ class MRPORewardManager(RewardManagerBase):
         self.shaped = labels_shape(self.options.shaping, estimator=estimator, ours=ESTIMATORS)
         self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
         self._table: TokenTable | None = None
+        self._table_lock = threading.Lock()
 
     async def run_single(self, data: DataProto) -> dict:
         """Reward of one rollout (the last row of `data`): `reward_score` and `reward_extra_info`."""
@@ -100,22 +103,17 @@ class MRPORewardManager(RewardManagerBase):
         image_mime: str | None,
     ) -> RolloutRecord:
         """Everything about one rollout, from its sampled ids."""
-        if self._table is None:
-            self._table = await asyncio.to_thread(TokenTable.from_tokenizer, self.tokenizer)
-        text = TokenText.from_ids(ids, self._table)
+        text = TokenText.from_ids(ids, self._table or await asyncio.to_thread(self._token_table))
         parsed = parse(text.text)
         steps = split_steps(parsed, splitter=self.options.steps.splitter, unclosed=self.options.steps.unclosed)
         step_texts = [parsed.text[s.start : s.end] for s in steps]
-        # Alternatives stand in extra_info, because ground_truth is one text in every file that is to be joined.
-        answers = extra_info.get("answers")
-        golds = [gold] if isinstance(gold, str) else [str(g) for g in gold]
-        golds = list(dict.fromkeys([*golds, *(str(a) for a in (() if answers is None else answers))]))
+        golds = golds_of(gold, extra_info)
         reasoning = str(extra_info.get("gold_reasoning") or "")
 
         given = RewardInput(
             parsed=parsed,
             prediction=parsed.answer,
-            gold=tuple(golds),
+            gold=golds,
             gold_reasoning=reasoning,
             num_steps=len(steps),
             labels=None,
@@ -131,6 +129,7 @@ class MRPORewardManager(RewardManagerBase):
             JudgeRequest(
                 question=given.question,
                 answer=golds[0] if golds else "",
+                alternatives=golds[1:],
                 gold_reasoning=reasoning,
                 steps=tuple(step_texts),
                 image=image,
@@ -153,7 +152,7 @@ class MRPORewardManager(RewardManagerBase):
             answer=parsed.answer,
             case={
                 "question": given.question,
-                "gold": golds,
+                "gold": list(golds),
                 "gold_reasoning": reasoning,
                 "image_id": str(extra_info.get("image_id") or ""),
                 "data_source": data_source,
@@ -165,6 +164,13 @@ class MRPORewardManager(RewardManagerBase):
             response_tokens=len(ids),
             judge={} if judgement is None else _usage(judgement),
         )
+
+    def _token_table(self) -> TokenTable:
+        """Made once, though many rollouts may be waiting for it."""
+        with self._table_lock:
+            if self._table is None:
+                self._table = TokenTable.from_tokenizer(self.tokenizer)
+            return self._table
 
     async def _label(self, request: JudgeRequest, *, wrong: bool) -> tuple[Judgement | None, list[int] | None, str]:
         """A failed judgement is never a label and never reward 0: the record says so and the rollout stays unshaped."""

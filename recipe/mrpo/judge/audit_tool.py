@@ -89,6 +89,7 @@ def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, 
             JudgeRequest(
                 question=rollout.case.get("question", ""),
                 answer=gold[0],
+                alternatives=tuple(gold[1:]),
                 gold_reasoning=rollout.case.get("gold_reasoning", ""),
                 steps=tuple(rollout.steps),
                 image=image,

@@ -72,9 +72,12 @@ class OpenAIJudge:
 
     name = "openai"
 
-    def __init__(self, settings: OpenAISettings, *, endpoint: Endpoint, limits: Limits) -> None:
+    def __init__(
+        self, settings: OpenAISettings, *, endpoint: Endpoint, limits: Limits, cache_address: str | None
+    ) -> None:
         self.settings = settings
         self.endpoint = endpoint
+        self.cache_address = cache_address
         self.limits = limits
         self.rubric = Rubric.load(Path(settings.prompts) if settings.prompts else PROMPTS)
         self._structured = settings.response_format != "none"
@@ -111,16 +114,17 @@ class OpenAIJudge:
         return Judgement(**outcome._replace(detail=detail)._asdict(), latency_s=latency, **vars(tally))
 
     def cache_key(self, request: JudgeRequest) -> bytes:
-        """Hash of all that labels depend on: judge, model, rubric, settings of the prompt and the reply, and the case.
+        """Hash of all that labels depend on: judge, address, model, rubric, settings of prompt and reply, and the case.
 
-        The address, the waits and the limits are left out: they change what a call costs, not what it says.
+        The address is there because servers call different models by one name; `cache_address` None leaves it to
+        mrpo.judge.cache.namespace to tell them apart. Waits and limits change what a call costs, not what it says.
         """
         s = self.settings
         image = hashlib.sha256(request.image).hexdigest() if s.send_image and request.image is not None else None
         depends = [
-            self.name, s.model, self.rubric.hash, s.temperature, s.reask_temperature, s.max_tokens, s.response_format,
-            s.max_step_chars, s.image_max_pixels if image else None, s.extra_body, image,
-            request.question, request.answer, request.gold_reasoning, request.steps, request.overall,
+            self.name, self.cache_address, s.model, self.rubric.hash, s.temperature, s.reask_temperature, s.max_tokens,
+            s.response_format, s.max_step_chars, s.image_max_pixels if image else None, s.extra_body, image,
+            request.question, request.answers, request.gold_reasoning, request.steps, request.overall,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).digest()
 
@@ -306,4 +310,7 @@ def openai_judge(options: Mapping[str, Any]) -> OpenAIJudge:
     """The judge at `mrpo.judge.openai.base_url`."""
     settings = OpenAISettings(**options["openai"])
     endpoint = Endpoint.of(settings.base_url, options["allow_hosts"])
-    return OpenAIJudge(settings, endpoint=endpoint, limits=Limits.of(options))
+    # The router of verl's reward model has a new port in every run; its model is named by its path.
+    own_address = options["cache"]["namespace"] is None and options["name"] != "router"
+    cache_address = endpoint.url if own_address else None
+    return OpenAIJudge(settings, endpoint=endpoint, limits=Limits.of(options), cache_address=cache_address)

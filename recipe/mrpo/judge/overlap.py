@@ -75,44 +75,52 @@ class Verdict:
 
 
 def judge_steps(
-    steps: Iterable[str], *, question: str, answer: str, gold_reasoning: str, thresholds: Thresholds
+    steps: Iterable[str], *, question: str, answers: Sequence[str], gold_reasoning: str, thresholds: Thresholds
 ) -> list[Verdict]:
     """One verdict per step; a step is valid if no rule forbids it and it aligns or contributes.
 
         new       = content words of the step that are not in the question
         aligned   : |new & gold reasoning| / |new| >= min_alignment
-        contributes: |answer & step| / |answer|    >= min_contribution
+        contributes: |answer & step| / |answer|    >= min_contribution, for one of the right `answers`
 
     A step that only repeats the question's words is valid when it denies what the gold reasoning denies. Where the
     answer is a number, a step whose numbers are all others is invalid.
     """
-    gold = facts(f"{gold_reasoning}\n{answer}")
+    told = "\n".join((gold_reasoning, *answers))
+    gold = facts(told)
     gold_words = content_words(gold_reasoning)
     asked = content_words(question)
     # The answer's own words tell more than those that the question gave away.
-    answer_words = (content_words(answer) - asked) or content_words(answer) or sides_in(answer)
-    numbers = numbers_in(f"{question}\n{gold_reasoning}\n{answer}") if numbers_in(answer) else frozenset()
+    wanted = [(content_words(a) - asked) or content_words(a) or sides_in(a) for a in answers]
+    numbers = numbers_in(f"{question}\n{told}") if all(map(numbers_in, answers)) else frozenset()
     verdicts: list[Verdict] = []
     earlier: list[frozenset[str]] = []
     seen: set[frozenset[str]] = set()
     for step in steps:
-        verdicts.append(_judge_step(step, gold, gold_words, asked, answer_words, numbers, earlier, seen, thresholds))
+        verdicts.append(_judge_step(step, gold, gold_words, asked, wanted, numbers, earlier, seen, thresholds))
     return verdicts
 
 
 def judge_whole(
-    steps: Sequence[str], verdicts: Sequence[Verdict], *, answer: str, gold_reasoning: str, thresholds: Thresholds
+    steps: Sequence[str],
+    verdicts: Sequence[Verdict],
+    *,
+    answers: Sequence[str],
+    gold_reasoning: str,
+    thresholds: Thresholds,
 ) -> int:
     """1 if the steps together say what the gold reasoning says: none contradicts it, and
 
     |gold & steps| / |gold| >= min_alignment,   |answer & steps| / |answer| >= min_contribution      (content words)
+
+    for one of the right `answers`.
     """
     if not steps or any(verdict.reason in ("laterality", "negation") for verdict in verdicts):
         return 0
     said = facts("\n".join(steps))
-    gold, wanted = content_words(gold_reasoning), content_words(answer) or sides_in(answer)
+    gold, wanted = content_words(gold_reasoning), [content_words(a) or sides_in(a) for a in answers]
     covered = len(gold & said.words) >= thresholds.min_alignment * len(gold)
-    return int(covered and len(wanted & (said.words | said.all_sides)) >= thresholds.min_contribution * len(wanted))
+    return int(covered and any(_states(said, words, thresholds) for words in wanted))
 
 
 def _judge_step(
@@ -120,7 +128,7 @@ def _judge_step(
     gold: Facts,
     gold_words: frozenset[str],
     asked: frozenset[str],
-    answer_words: frozenset[str],
+    wanted: Sequence[frozenset[str]],
     numbers: frozenset[float],
     earlier: list[frozenset[str]],
     seen: set[frozenset[str]],
@@ -146,15 +154,17 @@ def _judge_step(
     if numbers and (counted := numbers_in(step)) and not counted & numbers:
         return Verdict(0, "number")
     new = said.words - asked
-    if answer_words and len(answer_words & (said.words | said.all_sides)) >= thresholds.min_contribution * len(
-        answer_words
-    ):
+    if any(words and _states(said, words, thresholds) for words in wanted):
         return Verdict(1, "contributes")
     if not new:
         return Verdict(1, "aligned") if said.denied & gold.denied else Verdict(0, "restates_question")
     if len(new & gold_words) >= thresholds.min_alignment * len(new):
         return Verdict(1, "aligned")
     return Verdict(0, "unsupported")
+
+
+def _states(said: Facts, words: frozenset[str], thresholds: Thresholds) -> bool:
+    return len(words & (said.words | said.all_sides)) >= thresholds.min_contribution * len(words)
 
 
 def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
@@ -175,13 +185,13 @@ class OverlapJudge:
         verdicts: Sequence[Verdict] = judge_steps(
             request.steps,
             question=request.question,
-            answer=request.answer,
+            answers=request.answers,
             gold_reasoning=request.gold_reasoning,
             thresholds=self.thresholds,
         )
         whole = None
         if request.overall:
-            gold = {"answer": request.answer, "gold_reasoning": request.gold_reasoning}
+            gold = {"answers": request.answers, "gold_reasoning": request.gold_reasoning}
             whole = judge_whole(request.steps, verdicts, **gold, thresholds=self.thresholds)
         labels = tuple(v.label for v in verdicts)
         return Judgement(labels=labels, overall=whole, latency_s=time.perf_counter() - start)

@@ -94,7 +94,10 @@ def steps_json(steps: tuple[str, ...], *, max_step_chars: int) -> str:
 
 def case_json(request: JudgeRequest) -> str:
     """What the rollouts of a group share, as one line of JSON data."""
-    case = {"question": request.question, "gold_answer": request.answer, "gold_reasoning": request.gold_reasoning}
+    case: dict[str, Any] = {"question": request.question, "gold_answer": request.answer}
+    if request.alternatives:
+        case["other_gold_answers"] = request.alternatives
+    case["gold_reasoning"] = request.gold_reasoning
     return json.dumps(case, ensure_ascii=True)
 
 

@@ -10,8 +10,8 @@ from typing import Protocol, runtime_checkable
 class JudgeRequest:
     """One rollout to label: the case it belongs to and its reasoning steps, in order.
 
-    `may_leave_machine` False: the case may only be sent to a judge on this machine or to an allowed host. `overall`:
-    is the judge to grade the reasoning as a whole, too?
+    `alternatives`: other answers that are right as well. `may_leave_machine` False: the case may only be sent to a
+    judge on this machine or to an allowed host. `overall`: is the judge to grade the reasoning as a whole, too?
     """
 
     question: str
@@ -22,6 +22,12 @@ class JudgeRequest:
     image_mime: str | None
     may_leave_machine: bool
     overall: bool = False
+    alternatives: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """All right answers, `answer` first."""
+        return (self.answer, *self.alternatives)
 
 
 @dataclass(frozen=True)

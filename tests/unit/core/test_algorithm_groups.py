@@ -163,6 +163,14 @@ class TestMissing:
         rows = [[0.1, 0.7], [0.1, 0.7], [0.1, 0.0]]
         assert advantages(rows, ["g"] * 3, missing=[[False, False], [False, False], [False, True]]) == [0.0] * 3
 
+    def test_a_rollout_of_which_nothing_is_known_is_no_member_of_its_group(self):
+        """Its failed judgement must not shrink the group's spread: GDPO normalises each reward by itself."""
+        known = advantages([0.0, 1.0], ["g"] * 2)
+        got = advantages([[0.0], [math.nan], [1.0], [math.nan]], ["g"] * 4, missing=[[False], [True], [False], [True]])
+        assert got == [known[0], 0.0, known[1], 0.0]
+        alone = advantages([[0.7], [math.nan]], ["g"] * 2, missing=[[False], [True]])
+        assert alone == [0.0, 0.0]
+
     def test_nothing_missing_is_the_same_as_no_mask(self):
         rows = [[0.1, 0.7], [0.4, 0.2], [0.9, 0.0]]
         assert advantages(rows, ["g"] * 3, missing=[[False, False]] * 3) == advantages(rows, ["g"] * 3)

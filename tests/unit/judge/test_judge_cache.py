@@ -74,6 +74,7 @@ PICTURES = [b"one image", b"another image"]
         ({"image_mime": "image/gif"}, {}, True, "nor the name of its format"),
         ({"question": "Where?"}, {}, False, "the question"),
         ({"answer": "left lower lobe"}, {}, False, "the gold answer"),
+        ({"alternatives": ("RLL",)}, {}, False, "the other right answers"),
         ({"gold_reasoning": "It is dense."}, {}, False, "the gold reasoning"),
         ({"steps": ("It is dense.",)}, {}, False, "the steps"),
         ({"steps": ("a", "b c")}, {}, False, "where steps begin"),

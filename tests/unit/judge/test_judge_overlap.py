@@ -17,8 +17,9 @@ GOLD = (
 def judged(options_of):
     thresholds = Thresholds(**options_of()["overlap"])
 
-    def run(*steps, question="Which lung lobe is affected?", answer="right lower lobe", gold=GOLD):
-        return judge_steps(steps, question=question, answer=answer, gold_reasoning=gold, thresholds=thresholds)
+    def run(*steps, question="Which lung lobe is affected?", answer="right lower lobe", more=(), gold=GOLD):
+        answers = (answer, *more)
+        return judge_steps(steps, question=question, answers=answers, gold_reasoning=gold, thresholds=thresholds)
 
     return run
 
@@ -149,3 +150,17 @@ def test_hostile_sizes_cost_time_in_proportion(judged, steps, why):
     judged(*steps)
     # 100 KB or 2,000 steps: 0.3 s here; what is not linear takes minutes.
     assert time.perf_counter() - start < 5, why
+
+
+def test_a_step_that_reaches_another_right_answer_contributes(judged):
+    step = "Dense spots are seen, osteosclerotic lesions."
+    gold = {"gold": "The bones look unusual.", "question": "What is the diagnosis?", "answer": "osteopoikilosis"}
+    assert judged(step, **gold)[0].reason == "unsupported"
+    assert judged(step, **gold, more=("osteosclerotic lesions",))[0].reason == "contributes"
+
+
+def test_numbers_rule_a_step_out_only_where_every_right_answer_is_one(judged):
+    step = "There are 7 of them."
+    gold = {"gold": "Four lesions are seen.", "question": "How many?", "answer": "4"}
+    assert judged(step, **gold)[0].reason == "number"
+    assert judged(step, **gold, more=("several",))[0].reason != "number"

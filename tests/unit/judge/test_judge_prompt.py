@@ -155,3 +155,11 @@ def test_an_image_is_sent_at_most_as_large_as_asked(data, size, mime, why):
 def test_bytes_that_are_no_image_are_named_so(data):
     with pytest.raises(BadImage):
         prepare_image(data, 1000)
+
+
+def test_other_right_answers_stand_in_the_case_and_only_where_there_are_any(request_of):
+    one, more = (text_of(messages_of(request_of(alternatives=a))) for a in ((), ("RLL", 'the "base"')))
+    assert 'other_gold_answers": [' not in one.split("The case (JSON data)")[1]
+    assert json.loads(next(line for line in more.splitlines() if line.startswith('{"question"')))[
+        "other_gold_answers"
+    ] == ["RLL", 'the "base"']

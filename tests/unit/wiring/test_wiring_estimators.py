@@ -183,6 +183,7 @@ def slow_gdpo(records, groups, *, final_norm, lengths) -> list[float]:
     for name, weight in records[0].weights.items():
         for group in dict.fromkeys(groups):
             rows = [i for i, g in enumerate(groups) if g == group]
+            rows = [i for i in rows if records[i].rewards[name] is not None]
             values = np.array([records[i].rewards[name] for i in rows], dtype=np.float64)
             if len(rows) > 1:
                 total[rows] += weight * (values - values.mean()) / (values.std(ddof=1) + 1e-4)
@@ -198,9 +199,10 @@ def test_gdpo_equals_an_independent_computation(advantages, make_record, final_n
     size = int(generator.integers(5, 40))
     weights = dict(zip(("answer", "process", "length"), generator.uniform(0.1, 3, 3).tolist(), strict=True))
     answers, others = generator.choice([0.0, 0.3, 1.0], size), generator.random((size, 2))
+    failed = generator.random(size) < 0.25  # a failed judgement: its process reward is not known
     records = [
-        make_record(answer=float(a), labels=[1, 0], process=float(p), length=-float(n), weights=weights)
-        for a, (p, n) in zip(answers, others, strict=True)
+        make_record(answer=float(a), labels=[1, 0], process=None if f else float(p), length=-float(n), weights=weights)
+        for a, (p, n), f in zip(answers, others, failed, strict=True)
     ]
     groups = [f"q{g}" for g in generator.integers(0, 4, size)]
     lengths = generator.integers(1, WIDTH + 1, size).tolist()

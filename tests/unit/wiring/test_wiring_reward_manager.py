@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -189,6 +190,45 @@ def png(mode="RGB") -> bytes:
     out = io.BytesIO()
     Image.new(mode, (8, 6)).save(out, "PNG")
     return out.getvalue()
+
+
+def test_the_judge_is_given_every_right_answer(manager_of, row_of):
+    one, seen = manager_of(), []
+    label = one.judge.label
+
+    async def spy(request):
+        seen.append(request)
+        return await label(request)
+
+    one.judge.label = spy
+    run(one, row_of(GOOD, extra={**EXTRA, "answers": ["pneumonia", "lung infection"]}))
+    assert seen[0].answers == ("pneumonia", "lung infection") and seen[0].alternatives == ("lung infection",)
+
+
+def test_the_token_table_is_made_once_though_many_rollouts_wait_for_it(manager_of, row_of, monkeypatch):
+    from recipe.mrpo.tokens import TokenTable
+
+    one, made = manager_of(), []
+    make = TokenTable.from_tokenizer
+
+    def slow(tokenizer):
+        made.append(1)
+        time.sleep(0.2)
+        return make(tokenizer)
+
+    monkeypatch.setattr(TokenTable, "from_tokenizer", slow)
+
+    async def all_at_once():
+        await asyncio.gather(*(one.run_single(row_of(GOOD)) for _ in range(16)))
+
+    asyncio.run(all_at_once())
+    assert len(made) == 1
+
+
+def test_a_rollout_that_was_not_judged_has_no_latency(manager_of, row_of):
+    out, record = run(manager_of(), row_of("<think></think><answer>pneumonia</answer>"))
+    assert record.judge == {} and "judge_latency_s" not in out["reward_extra_info"]
+    assert "judge_latency_s" in run(manager_of(), row_of(GOOD))[0]["reward_extra_info"]
 
 
 def test_the_judge_is_given_the_case_and_the_encoded_image(manager_of, row_of):
