@@ -182,14 +182,16 @@ def check_skip(config: DictConfig, options: DictConfig) -> None:
     """Raise OptionError if rollouts are left out of judging that the estimator would then rate wrongly."""
     from recipe.mrpo.judge.skip import labels_read_by_rewards, refusal
 
-    said = refusal(
-        options.judge.skip,
-        estimator=str(config.algorithm.adv_estimator),
-        knows_unknown=(*ESTIMATORS, "gdpo"),
-        read_by_rewards=labels_read_by_rewards(OmegaConf.to_container(options.rewards, resolve=True)),
-    )
+    estimator, knows_unknown = str(config.algorithm.adv_estimator), (*ESTIMATORS, "gdpo")
+    read = labels_read_by_rewards(OmegaConf.to_container(options.rewards, resolve=True))
+    said = refusal(options.judge.skip, estimator=estimator, knows_unknown=knows_unknown, read_by_rewards=read)
     if said:
         raise OptionError(said)
+    if read and estimator not in knows_unknown:
+        logger.warning(
+            "algorithm.adv_estimator=%s is verl's own and counts what a failed judgement leaves unknown as a reward of "
+            "0; algorithm.adv_estimator=mrpo +mrpo.shaping=none is GRPO that leaves it out.", estimator,
+        )  # fmt: skip
 
 
 def check_rewards(options: DictConfig) -> None:

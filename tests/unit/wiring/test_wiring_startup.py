@@ -131,6 +131,20 @@ def test_the_log_says_where_the_weight_sync_limit_does_not_reach(config_of, capl
     assert (sentence in caplog.text) is said
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said", "why"),
+    [
+        (("algorithm.adv_estimator=grpo",), True, "verl's estimator knows no unknown reward"),
+        (("algorithm.adv_estimator=grpo", "+mrpo.rewards.process.weight=0"), False, "no reward reads labels"),
+        (("algorithm.adv_estimator=mrpo", "+mrpo.shaping=none"), False, "ours leaves it out"),
+        (("algorithm.adv_estimator=gdpo",), False, "so does GDPO on our rewards"),
+    ],
+)
+def test_the_log_says_where_a_failed_judgement_would_count_as_zero(config_of, caplog, overrides, said, why):
+    prepare(config_of("reward.reward_manager.name=mrpo", *overrides))
+    assert ("counts what a failed judgement leaves unknown as a reward of 0" in caplog.text) is said, why
+
+
 def test_the_last_step_before_ray_is_our_check_and_then_verls_own(config_of):
     seen = []
     module = SimpleNamespace(validate_config=lambda config, **kwargs: seen.append((config, kwargs)))
