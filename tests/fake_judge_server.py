@@ -93,6 +93,8 @@ def _lie(kind: str, labels: list[int]) -> str | None:
             "thinking": f"<think>Maybe {json.dumps(_verdict([1 - v for v in labels]))}? No.</think>\n{text}",
             "cut_json": text[: len(text) // 2],
             "empty": "",
+            "all_yes": json.dumps(_verdict([1] * len(labels))),
+            "all_no": json.dumps(_verdict([0] * len(labels))),
             "two_verdicts": f"{text}\nOr rather {json.dumps(_verdict([1 - v for v in labels]))}",
         }.get(kind)
     return json.dumps(good)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import json
 import logging
 import random
@@ -149,17 +150,23 @@ class LabelStore:
 class CachedJudge:
     """Asks the store first; labels from the judge are stored, failures are not. A grade of the whole is the last label.
 
+    Entries are found again by the judge's own key within `namespace` (mrpo.judge.cache.namespace) and by the same
+    `member` of an ensemble only.
     A store that fails at run time (disk full, locked) or holds a damaged entry costs a call, never a judgement; the
     judgement counts it in `cache_faults`.
     """
 
-    def __init__(self, judge: CacheableJudge, store: LabelStore) -> None:
+    def __init__(self, judge: CacheableJudge, store: LabelStore, *, namespace: str | None, member: str | None) -> None:
+        if namespace is not None and not str(namespace).strip():
+            raise ValueError("mrpo.judge.cache.namespace must be a name or null, not blank.")
         self.judge, self.store, self.name = judge, store, judge.name
+        # What the judge cannot know: which of several it is, and what its user tells apart.
+        self._place = json.dumps([None if namespace is None else str(namespace), member]).encode()
         self._warned: set[str] = set()
 
     async def label(self, request: JudgeRequest) -> Judgement:
         start = time.perf_counter()
-        key = self.judge.cache_key(request)
+        key = hashlib.sha256(self._place + self.judge.cache_key(request)).digest()
         stored, faults = await self._try(self.store.get, key, count=len(request.steps) + request.overall)
         if stored is not None:
             labels, whole = (stored[:-1], stored[-1]) if request.overall else (stored, None)

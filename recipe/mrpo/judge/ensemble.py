@@ -72,4 +72,5 @@ class EnsembleJudge:
 @register_judge("ensemble")
 def ensemble_judge(options: Mapping[str, Any]) -> EnsembleJudge:
     """The judges of `mrpo.judge.members`, each with a cache and a breaker of its own as the options say."""
-    return EnsembleJudge({name: get_judge(member) for name, member in members(options).items()})
+    # By its name a member has labels of its own in a shared cache: several samples of one model are no copies.
+    return EnsembleJudge({name: get_judge({**own, "member": str(name)}) for name, own in members(options).items()})

@@ -68,4 +68,7 @@ def _wrapped(judge: Judge, options: Mapping[str, Any]) -> Judge:
     from recipe.mrpo.judge.cache import CachedJudge, LabelStore
 
     judge = guarded(judge, **options["breaker"])
-    return CachedJudge(judge, LabelStore(cache["path"], max_mb=cache["max_mb"])) if cache["path"] else judge
+    if not cache["path"]:
+        return judge
+    store = LabelStore(cache["path"], max_mb=cache["max_mb"])
+    return CachedJudge(judge, store, namespace=cache["namespace"], member=options.get("member"))

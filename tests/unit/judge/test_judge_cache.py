@@ -81,6 +81,8 @@ PICTURES = [b"one image", b"another image"]
         ({"image": PICTURES[1]}, {}, False, "the image"),
         ({"image": None}, {}, False, "no image"),
         ({}, {"openai__model": "other"}, False, "the model"),
+        ({}, {"openai__base_url": "http://127.0.0.1:1/v1"}, False, "where it is served, which may be another model"),
+        ({}, {"openai__base_url": "http://127.0.0.1:8000/v1/"}, True, "not how the address is written"),
         ({}, {"openai__temperature": 0.5}, False, "the temperature"),
         ({}, {"openai__send_image": False}, False, "whether the image is sent"),
         ({}, {"openai__max_step_chars": 5}, False, "how much of a step is sent"),
@@ -95,6 +97,36 @@ def test_the_key_holds_all_that_labels_depend_on_and_nothing_else(
         return judge.cache_key(request_of(**{"image": PICTURES[0], **changes}))
 
     assert (key_of({}) == key_of(option_change, **request_change)) == hit, why
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "hit", "why"),
+    [
+        ({}, {}, False, "another server may call another model by the same name"),
+        ({"cache__namespace": "32B"}, {"cache__namespace": "32B"}, True, "the user says that it is the same model"),
+        ({"cache__namespace": "32B"}, {"cache__namespace": "7B"}, False, "the user says that it is another one"),
+        ({"cache__namespace": 7}, {"cache__namespace": "7"}, True, "as the command line reads it"),
+        ({"cache__namespace": "32B"}, {}, False, "without a name the address counts"),
+    ],
+)
+def test_labels_of_another_server_are_found_only_under_the_same_namespace(
+    options_of, request_of, tmp_path, first, then, hit, why
+):
+    with FakeJudgeServer(rule="all_valid") as yes, FakeJudgeServer(rule="all_invalid") as no:
+        ask_all(options_of, [request_of()], yes, tmp_path / "labels.db", **first)
+        (judgement,) = ask_all(options_of, [request_of()], no, tmp_path / "labels.db", **then)
+    assert (judgement.cached, judgement.labels) == (hit, (1,) * 4 if hit else (0,) * 4), why
+
+
+def test_another_model_at_the_same_address_is_told_apart_by_the_namespace(options_of, request_of, tmp_path):
+    with FakeJudgeServer() as server:
+        ask = [ask_all(options_of, [request_of()], server, tmp_path / "l.db", cache__namespace=n)[0] for n in "aab"]
+    assert [judgement.cached for judgement in ask] == [False, True, False]
+
+
+def test_a_blank_namespace_is_refused(options_of, tmp_path):
+    with pytest.raises(ValueError, match=r"mrpo\.judge\.cache\.namespace"):
+        get_judge(options_of(name="openai", cache__path=str(tmp_path / "labels.db"), cache__namespace=" "))
 
 
 def test_the_key_changes_with_the_rubric(options_of, request_of, tmp_path):

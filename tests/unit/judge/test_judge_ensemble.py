@@ -78,6 +78,50 @@ def test_each_member_has_a_place_of_its_own_in_the_cache(options_of, request_of,
     assert (first.cached, again.cached, again.calls) == (False, True, 0) and first.labels == again.labels
 
 
+def vote_thrice(options, request):
+    """Judgements of three runs over one cache, each with judges of its own."""
+    return [asyncio.run(get_judge(options).label(request)) for _ in range(3)]
+
+
+@pytest.mark.parametrize("namespace", [None, "ours"])
+def test_members_of_one_model_name_at_several_servers_keep_their_own_labels(
+    options_of, request_of, tmp_path, namespace
+):
+    with (
+        FakeJudgeServer(rule="all_valid") as a,
+        FakeJudgeServer(rule="all_invalid") as b,
+        FakeJudgeServer(rule="all_invalid") as c,
+    ):
+        openai = {n: {"base_url": s.base_url, "model": "judge"} for n, s in {"a": a, "b": b, "c": c}.items()}
+        members = {name: {"name": "openai", "openai": own} for name, own in openai.items()}
+        cache = {"cache__path": str(tmp_path / "labels.db"), "cache__namespace": namespace}
+        runs = vote_thrice(options_of(name="ensemble", members=members, **cache), request_of())
+        assert [len(server.requests) for server in (a, b, c)] == [1, 1, 1]
+    assert [run.labels for run in runs] == [(0,) * 4] * 3
+    assert [run.agreement for run in runs] == [pytest.approx(2 / 3)] * 3
+    assert [run.cached for run in runs] == [False, True, True]
+
+
+def test_three_samples_of_one_model_stay_three_in_the_cache(options_of, request_of, tmp_path):
+    # Self-consistency: the members differ in nothing but their names, and in what the model happens to say.
+    with FakeJudgeServer(script=["all_yes", "all_no", "all_no"]) as server:
+        members = {name: {"name": "openai", "openai": {"base_url": server.base_url}} for name in "abc"}
+        cache = {"cache__path": str(tmp_path / "labels.db")}
+        runs = vote_thrice(options_of(name="ensemble", members=members, **cache), request_of())
+        assert len(server.requests) == 3
+    assert [run.labels for run in runs] == [(0,) * 4] * 3
+    assert [run.agreement for run in runs] == [pytest.approx(2 / 3)] * 3
+
+
+def test_the_router_finds_its_labels_again_at_another_port(options_of, request_of, tmp_path):
+    for cached in (False, True):
+        with FakeJudgeServer() as server:
+            address = server.base_url.removeprefix("http://").removesuffix("/v1")
+            options = options_of(name="router", cache__path=str(tmp_path / "labels.db"))
+            judge = get_judge(at_router(options, address=address, model="models/judge"))
+            assert asyncio.run(judge.label(request_of())).cached is cached
+
+
 def test_the_router_judge_asks_verls_reward_model(options_of, request_of):
     with FakeJudgeServer() as server:
         address = server.base_url.removeprefix("http://").removesuffix("/v1")
