@@ -5,14 +5,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from recipe.mrpo.judge.protocol import CacheableJudge, Judgement, JudgeRequest
 
 logger = logging.getLogger(__name__)
 
+CIRCUIT_OPEN = "circuit_open"
+OWN_LIMITS = (CIRCUIT_OPEN, "token_budget", "cost_budget", "limiter_lost")
+"""Failures by limits of our own: they say nothing about the endpoint."""
+
 
 class CircuitBreaker:
-    """Closed: all pass. After `failures` outages in a row: open, none pass for `pause_s`; then one probe decides."""
+    """Closed: all pass. After `failures` outages in a row: open, none pass for `pause_s`; then one probe decides.
+
+    What began before it opened may still end: a good reply closes it, one more outage changes nothing.
+    """
 
     def __init__(self, *, failures: int, pause_s: float, clock: Callable[[], float]) -> None:
         if failures < 1 or pause_s < 0:
@@ -22,34 +30,62 @@ class CircuitBreaker:
         self.failures, self.pause_s, self.clock = failures, pause_s, clock
         self._in_a_row = 0
         self._opened_at: float | None = None
-        self._probing = False
+        self._probe: Passage | None = None
 
     @property
     def is_open(self) -> bool:
         return self._opened_at is not None
 
-    def admit(self) -> bool:
-        """May the next request pass? After the pause exactly one may, until its outcome is known."""
-        if self._opened_at is None:
+    def admit(self, passage: Passage) -> bool:
+        """May this request call now? After the pause exactly one may, until its own outcome is known."""
+        if self._opened_at is None or passage is self._probe:
             return True
-        if self._probing or self.clock() - self._opened_at < self.pause_s:
+        if self._probe is not None or self.clock() - self._opened_at < self.pause_s:
             return False
-        self._probing = True
+        self._probe = passage
         return True
 
-    def record(self, *, outage: bool) -> None:
-        """The outcome of a request that passed."""
-        self._probing = False
+    def record(self, passage: Passage, *, outage: bool | None) -> None:
+        """How a request ended; None: without a word on the endpoint (cancelled, never sent, stopped by our limits)."""
+        probed = passage is self._probe
+        if probed:
+            self._probe = None
+        if outage is None:
+            return
         if not outage:
             self._in_a_row, self._opened_at = 0, None
             return
         self._in_a_row += 1
-        if self._in_a_row >= self.failures:
+        if probed or (self._opened_at is None and self._in_a_row >= self.failures):
             self._opened_at = self.clock()
 
-    def forget(self) -> None:
-        """A request that passed ended without an outcome (cancelled, or never sent)."""
-        self._probing = False
+
+class Passage:
+    """One request on its way through a breaker: it asks before every call, and says at the end what became of it."""
+
+    def __init__(self, breaker: CircuitBreaker) -> None:
+        self.breaker = breaker
+
+    @property
+    def refusal(self) -> str:
+        return f"{self.breaker.failures} outages in a row; waiting"
+
+    def may_call(self) -> bool:
+        return self.breaker.admit(self)
+
+    def may_retry(self) -> bool:
+        """Is another try after a failed call worth its wait? Not while the breaker is open: a probe is one try."""
+        return not self.breaker.is_open
+
+
+@runtime_checkable
+class WaitingJudge(CacheableJudge, Protocol):
+    """A judge whose requests wait (for a slot, for a rate, before a retry): it asks `may_call` after each wait.
+
+    A request that may not call any more fails as circuit_open, or as its last call did.
+    """
+
+    async def label_within(self, passage: Passage, request: JudgeRequest) -> Judgement: ...
 
 
 def is_outage(failure: str | None) -> bool:
@@ -57,32 +93,42 @@ def is_outage(failure: str | None) -> bool:
     return failure is not None and (failure in ("timeout", "connection") or failure.startswith("http_"))
 
 
+def _outcome(judgement: Judgement) -> bool | None:
+    """Was it an outage? None: it says nothing about the endpoint."""
+    if judgement.calls == 0 or judgement.failure in OWN_LIMITS:
+        return None
+    return is_outage(judgement.failure)
+
+
 class GuardedJudge:
     """A judge behind a breaker; while it is open, judgements fail at once with the kind circuit_open."""
 
     def __init__(self, judge: CacheableJudge, breaker: CircuitBreaker) -> None:
         self.judge, self.breaker, self.name = judge, breaker, judge.name
+        self._asks = isinstance(judge, WaitingJudge)
 
     async def label(self, request: JudgeRequest) -> Judgement:
-        if not self.breaker.admit():
-            return Judgement(failure="circuit_open", detail=f"{self.breaker.failures} outages in a row; waiting")
-        settled = False
+        passage = Passage(self.breaker)
+        if not passage.may_call():
+            return Judgement(failure=CIRCUIT_OPEN, detail=passage.refusal)
+        outage, said = None, ""
         try:
-            judgement = await self.judge.label(request)
-            settled = judgement.calls > 0
+            if self._asks:
+                judgement = await self.judge.label_within(passage, request)
+            else:
+                judgement = await self.judge.label(request)
+            outage, said = _outcome(judgement), judgement.failure
         finally:
-            if not settled:
-                self.breaker.forget()
-        if settled:
-            was_open = self.breaker.is_open
-            self.breaker.record(outage=is_outage(judgement.failure))
-            if self.breaker.is_open and not was_open:
-                logger.warning(
-                    "judge %s is down (%s): pausing %g s", self.name, judgement.failure, self.breaker.pause_s
-                )
-            elif was_open and not self.breaker.is_open:
-                logger.warning("judge %s is back", self.name)
+            self._record(passage, outage, said)
         return judgement
+
+    def _record(self, passage: Passage, outage: bool | None, failure: str | None) -> None:
+        was_open = self.breaker.is_open
+        self.breaker.record(passage, outage=outage)
+        if self.breaker.is_open and not was_open:
+            logger.warning("judge %s is down (%s): pausing %g s", self.name, failure, self.breaker.pause_s)
+        elif was_open and not self.breaker.is_open:
+            logger.warning("judge %s is back", self.name)
 
     def cache_key(self, request: JudgeRequest) -> bytes:
         return self.judge.cache_key(request)

@@ -17,6 +17,7 @@ from typing import Any
 
 import openai
 
+from recipe.mrpo.judge.breaker import CIRCUIT_OPEN, CircuitBreaker, Passage
 from recipe.mrpo.judge.completion import Completion, read_completion
 from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
@@ -89,11 +90,15 @@ class OpenAIJudge:
         read_key(settings.api_key_env)
 
     async def label(self, request: JudgeRequest) -> Judgement:
-        """Labels of the request's steps.
+        """As `label_within`, without a breaker that could open."""
+        return await self.label_within(Passage(CircuitBreaker(failures=1, pause_s=0, clock=time.monotonic)), request)
 
-        Failures: too_many_steps, bad_image, token_budget, limiter_lost, timeout, connection, http_<status>, refused,
-        truncated, bad_response and those of `parse_reply`. Raises PermissionError, before anything is sent, for a case
-        that may not be sent there.
+    async def label_within(self, passage: Passage, request: JudgeRequest) -> Judgement:
+        """Labels of the request's steps; `passage` is asked before every call, because all calls wait for something.
+
+        Failures: too_many_steps, bad_image, circuit_open, token_budget, limiter_lost, timeout, connection,
+        http_<status>, refused, truncated, bad_response and those of `parse_reply`. Raises PermissionError, before
+        anything is sent, for a case that may not be sent there.
         """
         self.endpoint.require(may_leave_machine=request.may_leave_machine)
         if not request.steps:
@@ -108,7 +113,7 @@ class OpenAIJudge:
         state, tally = self._state(), _Tally()
         async with state.slots:
             start = time.perf_counter()
-            outcome = await self._ask_twice(state, request, messages, tally)
+            outcome = await self._ask_twice(state, passage, request, messages, tally)
             latency = time.perf_counter() - start
         detail = self._scrub(outcome.detail)
         return Judgement(**outcome._replace(detail=detail)._asdict(), latency_s=latency, **vars(tally))
@@ -163,13 +168,18 @@ class OpenAIJudge:
         return self._loops[loop]
 
     async def _ask_twice(
-        self, state: _LoopState, request: JudgeRequest, messages: list[dict[str, Any]], tally: _Tally
+        self,
+        state: _LoopState,
+        passage: Passage,
+        request: JudgeRequest,
+        messages: list[dict[str, Any]],
+        tally: _Tally,
     ) -> Parsed:
         """Ask; after a reply that is no verdict once more, at another temperature: the same may say the same."""
         schema = reply_schema(len(request.steps), overall=request.overall)
         parsed = Parsed(None, "unparsable", "")
         for temperature in (self.settings.temperature, self.settings.reask_temperature):
-            completion = await self._complete(state, messages, temperature, schema, tally)
+            completion = await self._complete(state, passage, messages, temperature, schema, tally)
             if isinstance(completion, _Failure):
                 return Parsed(None, completion.kind, completion.detail)
             if completion.failure is not None:
@@ -191,6 +201,7 @@ class OpenAIJudge:
     async def _complete(
         self,
         state: _LoopState,
+        passage: Passage,
         messages: list[dict[str, Any]],
         temperature: float | None,
         wanted: dict[str, Any],
@@ -198,21 +209,23 @@ class OpenAIJudge:
     ) -> Completion | _Failure:
         """One completion, with retries; all asks of a judgement share the retries."""
         while True:
+            if not passage.may_call():
+                return _Failure(CIRCUIT_OPEN, passage.refusal)
             schema = wanted if self._structured else None
             if schema is None and self.settings.response_format == "auto":
                 tally.fallbacks += 1
-            result = await self._call(state, messages, temperature, schema, tally)
+            result = await self._call(state, passage, messages, temperature, schema, tally)
             if isinstance(result, Completion):
                 self._refusals = self._refusals if schema is None else 0
                 return result
             if schema is not None and self.settings.response_format == "auto" and result.kind in _REFUSES_SETTING:
                 tally.fallbacks += 1
-                plain = await self._call(state, messages, temperature, None, tally)
+                plain = await self._call(state, passage, messages, temperature, None, tally)
                 if isinstance(plain, Completion):
                     self._count_refusal(result.kind)
                     return plain
                 result = plain
-            if not is_transient(result.kind) or tally.retries >= self.settings.max_retries:
+            if not is_transient(result.kind) or tally.retries >= self.settings.max_retries or not passage.may_retry():
                 return result
             wait = backoff_s(
                 tally.retries,
@@ -224,8 +237,10 @@ class OpenAIJudge:
                 if result.wait_s > self.settings.retry_after_max_s:
                     return result
                 wait = max(wait, result.wait_s)
-            tally.retries += 1
             await asyncio.sleep(wait)
+            if not passage.may_call():
+                return result
+            tally.retries += 1
 
     def _count_refusal(self, kind: str) -> None:
         """A gateway's passing 404 is no refusal: only after several in a row is structured output given up."""
@@ -243,6 +258,7 @@ class OpenAIJudge:
     async def _call(
         self,
         state: _LoopState,
+        passage: Passage,
         messages: list[dict[str, Any]],
         temperature: float | None,
         schema: dict[str, Any] | None,
@@ -259,6 +275,8 @@ class OpenAIJudge:
             return _Failure("limiter_lost", str(error))
         before = tally.prompt_tokens + tally.completion_tokens
         try:
+            if not passage.may_call():  # the wait for a lease may have been long
+                return _Failure(CIRCUIT_OPEN, passage.refusal)
             return await self._send(state.client, messages, temperature, schema, tally)
         finally:
             await state.limiter.release(lease, tally.prompt_tokens + tally.completion_tokens - before)
