@@ -92,13 +92,16 @@ def to_plain(data: bytes) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd EXIF blocks, as in `inspect`
         try:
-            return _plain(ImageOps.exif_transpose(_opened(data)))
+            out = io.BytesIO()
+            as_rgb(ImageOps.exif_transpose(_opened(data))).save(out, format="PNG")
+            return out.getvalue()
         except BROKEN as error:
             raise ValueError(f"the image is corrupt: {error or type(error).__name__}") from error
 
 
-def _plain(image: Image.Image) -> bytes:
-    if _is_deep(image.mode):
+def as_rgb(image: Image.Image) -> Image.Image:
+    """The pixels as a viewer shows them, in 8 bits: over white, 16 bits scaled from their own range. Raises BROKEN."""
+    if is_deep(image.mode):
         image = image.convert("F")
         low, high = image.getextrema()
         scale = 255.0 / (high - low) if high > low else 0.0
@@ -106,9 +109,7 @@ def _plain(image: Image.Image) -> bytes:
     if _has_alpha(image):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    out = io.BytesIO()
-    image.convert("RGB").save(out, format="PNG")
-    return out.getvalue()
+    return image.convert("RGB")
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -130,7 +131,7 @@ def _quirks(image: Image.Image) -> list[str]:
     found = []
     if image.getexif().get(_ORIENTATION, 1) not in (0, 1):
         found.append("exif_rotation")
-    if _is_deep(image.mode):
+    if is_deep(image.mode):
         found.append("16_bit")
     if _has_alpha(image):
         found.append("alpha")
@@ -142,7 +143,8 @@ def _quirks(image: Image.Image) -> list[str]:
     return found
 
 
-def _is_deep(mode: str) -> bool:
+def is_deep(mode: str) -> bool:
+    """More than 8 bits a channel, in Pillow's words?"""
     return mode in ("I", "F") or mode.startswith("I;16")
 
 

@@ -18,15 +18,20 @@ class BadImage(ValueError):
 def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
     """(bytes, MIME type) of at most `max_pixels` pixels; unchanged if it is small enough and of a common format.
 
-    A JPEG stays a JPEG, all else becomes PNG; sides keep their ratio. Raises BadImage.
+    A JPEG stays a JPEG, all else becomes PNG of 8 bits (16 bits scaled from their own range, transparent pixels over
+    white); sides keep their ratio. Raises BadImage.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
+
+    # Read as data_preprocess reads the images that it puts into a row.
+    from data_preprocess.images import BROKEN, FORMATS, as_rgb, is_deep
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             kind = image.format or ""
             width, height = image.size
-            if width * height <= max_pixels and kind in _PASS_ON:
+            # 16 bits are passed on by nobody: endpoints that read them with Pillow cut them off at 255.
+            if width * height <= max_pixels and kind in _PASS_ON and not is_deep(image.mode):
                 image.load()  # a cut-off file is found here, not at the judge
                 return data, _PASS_ON[kind]
             scale = min(1.0, (max_pixels / (width * height)) ** 0.5)
@@ -34,10 +39,12 @@ def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
             # A side that cannot get shorter than one pixel leaves the other one too long.
             high = min(high, max_pixels)
             wide = min(wide, max_pixels // high)
-            small = image.convert("RGB").resize((wide, high), Image.Resampling.BICUBIC)
+            small = as_rgb(image).resize((wide, high), Image.Resampling.BICUBIC)
             out = io.BytesIO()
             small.save(out, "JPEG", quality=95) if kind == "JPEG" else small.save(out, "PNG")
-    # Pillow raises these for files that are cut off, no image, or too large to be one.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise BadImage(f"not an image of a known format ({', '.join(FORMATS)})") from error
+    # What Pillow was seen to raise on files that are cut off, damaged, or too large to be images.
+    except (*BROKEN, NotImplementedError, Image.DecompressionBombError) as error:
         raise BadImage(f"{type(error).__name__}: {error}"[:200]) from error
     return out.getvalue(), "image/jpeg" if kind == "JPEG" else "image/png"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -155,6 +156,51 @@ def test_an_image_is_sent_at_most_as_large_as_asked(data, size, mime, why):
 def test_bytes_that_are_no_image_are_named_so(data):
     with pytest.raises(BadImage):
         prepare_image(data, 1000)
+
+
+def damaged(kind, was, now):
+    data = png(64, 48, kind)
+    assert was in data
+    return data.replace(was, now, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (damaged("DDS", b"\x20\0\0\0\x40\0\0\0", b"\x20" + bytes(7)), "a pixel format that Pillow has not implemented"),
+        (damaged("IM", b"(x*y): 64*48", b"(x*y): .4*48"), "a width that is no whole number"),
+        (damaged("PNG", b"IDAT", b"IDAX"), "a PNG without data"),
+        (png(64, 48, "PPM"), "a format that no data set has: untrusted files should meet few parsers"),
+    ],
+)
+def test_a_damaged_file_fails_its_judgement_and_raises_nothing(asked, request_of, data, why):
+    with pytest.raises(BadImage):
+        prepare_image(data, 1000)
+    assert asked(request_of(image=data), name="openai").failure == "bad_image", why
+
+
+def gradient(side):
+    out = io.BytesIO()
+    pixels = np.linspace(0, 65_520, side * side).astype(np.uint16).reshape(side, side)
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("side", [64, 16])
+def test_a_picture_of_16_bits_keeps_its_greys_whether_or_not_it_is_scaled(side):
+    sent, kind = prepare_image(gradient(side), 1000)
+    with Image.open(io.BytesIO(sent)) as image:
+        grey = np.asarray(image.convert("L"))
+    assert kind == "image/png" and grey.size <= 1000
+    assert grey.min() < 10 and grey.max() > 245 and abs(grey.mean() - 127.5) < 5
+    assert (np.diff(grey[:, 0].astype(int)) >= 0).all(), "the values were cut off at 255, which is nearly all white"
+
+
+def test_a_transparent_picture_is_scaled_over_white():
+    # As verl lays it; without that, what lies behind the transparent pixels would come forth.
+    sent, _ = prepare_image(png(64, 48, mode="RGBA"), 1000)
+    with Image.open(io.BytesIO(sent)) as image:
+        assert image.getextrema() == ((255, 255),) * 3
 
 
 def test_other_right_answers_stand_in_the_case_and_only_where_there_are_any(request_of):
