@@ -106,7 +106,8 @@ class FakeJudgeServer:
     Faults: http_<status>, http_429_retry_after (1 s), http_429_retry_after_hour, delay (0.3 s, then well), hang, close,
     half_body, drip (a byte a time, for ever), html (502), html_200, not_json, bad_gzip, bad_charset, no_choices,
     refusal, content_filter, cut (finish_reason=length), redirect:<url>, no_schema (400 if the call asks for structured
-    output), echo_key (401 that quotes the key), and the replies of `_lie`.
+    output), no_usage (well, but without a count of tokens), echo_key (401 that quotes the key), and the replies of
+    `_lie`.
     """
 
     def __init__(
@@ -257,14 +258,16 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
                 finish = "content_filter"
             elif kind == "cut":
                 message["content"], finish = (_lie("cut_json", labels)), "length"
-            elif kind in ("delay", "no_schema"):
+            elif kind in ("delay", "no_schema", "no_usage"):
                 message["content"] = _lie("ok", labels)
             elif message["content"] is None:
                 raise ValueError(f"fault {kind!r} is unknown")
             usage = {"prompt_tokens": len(json.dumps(body["messages"])) // 4, "completion_tokens": 12 * len(steps)}
             choice = {"index": 0, "message": message, "finish_reason": finish}
             reply = {"id": "fake", "object": "chat.completion", "created": 0, "model": str(body.get("model"))}
-            self._send(200, json.dumps({**reply, "choices": [choice], "usage": usage}))
+            self._send(
+                200, json.dumps({**reply, "choices": [choice]} | ({} if kind == "no_usage" else {"usage": usage}))
+            )
 
         def _head(self, status: int, length: int, headers: Mapping[str, str], mime: str = "application/json") -> None:
             self.send_response(status)

@@ -204,4 +204,5 @@ def _usage(judgement: Judgement) -> dict[str, Any]:
         "cache_faults": judgement.cache_faults,
         "prompt_tokens": judgement.prompt_tokens,
         "completion_tokens": judgement.completion_tokens,
+        "estimated_calls": judgement.estimated_calls,
     }

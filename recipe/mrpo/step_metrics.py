@@ -84,6 +84,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
         "judge/latency_s": _mean(r.judge["latency_s"] for r in judged),
         "judge/prompt_tokens_total": float(judging["prompt"]),
         "judge/completion_tokens_total": float(judging["completion"]),
+        "judge/estimated_calls_total": float(sum(r.judge.get("estimated_calls", 0) for r in records)),
         "judge/cost_total": cost(judging, options),
         "rows_without_record_total": float(lost),
     }

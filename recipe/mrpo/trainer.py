@@ -83,8 +83,10 @@ class StepCreditMixin:
         judge = self.config.mrpo.judge
         asked = [r for r in records if r is not None and r.steps and not r.judge_status.startswith("skipped")]
         failures = Counter(r.judge_status.partition(":")[2] for r in asked if r.judge_failed)
-        report = failure_report(failures, len(asked), max_failure_rate=judge.max_failure_rate)
-        report = report or budget_report(self._mrpo_judge_tokens.total(), max_tokens=judge.max_tokens)
+        used = self._mrpo_judge_tokens
+        limits = {"max_tokens": judge.max_tokens, "max_cost": judge.max_cost}
+        report = budget_report(used.total(), cost(used, self.config.mrpo), failures, **limits)
+        report = report or failure_report(failures, len(asked), max_failure_rate=judge.max_failure_rate)
         if report:
             raise JudgeStop(report)
 

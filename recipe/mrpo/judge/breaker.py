@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
+from recipe.mrpo.judge.limits import OVER_BUDGET
 from recipe.mrpo.judge.protocol import CacheableJudge, Judgement, JudgeRequest
 
 logger = logging.getLogger(__name__)
 
 CIRCUIT_OPEN = "circuit_open"
-OWN_LIMITS = (CIRCUIT_OPEN, "token_budget", "cost_budget", "limiter_lost")
+OWN_LIMITS = (CIRCUIT_OPEN, *OVER_BUDGET, "limiter_lost")
 """Failures by limits of our own: they say nothing about the endpoint."""
 
 

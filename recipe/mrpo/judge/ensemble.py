@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from recipe.mrpo.judge.limits import OVER_BUDGET, Budget, JobLimiter
 from recipe.mrpo.judge.members import members
 from recipe.mrpo.judge.protocol import Judge, Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import get_judge, register_judge
@@ -43,20 +44,22 @@ class EnsembleJudge:
         self.judges = dict(judges)
 
     async def label(self, request: JudgeRequest) -> Judgement:
-        """Failure no_majority, with each failed member's own kind in the detail."""
+        """Failure no_majority, with each failed member's own kind in the detail; that of a spent budget is kept."""
         start = time.perf_counter()
         given = await asyncio.gather(*(judge.label(request) for judge in self.judges.values()))
         labels, agreement = majority([j.labels for j in given if j.labels is not None], num_judges=len(given))
         whole, _ = majority([(j.overall,) for j in given if j.overall is not None], num_judges=len(given))
+        lost = next((j.failure for j in given if j.failure in OVER_BUDGET), "no_majority")
         failed = [f"{name}: {j.failure}" for name, j in zip(self.judges, given, strict=True) if j.failure is not None]
         return Judgement(
             labels=labels,
-            failure=None if labels is not None else "no_majority",
+            failure=lost if labels is None else None,
             detail="; ".join(failed)[:300],
             calls=sum(j.calls for j in given),
             retries=sum(j.retries for j in given),
             fallbacks=sum(j.fallbacks for j in given),
             cache_faults=sum(j.cache_faults for j in given),
+            estimated_calls=sum(j.estimated_calls for j in given),
             latency_s=time.perf_counter() - start,
             cached=all(j.cached for j in given),
             prompt_tokens=sum(j.prompt_tokens for j in given),
@@ -71,6 +74,9 @@ class EnsembleJudge:
 
 @register_judge("ensemble")
 def ensemble_judge(options: Mapping[str, Any]) -> EnsembleJudge:
-    """The judges of `mrpo.judge.members`, each with a cache and a breaker of its own as the options say."""
+    """The judges of `mrpo.judge.members`, each with a cache and a breaker of its own; the budget is one for all."""
+    job = JobLimiter(Budget.of(options))
     # By its name a member has labels of its own in a shared cache: several samples of one model are no copies.
-    return EnsembleJudge({name: get_judge({**own, "member": str(name)}) for name, own in members(options).items()})
+    return EnsembleJudge(
+        {name: get_judge({**own, "member": str(name), "job": job}) for name, own in members(options).items()}
+    )

@@ -18,6 +18,10 @@ class RouterAddress:
     model: str
 
 
+JOB_WIDE = ("max_tokens", "max_cost", "price_per_million", "max_failure_rate", "skip")
+"""Options that are read for the whole job; a member's own would be ignored."""
+
+
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` on top of `base`, group by group."""
     result = dict(base)
@@ -30,7 +34,8 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def members(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The full options of each member of an ensemble: those of `mrpo.judge` with the member's own over them.
 
-    Raises ValueError for an even number (no majority), fewer than three, or an ensemble within an ensemble.
+    Raises ValueError for an even number (no majority), fewer than three, an ensemble within an ensemble, or a member
+    with a value of its own for what is one for all.
     """
     given = options["members"] or {}
     if len(given) < 3 or len(given) % 2 == 0:
@@ -40,6 +45,9 @@ def members(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for name, member in full.items():
         if member["name"] == "ensemble":
             raise ValueError(f"mrpo.judge.members.{name}.name must be set to a judge that is no ensemble.")
+        for option in JOB_WIDE:
+            if member[option] != base[option]:
+                raise ValueError(f"mrpo.judge.members.{name}.{option} is one for all members; set mrpo.judge.{option}.")
     return full
 
 

@@ -21,13 +21,14 @@ from recipe.mrpo.judge.breaker import CIRCUIT_OPEN, CircuitBreaker, Passage
 from recipe.mrpo.judge.completion import Completion, read_completion
 from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
-from recipe.mrpo.judge.limits import BudgetSpent, Limiter, LimiterLost, Limits, make_limiter
+from recipe.mrpo.judge.limits import LEASE_TIMEOUTS, Budget, BudgetSpent, JobLimiter, LimiterLost, Limits, Place, Tokens
 from recipe.mrpo.judge.parse import Parsed, parse_reply
 from recipe.mrpo.judge.prompt import PROMPTS, Rubric, build_messages, reply_schema
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
 from recipe.mrpo.judge.retry import backoff_s, is_transient, retry_after_s
 from recipe.mrpo.judge.settings import OpenAISettings
+from recipe.mrpo.judge.usage import estimate
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class _Tally:
     fallbacks: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    estimated_calls: int = 0
 
 
 @dataclass
@@ -54,7 +56,6 @@ class _LoopState:
 
     client: openai.AsyncOpenAI
     slots: asyncio.Semaphore
-    limiter: Limiter | None
 
 
 @dataclass
@@ -74,12 +75,20 @@ class OpenAIJudge:
     name = "openai"
 
     def __init__(
-        self, settings: OpenAISettings, *, endpoint: Endpoint, limits: Limits, cache_address: str | None
+        self,
+        settings: OpenAISettings,
+        *,
+        endpoint: Endpoint,
+        limits: Limits,
+        job: JobLimiter,
+        cache_address: str | None,
     ) -> None:
         self.settings = settings
         self.endpoint = endpoint
         self.cache_address = cache_address
-        self.limits = limits
+        self.job = job
+        self.place = Place(hashlib.sha256(endpoint.url.encode()).hexdigest()[:8], limits)
+        self._warned_of_usage = False
         self.rubric = Rubric.load(Path(settings.prompts) if settings.prompts else PROMPTS)
         self._structured = settings.response_format != "none"
         self._refusals = 0
@@ -96,9 +105,9 @@ class OpenAIJudge:
     async def label_within(self, passage: Passage, request: JudgeRequest) -> Judgement:
         """Labels of the request's steps; `passage` is asked before every call, because all calls wait for something.
 
-        Failures: too_many_steps, bad_image, circuit_open, token_budget, limiter_lost, timeout, connection,
-        http_<status>, refused, truncated, bad_response and those of `parse_reply`. Raises PermissionError, before
-        anything is sent, for a case that may not be sent there.
+        Failures: too_many_steps, bad_image, circuit_open, token_budget, cost_budget, limiter_lost, timeout,
+        connection, http_<status>, refused, truncated, bad_response and those of `parse_reply`. Raises
+        PermissionError, before anything is sent, for a case that may not be sent there.
         """
         self.endpoint.require(may_leave_machine=request.may_leave_machine)
         if not request.steps:
@@ -160,11 +169,7 @@ class OpenAIJudge:
                 ),
             )
             client.organization = client.project = None  # nor the account that the environment names
-            self._loops[loop] = _LoopState(
-                client,
-                asyncio.Semaphore(self.settings.concurrency),
-                make_limiter(self.limits, name=hashlib.sha256(self.endpoint.url.encode()).hexdigest()[:8]),
-            )
+            self._loops[loop] = _LoopState(client, asyncio.Semaphore(self.settings.concurrency))
         return self._loops[loop]
 
     async def _ask_twice(
@@ -265,21 +270,22 @@ class OpenAIJudge:
         tally: _Tally,
     ) -> Completion | _Failure:
         """One call within the job's limits; their wait is no part of the call's time."""
-        if state.limiter is None:
+        if not self.job.limits(self.place):
             return await self._send(state.client, messages, temperature, schema, tally)
         try:
-            lease = await state.limiter.acquire()
+            lease = await self.job.acquire(self.place, LEASE_TIMEOUTS * self.settings.timeout_s)
         except BudgetSpent as error:
-            return _Failure("token_budget", str(error))
+            return _Failure(error.kind, str(error))
         except LimiterLost as error:
             return _Failure("limiter_lost", str(error))
-        before = tally.prompt_tokens + tally.completion_tokens
+        before = Tokens(tally.prompt_tokens, tally.completion_tokens)
         try:
             if not passage.may_call():  # the wait for a lease may have been long
                 return _Failure(CIRCUIT_OPEN, passage.refusal)
             return await self._send(state.client, messages, temperature, schema, tally)
         finally:
-            await state.limiter.release(lease, tally.prompt_tokens + tally.completion_tokens - before)
+            used = Tokens(tally.prompt_tokens - before.prompt, tally.completion_tokens - before.completion)
+            await self.job.release(self.place, lease, used)
 
     async def _send(
         self,
@@ -313,9 +319,24 @@ class OpenAIJudge:
             wait = retry_after_s(error.response.headers.get("retry-after"), now=datetime.now(timezone.utc))
             return _Failure(f"http_{error.status_code}", error.message[:200], wait)
         completion = read_completion(response.text)
-        tally.prompt_tokens += completion.prompt_tokens
-        tally.completion_tokens += completion.completion_tokens
+        used = Tokens(completion.prompt_tokens, completion.completion_tokens)
+        if not used.prompt:  # no call has an empty prompt
+            used = self._estimated(messages, response.text)
+            tally.estimated_calls += 1
+        tally.prompt_tokens += used.prompt
+        tally.completion_tokens += used.completion
         return completion
+
+    def _estimated(self, messages: list[dict[str, Any]], body: str) -> Tokens:
+        if not self._warned_of_usage:
+            self._warned_of_usage = True
+            logger.warning(
+                "judge endpoint %s does not say how many tokens a call has used; they are estimated from the length of "
+                "request and reply, and such calls are counted (mrpo/judge/estimated_calls_total).",
+                self.endpoint.host,
+            )
+        pixels, most = self.settings.image_max_pixels, self.settings.max_tokens
+        return estimate(messages, body, image_max_pixels=pixels, max_tokens=most)
 
     def _scrub(self, detail: str) -> str:
         """An endpoint may quote the key that it was sent."""
@@ -331,4 +352,6 @@ def openai_judge(options: Mapping[str, Any]) -> OpenAIJudge:
     # The router of verl's reward model has a new port in every run; its model is named by its path.
     own_address = options["cache"]["namespace"] is None and options["name"] != "router"
     cache_address = endpoint.url if own_address else None
-    return OpenAIJudge(settings, endpoint=endpoint, limits=Limits.of(options), cache_address=cache_address)
+    job = options.get("job") or JobLimiter(Budget.of(options))  # an ensemble's members share one
+    limits = Limits(**options["limits"])
+    return OpenAIJudge(settings, endpoint=endpoint, limits=limits, job=job, cache_address=cache_address)

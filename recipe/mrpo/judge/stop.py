@@ -22,8 +22,22 @@ def failure_report(failures: Mapping[str, int], judged: int, *, max_failure_rate
     )
 
 
-def budget_report(tokens: int, *, max_tokens: int | None) -> str | None:
-    """Why to stop, or None: the judge has used fewer than `max_tokens` tokens so far (None: no limit)."""
-    if max_tokens is None or tokens < max_tokens:
-        return None
-    return f"the judge has used {tokens} tokens, its budget is mrpo.judge.max_tokens={max_tokens}; raise it to go on."
+def budget_report(
+    tokens: int, cost: float | None, refused: Mapping[str, int], *, max_tokens: int | None, max_cost: float | None
+) -> str | None:
+    """Why to stop, or None: the budgets (None: no limit) hold and no judgement was refused for them.
+
+    `tokens` and `cost` are those of the training rollouts since this process began, `refused` counts failed judgements
+    of the batch by kind: validation spends the same budget.
+    """
+    spent = (
+        ("max_tokens", max_tokens, tokens, refused.get("token_budget", 0)),
+        ("max_cost", max_cost, cost, refused.get("cost_budget", 0)),
+    )
+    for option, limit, used, times in spent:
+        if limit is not None and (times or (used is not None and used >= limit)):
+            return (
+                f"the judge's budget mrpo.judge.{option}={limit} is spent ({used or 0:.10g} on training rollouts since this "
+                f"process began, {times} judgements of this batch were refused); raise it to go on."
+            )
+    return None

@@ -315,6 +315,32 @@ def test_tokens_and_cost_of_the_judge_add_up_over_the_run(queue, trainer, make_r
             assert metrics["mrpo/judge/cost_of_run"] == pytest.approx(2 * metrics["mrpo/judge/cost_total"])
 
 
+@pytest.mark.parametrize(
+    ("changed", "kind", "says"),
+    [
+        ({"judge.max_tokens": 20}, "timeout", "mrpo.judge.max_tokens=20 is spent (20 on training"),
+        ({"judge.max_cost": 5e-5}, "timeout", "mrpo.judge.max_cost=5e-05 is spent (7.6e-05 on training"),
+        ({"judge.max_tokens": 10**9}, "token_budget", "mrpo.judge.max_tokens=1000000000 is spent"),  # by validation
+        ({"judge.max_cost": 9.0}, "cost_budget", "1 judgements of this batch were refused"),
+        ({"judge.max_tokens": 10**9, "judge.max_cost": 9.0}, "timeout", None),
+    ],
+)
+def test_a_spent_budget_stops_the_run_whoever_spent_it(queue, trainer, make_record, changed, kind, says):
+    from recipe.mrpo.trainer import JudgeStop
+
+    prices = {"judge.price_per_million.prompt": 2.0, "judge.price_per_million.completion": 8.0}
+    one = trainer(**prices, **changed, **{"judge.max_failure_rate": 1.0})
+    add(queue, "q_0_0", make_record(answer=1.0))
+    add(queue, "q_1_0", make_record(labels=None, judge_status=f"failed:{kind}"))
+    batch = batch_of(queue, list(queue.rows))
+    if says is None:
+        metrics_of_step(one, batch)
+        return
+    with pytest.raises(JudgeStop) as caught:
+        metrics_of_step(one, batch)
+    assert says in str(caught.value)
+
+
 # --- metrics
 
 
@@ -370,7 +396,7 @@ def test_metrics_of_a_step(make_record, options):
             answer=0.0,
             labels=[1, 0, 0],
             length=-0.25,
-            judge={"calls": 3, "retries": 2, "latency_s": 2.0, "cached": True, "agreement": 0.5},
+            judge={"calls": 3, "retries": 2, "latency_s": 2.0, "cached": True, "agreement": 0.5, "estimated_calls": 3},
         ),
         make_record(
             answer=0.2,
@@ -390,7 +416,7 @@ def test_metrics_of_a_step(make_record, options):
         "ffp/early": 0.0, "ffp/mid": 1.0, "ffp/late": 0.0,
         "judge/calls_total": 6.0, "judge/failures_total": 1.0, "judge/failure_share": 1 / 3,
         "judge/skipped_total": 2.0, "judge/skipped_by_option_total": 1.0,
-        "judge/cached_total": 1.0, "judge/cache_faults_total": 2.0,
+        "judge/cached_total": 1.0, "judge/cache_faults_total": 2.0, "judge/estimated_calls_total": 3.0,
         "judge/retries_total": 3.0, "judge/fallbacks_total": 1.0, "judge/agreement": 0.5,
         "judge/latency_s": (0.5 + 2.0 + 4.0) / 3, "rows_without_record_total": 1.0,
     }  # fmt: skip
