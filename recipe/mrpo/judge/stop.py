@@ -37,7 +37,7 @@ def budget_report(
     for option, limit, used, times in spent:
         if limit is not None and (times or (used is not None and used >= limit)):
             return (
-                f"the judge's budget mrpo.judge.{option}={limit} is spent ({used or 0:.10g} on training rollouts since this "
-                f"process began, {times} judgements of this batch were refused); raise it to go on."
+                f"the judge's budget mrpo.judge.{option}={limit} is spent ({used or 0:.10g} on training rollouts since "
+                f"this process began, {times} judgements of this batch were refused); raise it to go on."
             )
     return None

@@ -64,6 +64,32 @@ def test_the_budget_is_the_jobs_not_the_workers(workers, options_of, request_of)
     assert results.count((None, "token_budget")) == 16
 
 
+def test_the_budget_is_one_for_all_members_of_an_ensemble_in_all_workers(workers, options_of, request_of):
+    with FakeJudgeServer() as a, FakeJudgeServer() as b, FakeJudgeServer() as c:
+        members = {
+            name: {"name": "openai", "openai": {"base_url": server.base_url}}
+            for name, server in {"a": a, "b": b, "c": c}.items()
+        }
+        # One call at a time at each endpoint, each of about 1,350 tokens.
+        options = options_of(name="ensemble", members=members, limits__concurrency=1, max_tokens=5_000)
+        results = label(workers, options, request_of(), 6)
+        calls = sum(len(server.requests) for server in (a, b, c))
+    assert 4 <= calls <= 4 + 2, "the fourth call reaches it, two others may be under way"
+    assert results.count((None, "token_budget")) >= 16
+
+
+def test_a_limiter_that_died_is_made_anew_with_what_was_spent(workers, options_of, request_of):
+    from recipe.mrpo.judge.limits import Budget, JobLimiter
+
+    with FakeJudgeServer() as server:
+        options = options_of(name="openai", openai__base_url=server.base_url, max_tokens=2_001)
+        assert label(workers[1:2], options, request_of(), 1) == [GOOD]
+        ray.kill(ray.get_actor(JobLimiter(Budget(2_001)).actor_name))
+        assert label(workers[1:2], options, request_of(), 1) == [GOOD]
+        assert label(workers[1:2], options, request_of(), 1) == [(None, "token_budget")]
+    assert len(server.requests) == 2
+
+
 def test_the_limits_outlive_the_worker_that_made_them(workers, options_of, request_of):
     with FakeJudgeServer() as server:
         options = options_of(name="openai", openai__base_url=server.base_url, limits__concurrency=2)
