@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+# Far more than is shown to anyone: who shows a detail hides the key in it first, and a cut could leave half a key.
+MAX_DETAIL = 100_000
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -27,16 +30,16 @@ def read_completion(body: str) -> Completion:
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
-        return Completion("", "", "bad_response", f"no JSON: {body[:120]!r}", 0, 0)
+        return Completion("", "", "bad_response", f"no JSON: {body[:MAX_DETAIL]!r}", 0, 0)
     usage = _dict(_dict(data).get("usage"))
     tokens = (_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
     choices = _dict(data).get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(_dict(choices[0]).get("message"), dict):
-        return Completion("", "", "bad_response", f"no choices[0].message: {body[:120]!r}", *tokens)
+        return Completion("", "", "bad_response", f"no choices[0].message: {body[:MAX_DETAIL]!r}", *tokens)
     message, finish = choices[0]["message"], choices[0].get("finish_reason")
     finish = finish if isinstance(finish, str) else ""
     if isinstance(message.get("refusal"), str) and message["refusal"]:
-        return Completion("", finish, "refused", message["refusal"][:200], *tokens)
+        return Completion("", finish, "refused", message["refusal"][:MAX_DETAIL], *tokens)
     if finish == "content_filter":
         return Completion("", finish, "refused", "finish_reason=content_filter", *tokens)
     content = message.get("content")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from recipe.mrpo.judge.members import each_judge
 
@@ -33,19 +34,23 @@ class Endpoint:
 
     @classmethod
     def of(cls, base_url: str, allow_hosts: Sequence[str]) -> Endpoint:
-        """Raises ValueError naming the option for an address that is none or that holds a password."""
-        try:
-            parts = urlsplit(base_url)
-            host = (parts.hostname or "").lower()
-            valid = parts.scheme in ("http", "https") and host and parts.port != 0
-        except ValueError:
-            valid = False
-        if not valid:
-            raise ValueError(f"mrpo.judge.openai.base_url={base_url!r} is no http or https address.")
-        if parts.username or parts.password:
+        """Raises ValueError naming the option for an address that is none, or that holds a password or a query.
+
+        No message shows any of the address: what was not understood may be a password.
+        """
+        option = "mrpo.judge.openai.base_url"
+        key_option = "put a key into the environment variable that mrpo.judge.openai.api_key_env names"
+        parts = _split(base_url)
+        if "@" in (parts.netloc if parts else str(base_url)):
+            raise ValueError(f"{option} holds a password or a user name; take it out, and {key_option}.")
+        if parts is None:
+            raise ValueError(f"{option} is no http or https address such as http://127.0.0.1:8000/v1.")
+        if "?" in base_url or "#" in base_url:
             raise ValueError(
-                "mrpo.judge.openai.base_url holds a password; put the key into the environment (api_key_env)."
+                f"{option} must end before its ? or #, for addresses stand in logs; {key_option}, and other settings "
+                "of the endpoint into mrpo.judge.openai.extra_body."
             )
+        host = (parts.hostname or "").lower()
         if isinstance(allow_hosts, str):
             raise ValueError("mrpo.judge.allow_hosts is a list of host names, e.g. [judge.example.org].")
         allowed = is_loopback(host) or host in {str(h).lower() for h in allow_hosts}
@@ -60,18 +65,43 @@ class Endpoint:
             )
 
 
+def _split(base_url: object) -> SplitResult | None:
+    """The parts of an http or https address with a host and a possible port; None for anything else."""
+    # urlsplit leaves out line breaks, and takes a backslash for a letter where others take it for a slash.
+    if not isinstance(base_url, str) or any(c in "\\ " or not c.isprintable() for c in base_url):
+        return None
+    try:
+        parts = urlsplit(base_url)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if valid else None
+
+
 def read_key(api_key_env: str | None) -> str | None:
     """The key from the environment variable of that name; None if none is named.
 
-    Raises ValueError if the variable is not set: no key of another purpose is ever sent in its place.
+    Raises ValueError for what is no name, and if the variable is not set (no key of another purpose is ever sent in its
+    place) or holds what no header can carry.
     """
     if api_key_env is None:
         return None
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", api_key_env):
+        raise ValueError(
+            "mrpo.judge.openai.api_key_env is the name of an environment variable, which what it is set to cannot be; "
+            "it is not shown, for it may be the key itself."
+        )
     key = os.environ.get(api_key_env, "").strip()
     if not key:
         raise ValueError(
             f"mrpo.judge.openai.api_key_env={api_key_env} is not set in the environment of the reward workers; "
             "export it, or set mrpo.judge.openai.api_key_env=null for an endpoint that asks for no key."
+        )
+    if not (key.isascii() and key.isprintable()):
+        # Found here, because the client's own message would show it.
+        raise ValueError(
+            f"mrpo.judge.openai.api_key_env={api_key_env} names a variable with a line break or a character outside "
+            "ASCII, which no key has; export it again."
         )
     return key
 

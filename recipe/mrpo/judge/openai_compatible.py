@@ -18,6 +18,7 @@ from typing import Any
 import openai
 
 from recipe.mrpo.judge.breaker import CIRCUIT_OPEN, CircuitBreaker, Passage
+from recipe.mrpo.judge.client import make_client
 from recipe.mrpo.judge.completion import Completion, read_completion
 from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
@@ -27,11 +28,14 @@ from recipe.mrpo.judge.prompt import PROMPTS, Rubric, build_messages, reply_sche
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
 from recipe.mrpo.judge.retry import backoff_s, is_transient, retry_after_s
+from recipe.mrpo.judge.secret import Secret
 from recipe.mrpo.judge.settings import OpenAISettings
 from recipe.mrpo.judge.usage import estimate
 
 logger = logging.getLogger(__name__)
 
+DETAIL_CHARS = 300
+"""Of what a failed judgement tells people."""
 # How an endpoint says that it does not know `response_format` or this kind of it.
 _REFUSES_SETTING = frozenset({"http_400", "http_404", "http_415", "http_422", "http_501"})
 REFUSALS = 3
@@ -96,7 +100,7 @@ class OpenAIJudge:
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopState] = weakref.WeakKeyDictionary()
         # Of its own: the global generators belong to the training run's seed.
         self._jitter = random.Random()
-        read_key(settings.api_key_env)
+        self._key = Secret(read_key(settings.api_key_env))
 
     async def label(self, request: JudgeRequest) -> Judgement:
         """As `label_within`, without a breaker that could open."""
@@ -124,7 +128,8 @@ class OpenAIJudge:
             start = time.perf_counter()
             outcome = await self._ask_twice(state, passage, request, messages, tally)
             latency = time.perf_counter() - start
-        detail = self._scrub(outcome.detail)
+        # An endpoint may quote the key that it was sent; before this line nothing is cut, which could leave half of it.
+        detail = self._key.hide(outcome.detail)[:DETAIL_CHARS]
         return Judgement(**outcome._replace(detail=detail)._asdict(), latency_s=latency, **vars(tally))
 
     def cache_key(self, request: JudgeRequest) -> bytes:
@@ -157,18 +162,7 @@ class OpenAIJudge:
     def _state(self) -> _LoopState:
         loop = asyncio.get_running_loop()
         if loop not in self._loops:
-            client = openai.AsyncOpenAI(
-                base_url=self.endpoint.url,
-                # Given even when there is none: the library would else send OPENAI_API_KEY of the environment along.
-                api_key=read_key(self.settings.api_key_env) or "none",
-                max_retries=0,
-                timeout=self.settings.timeout_s,
-                # A redirect, or a proxy of the environment, could carry a case to a host that was never allowed.
-                http_client=openai.DefaultAsyncHttpxClient(
-                    follow_redirects=False, trust_env=not self.endpoint.private_allowed
-                ),
-            )
-            client.organization = client.project = None  # nor the account that the environment names
+            client = make_client(self.endpoint, key=self._key, timeout_s=self.settings.timeout_s, max_retries=0)
             self._loops[loop] = _LoopState(client, asyncio.Semaphore(self.settings.concurrency))
         return self._loops[loop]
 
@@ -317,7 +311,7 @@ class OpenAIJudge:
             return _Failure("connection", f"{type(error.__cause__).__name__}: {error.__cause__}")
         except openai.APIStatusError as error:
             wait = retry_after_s(error.response.headers.get("retry-after"), now=datetime.now(timezone.utc))
-            return _Failure(f"http_{error.status_code}", error.message[:200], wait)
+            return _Failure(f"http_{error.status_code}", error.message, wait)
         completion = read_completion(response.text)
         used = Tokens(completion.prompt_tokens, completion.completion_tokens)
         if not used.prompt:  # no call has an empty prompt
@@ -337,11 +331,6 @@ class OpenAIJudge:
             )
         pixels, most = self.settings.image_max_pixels, self.settings.max_tokens
         return estimate(messages, body, image_max_pixels=pixels, max_tokens=most)
-
-    def _scrub(self, detail: str) -> str:
-        """An endpoint may quote the key that it was sent."""
-        key = read_key(self.settings.api_key_env)
-        return (detail.replace(key, "***") if key else detail)[:300]
 
 
 @register_judge("openai")

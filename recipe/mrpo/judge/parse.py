@@ -17,7 +17,10 @@ _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
 class Parsed(NamedTuple):
-    """Labels, or a failure with its detail; exactly one of `labels` and `failure` is set."""
+    """Labels, or a failure with its detail; exactly one of `labels` and `failure` is set.
+
+    The detail quotes the reply without a cut, so that a key in it can be found and hidden before it is shown.
+    """
 
     labels: tuple[int, ...] | None
     failure: str | None
@@ -101,7 +104,7 @@ def parse_reply(reply: str, *, num_steps: int, quoted: Sequence[str], overall: b
     except TooCostly as error:
         return Parsed(None, "unparsable", str(error))
     if not verdicts:
-        return Parsed(None, "unparsable", f"no JSON object with steps in {text[:120]!r}")
+        return Parsed(None, "unparsable", f"no JSON object with steps in {text!r}")
     readings = {_read(found, num_steps, overall) for found, _ in verdicts}
     if len(readings) > 1:
         return Parsed(None, "ambiguous", f"{len(readings)} different verdicts in one reply")
@@ -182,8 +185,8 @@ def _short(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 64:
         return "a huge number"
     if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value, default=str)[:80] if _small(value) else "a large value"
-    return repr(value)[:80]
+        return json.dumps(value, default=str) if _small(value) else "a large value"
+    return repr(value)
 
 
 def _small(value: object) -> bool:

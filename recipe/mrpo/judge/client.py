@@ -1,0 +1,34 @@
+"""The client of an OpenAI-compatible endpoint: what it sends is said here, and no environment variable adds to it."""
+
+from __future__ import annotations
+
+import openai
+
+from recipe.mrpo.judge.endpoint import Endpoint
+from recipe.mrpo.judge.secret import Secret
+
+
+class _Client(openai.AsyncOpenAI):
+    """Without the headers, account and project that OPENAI_CUSTOM_HEADERS, OPENAI_ORG_ID and OPENAI_PROJECT_ID name."""
+
+    @property
+    def default_headers(self) -> dict[str, str]:
+        return {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "User-Agent": self.user_agent,
+            "Authorization": f"Bearer {self.api_key}",
+        }
+
+
+def make_client(endpoint: Endpoint, *, key: Secret, timeout_s: float, max_retries: int) -> openai.AsyncOpenAI:
+    """A client for the running event loop, which sends `key` and no other."""
+    return _Client(
+        base_url=endpoint.url,
+        # Given even when there is none: the library would else send OPENAI_API_KEY of the environment along.
+        api_key=key.value or "none",
+        max_retries=max_retries,
+        timeout=timeout_s,
+        # A redirect, or a proxy of the environment, could carry a case to a host that was never allowed.
+        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, trust_env=not endpoint.private_allowed),
+    )
