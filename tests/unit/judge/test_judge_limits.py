@@ -173,6 +173,20 @@ def test_calls_that_failed_do_not_raise_the_rate_of_those_after_them(clock, toke
     assert 50_000 < asyncio.run(run()) <= 60_000 + 3_000 + tokens
 
 
+def test_calls_under_way_are_charged_the_mean_of_those_that_were_answered(clock):
+    async def run():
+        limiter = limiter_of(clock, tokens_per_minute=60_000, tokens_per_call=1_000)
+        for tokens in [3_000] * 100 + [0] * 900:
+            await limiter.release(await limiter.acquire(HOLD_S), Tokens(tokens))
+        start, passed = clock.now, 0
+        while clock.now - start < 60:  # none of them ends meanwhile
+            await limiter.acquire(HOLD_S)
+            passed += 1
+        return passed
+
+    assert 19 <= asyncio.run(run()) <= 22
+
+
 @pytest.mark.parametrize(("expected", "actual"), [(100, 10_000), (10_000, 100)])
 def test_what_calls_really_used_is_settled_when_they_end(clock, expected, actual):
     async def run():
