@@ -26,9 +26,11 @@ from data_preprocess.command import guarded
 from data_preprocess.errors import DataError
 from data_preprocess.rows import iter_rows
 from data_preprocess.text import is_yes_no, row_key
+from recipe.mrpo.judge.client import make_client
 from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
 from recipe.mrpo.judge.private import may_leave_machine
+from recipe.mrpo.judge.secret import Secret
 
 INCOMPLETE = 3
 """Exit status of a run that left rows without reasoning."""
@@ -96,7 +98,7 @@ def pending(files: Sequence[Path], done: set[tuple[str, str, str]], *, everythin
 
 
 async def annotate(
-    rows: Iterator[dict[str, Any]], out: Path, run: Run, client: openai.AsyncOpenAI, endpoint: Endpoint,
+    rows: Iterator[dict[str, Any]], out: Path, run: Run, client: openai.AsyncOpenAI, endpoint: Endpoint, key: Secret,
     args: argparse.Namespace,
 ) -> None:  # fmt: skip
     """Ask about rows, `concurrency` at a time, and append what passes the checks.
@@ -117,7 +119,7 @@ async def annotate(
                     reasoning = await _ask(row, client, run, args)
                 except BadReply as error:
                     run.failed[error.kind] += 1
-                    print(f"{info['image_id']}: {info['question']} -> {error}", file=sys.stderr)
+                    print(f"{info['image_id']}: {info['question']} -> {key.hide(str(error))[:300]}", file=sys.stderr)
                     continue
                 entry = {
                     "image_name": info["image_id"], "question": info["question"], "answer": info["answer"],
@@ -152,7 +154,7 @@ async def _ask(row: dict[str, Any], client: openai.AsyncOpenAI, run: Run, args: 
                 temperature=args.temperature if attempt == 1 else args.retry_temperature,
             )  # fmt: skip
         except openai.OpenAIError as error:
-            raise BadReply("endpoint", f"{type(error).__name__}: {error}"[:200]) from error
+            raise BadReply("endpoint", f"{type(error).__name__}: {error}") from error
         run.tokens += reply.usage.total_tokens if reply.usage else 0
         content = reply.choices[0].message.content if reply.choices else None
         try:
@@ -206,7 +208,7 @@ def run_annotation(args: argparse.Namespace) -> int:
     run = Run(args.max_calls, args.max_tokens)
     try:
         endpoint = Endpoint.of(args.base_url, args.allow_host)
-        key = read_key(args.api_key_env)
+        key = Secret(read_key(args.api_key_env))
         done = read_done(args.out, model=args.model)
         asyncio.run(_main(args, run, endpoint, key, done))
     except (PermissionError, ValueError) as error:
@@ -219,18 +221,10 @@ def run_annotation(args: argparse.Namespace) -> int:
     return INCOMPLETE if run.left or run.failed else 0
 
 
-async def _main(args: argparse.Namespace, run: Run, endpoint: Endpoint, key: str | None, done: set) -> None:
+async def _main(args: argparse.Namespace, run: Run, endpoint: Endpoint, key: Secret, done: set) -> None:
     rows = pending(args.files, done, everything=args.all)
-    client = openai.AsyncOpenAI(
-        base_url=endpoint.url,
-        api_key=key or "none",  # else the library would send OPENAI_API_KEY of the environment
-        max_retries=args.retries,
-        timeout=args.timeout,
-        # A redirect, or a proxy of the environment, could carry a row to a host that was never allowed.
-        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, trust_env=not endpoint.private_allowed),
-    )
-    async with client:
-        await annotate(rows, args.out, run, client, endpoint, args)
+    async with make_client(endpoint, key=key, timeout_s=args.timeout, max_retries=args.retries) as client:
+        await annotate(rows, args.out, run, client, endpoint, key, args)
 
 
 if __name__ == "__main__":

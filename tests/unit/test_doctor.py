@@ -218,6 +218,28 @@ def test_broken_judge(doctor, port, closed_port, where, options, says):
     assert "secret" not in json.dumps(found)
 
 
+def test_a_redirect_does_not_carry_the_key_away(doctor, monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", "sk-very-secret")
+    seen = []
+
+    class Redirect(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
+            self.end_headers()
+
+        log_message = Endpoint.log_message
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirect)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    options = (f"base_url=http://127.0.0.1:{server.server_port}/v1", "model=m", "api_key_env=JUDGE_KEY")
+    code, found = doctor("mrpo.judge.name=openai", *(f"mrpo.judge.openai.{o}" for o in options), "--only", "judge")
+    server.shutdown()
+    server.server_close()
+    assert code == 1 and "answers 302" in found["judge"]["says"] and seen == ["/v1/models"]
+
+
 def test_private_rows_and_a_judge_elsewhere(doctor, data, tmp_path):
     """Nothing is sent: the address is refused before it is asked."""
     file = tmp_path / "train.parquet"

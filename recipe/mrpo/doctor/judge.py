@@ -13,10 +13,17 @@ from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.members import each_judge
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: urllib would carry the key along to whatever host it names."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 def served_models(url: str, key: str | None, timeout_s: float) -> list[str]:
     """Names that an OpenAI-compatible endpoint lists. Raises OSError or ValueError; nothing of the data is sent."""
     request = urllib.request.Request(f"{url}/models", headers={"Authorization": f"Bearer {key}"} if key else {})
-    with urllib.request.urlopen(request, timeout=timeout_s) as reply:
+    with urllib.request.build_opener(_Stay).open(request, timeout=timeout_s) as reply:
         listed = json.loads(reply.read(10**6))
     if not isinstance(listed, dict) or not isinstance(listed.get("data"), list):
         raise ValueError("the reply is no list of models")

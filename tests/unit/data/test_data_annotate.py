@@ -12,6 +12,7 @@ import pytest
 from data_preprocess.__main__ import main
 from data_preprocess.annotate import BadReply, build_messages, check_reply, rubric
 from data_preprocess.annotate_tool import INCOMPLETE
+from tests.fake_judge_server import FakeJudgeServer
 from tests.unit.data.helpers import VQA_RAD, read_rows, run
 
 STEPS = ["The image is an axial CT.", "A mass lies in the liver.", "It is in the right lobe"]
@@ -196,3 +197,15 @@ def test_another_file_is_neither_appended_to_nor_cut(annotate, capsys, content):
     annotate.out.write_bytes(content)
     assert annotate() == 1
     assert "is no annotation of this tool" in capsys.readouterr().err and annotate.out.read_bytes() == content
+
+
+def test_the_key_named_is_sent_and_no_other_and_is_not_told_when_the_endpoint_quotes_it(annotate, capsys, monkeypatch):
+    monkeypatch.setenv("ANNOTATION_KEY", "sk-very-secret-0123456789")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-foreign")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Api-Key: sk-foreign\nAuthorization: Bearer sk-foreign")
+    with FakeJudgeServer(faults={"echo_key": 1.0}) as server:
+        assert annotate("--base-url", server.base_url, "--api-key-env", "ANNOTATION_KEY") == INCOMPLETE
+    assert {sent["authorization"] for sent in server.headers} == {"Bearer sk-very-secret-0123456789"}
+    assert "foreign" not in str(server.headers)
+    said = "".join(capsys.readouterr())
+    assert "bad key" in said and "secret" not in said
