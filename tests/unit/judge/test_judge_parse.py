@@ -13,6 +13,7 @@ from recipe.mrpo.judge.completion import read_completion
 from recipe.mrpo.judge.parse import parse_reply
 
 FAILURES = {"empty", "unparsable", "ambiguous", "bad_label", "extra_step", "duplicate_step", "missing_step"}
+OVERALL, CUT_OFF = {"missing_overall"}, {"truncated"}
 
 
 def entry(step, alignment=1, contribution=0):
@@ -23,10 +24,11 @@ def verdict(*entries):
     return json.dumps({"steps": list(entries)})
 
 
-def keyed(*entries):
+def keyed(*entries, overall=None):
     """The form that is asked for; written by hand, because a Python mapping cannot hold a key twice."""
     body = ", ".join(f'"{k}": {{"alignment": {a}, "contribution": {c}}}' for k, a, c in entries)
-    return f'{{"steps": {{{body}}}}}'
+    whole = "" if overall is None else f', "overall": {overall}'
+    return f'{{"steps": {{{body}}}{whole}}}'
 
 
 GOOD = verdict(entry(1, 1, 0), entry(2, 0, 0))
@@ -162,8 +164,9 @@ entries = st.one_of(
     json_values,
 )
 verdicts = st.builds(
-    lambda e, **more: json.dumps({"steps": e, **more}),
+    lambda e, more: json.dumps({"steps": e, **more}),
     st.one_of(st.lists(entries, max_size=6), st.dictionaries(st.sampled_from("123x0"), entries), json_values),
+    st.one_of(st.just({}), st.fixed_dictionaries({"overall": st.one_of(st.integers(0, 1), json_values)})),
 )
 pieces = st.one_of(
     st.text(max_size=20),
@@ -177,12 +180,14 @@ replies = st.one_of(
 )
 
 
-def check(parsed, num_steps):
+def check(parsed, num_steps, *, overall=False, cut_off=False):
     if parsed.labels is None:
-        assert parsed.failure in FAILURES and parsed.detail
+        assert parsed.failure in FAILURES | (OVERALL if overall else set()) | (CUT_OFF if cut_off else set())
+        assert parsed.detail and parsed.overall is None
     else:
         assert parsed.failure is None
         assert len(parsed.labels) == num_steps and all(type(v) is int and v in (0, 1) for v in parsed.labels)
+        assert type(parsed.overall) is (int if overall else type(None)) and parsed.overall in (0, 1, None)
 
 
 def mutate(rng, text):
@@ -218,43 +223,81 @@ def mutate(rng, text):
     return text
 
 
-def test_ten_thousand_damaged_replies_give_labels_or_a_stated_failure():
+WRAPS = ("{}", "```json\n{}\n```", "Grades: {} Done.", "<think>{}</think>{}", "{} I repeat: {}")
+
+
+def likely_reply(rng, *, num_steps, form, overall):
+    """A verdict in one of the two forms, wrapped in one of five ways, and its labels; a third are wrong: no labels."""
+    grades = [(k, rng.randint(0, 1), rng.randint(0, 1)) for k in range(1, num_steps + 1)]
+    labels = tuple(int(a or c) for _, a, c in grades)
+    whole = rng.randint(0, 1) if overall else None
+    odd, fault = rng.randrange(num_steps), rng.randrange(18)
+    match fault:
+        case 0:
+            del grades[odd]
+        case 1:
+            grades.insert(rng.randint(0, num_steps), grades[odd])
+        case 2:
+            grades[odd] = (rng.choice((0, num_steps + 1)), *grades[odd][1:])
+        case 3:
+            grades[odd] = (*grades[odd][:2], rng.choice((2, -1, 0.5, '"yes"', "null")))
+        case 4 if overall:
+            whole = None
+        case 5 if overall:
+            whole = rng.choice((2, 0.5, '"1"', '"yes"', "[1]"))
+        case _:
+            fault = None
+    if form == "keyed":
+        text = keyed(*grades, overall=whole)
+    else:
+        text = json.dumps({"steps": [entry(*g) for g in grades]} | ({} if whole is None else {"overall": whole}))
+    return rng.choice(WRAPS).replace("{}", text), labels if fault is None else None
+
+
+@pytest.mark.parametrize("overall", [False, True])
+@pytest.mark.parametrize("form", ["keyed", "list"])
+def test_ten_thousand_damaged_replies_give_labels_or_a_stated_failure(form, overall):
     rng = random.Random(0)
     kinds = Counter()
     for _ in range(10_000):
-        num_steps = rng.randint(1, 4)
-        honest = [entry(k, rng.randint(0, 1), rng.randint(0, 1)) for k in range(1, num_steps + 1)]
-        reply = mutate(
-            rng,
-            rng.choice(("{}", "```json\n{}\n```", "Grades: {} Done.", "<think>{}</think>{}")).replace(
-                "{}", verdict(*honest)
-            ),
-        )
-        parsed = parse_reply(reply, num_steps=num_steps, quoted=rng.choice(("", reply)), overall=False)
-        check(parsed, num_steps)
+        num_steps, cut_off = rng.randint(1, 4), rng.random() < 0.1
+        whole_text, labels = likely_reply(rng, num_steps=num_steps, form=form, overall=overall)
+        reply = mutate(rng, whole_text)
+        quoted = rng.choice(("", reply))
+        parsed = parse_reply(reply, num_steps=num_steps, quoted=quoted, overall=overall, cut_off=cut_off)
+        check(parsed, num_steps, overall=overall, cut_off=cut_off)
+        if reply == whole_text and not quoted and not cut_off:
+            assert parsed.labels == labels, reply
         kinds[parsed.failure] += 1
-    # The damage reaches every branch: most kinds of failure, and good replies as well.
-    assert len(kinds) >= 6 and kinds[None] > 500, kinds
+    # The damage reaches every branch: all kinds of failure but that of a blank reply, and good replies as well.
+    expected = FAILURES - {"empty"} | CUT_OFF | (OVERALL if overall else set())
+    assert expected <= set(kinds) and kinds[None] > 500, kinds
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(reply=replies, num_steps=st.integers(1, 5), quoted=st.one_of(st.just(""), verdicts))
-@example(reply='{"steps": [' + '{"a":' * 100_000, num_steps=2, quoted="")
-@example(reply='{"steps": [{"step": 1' + "0" * 5_000 + "}]}", num_steps=2, quoted="")
-@example(reply="\ud800", num_steps=1, quoted="")
-def test_any_reply_gives_labels_or_a_stated_failure(reply, num_steps, quoted):
-    check(parse_reply(reply, num_steps=num_steps, quoted=quoted, overall=False), num_steps)
+@given(reply=replies, num_steps=st.integers(1, 5), quoted=st.one_of(st.just(""), verdicts), overall=st.booleans())
+@example(reply='{"steps": [' + '{"a":' * 100_000, num_steps=2, quoted="", overall=False)
+@example(reply='{"steps": [{"step": 1' + "0" * 5_000 + "}]}", num_steps=2, quoted="", overall=False)
+@example(reply=keyed(("1", 1, 1), overall="1" + "0" * 4_000), num_steps=1, quoted="", overall=True)
+@example(reply=keyed(("1", 1, 1), overall='{"a": [1]}'), num_steps=1, quoted="", overall=True)
+@example(reply="\ud800", num_steps=1, quoted="", overall=True)
+def test_any_reply_gives_labels_or_a_stated_failure(reply, num_steps, quoted, overall):
+    parsed = parse_reply(reply, num_steps=num_steps, quoted=quoted, overall=overall)
+    check(parsed, num_steps, overall=overall)
 
 
 @settings(max_examples=50, deadline=None)
 @given(labels=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=8), data=st.data())
-def test_every_honest_verdict_is_read_in_any_order_and_wrapping(labels, data):
-    entries_ = data.draw(st.permutations([entry(k, *pair) for k, pair in enumerate(labels, 1)]))
+def test_every_honest_verdict_is_read_in_any_order_form_and_wrapping(labels, data):
+    graded = data.draw(st.permutations([entry(k, *pair) for k, pair in enumerate(labels, 1)]))
+    if data.draw(st.booleans()):
+        graded = {str(e["step"]): {k: v for k, v in e.items() if k != "step"} for e in graded}
+    whole = data.draw(st.sampled_from([None, 0, 1]))
     wrap = data.draw(st.sampled_from(["{}", "```json\n{}\n```", "Grades: {} Done.", "<think>hm</think>{}"]))
-    reply = wrap.replace("{}", json.dumps({"steps": entries_}, indent=data.draw(st.sampled_from([None, 1]))))
-    assert parse_reply(reply, num_steps=len(labels), quoted="", overall=False).labels == tuple(
-        int(a or c) for a, c in labels
-    )
+    told = {"steps": graded} if whole is None else {"steps": graded, "overall": whole}
+    reply = wrap.replace("{}", json.dumps(told, indent=data.draw(st.sampled_from([None, 1]))))
+    parsed = parse_reply(reply, num_steps=len(labels), quoted="", overall=whole is not None)
+    assert (parsed.labels, parsed.overall) == (tuple(int(a or c) for a, c in labels), whole)
 
 
 @pytest.mark.parametrize(
