@@ -104,10 +104,10 @@ class FakeJudgeServer:
     """Serves on 127.0.0.1 from a thread; `requests` holds every body received, `headers` those of every call.
 
     Faults: http_<status>, http_429_retry_after (1 s), http_429_retry_after_hour, delay (0.3 s, then well), hang, close,
-    half_body, drip (a byte a time, for ever), html (502), html_200, not_json, bad_gzip, bad_charset, no_choices,
-    refusal, content_filter, cut (finish_reason=length), redirect:<url>, no_schema (400 if the call asks for structured
-    output), no_usage (well, but without a count of tokens), echo_key (401 that quotes the key), and the replies of
-    `_lie`.
+    half_body, drip (a byte a time, for ever), html (502), html_200, not_json, bad_gzip, bad_charset, charset:<name>,
+    no_choices, cookie (500, with one that is no ASCII), refusal, content_filter, cut (finish_reason=length),
+    redirect:<url>, no_schema (400 if the call asks for structured output), no_usage (well, but without a count of
+    tokens), echo_key (401 that quotes the key), and the replies of `_lie`.
     """
 
     def __init__(
@@ -224,6 +224,10 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
                 self._send(200, "this is not compressed", headers={"Content-Encoding": "gzip"})
             elif kind == "bad_charset":
                 self._send(200, "{}", "application/json; charset=no-such-charset")
+            elif kind.startswith("charset:"):
+                self._send(200, '{"choices": []}', f"application/json; charset={kind.partition(':')[2]}")
+            elif kind == "cookie":
+                self._send(500, '{"error": {"message": "made to fail"}}', headers={"Set-Cookie": "id=\xff"})
             elif kind == "not_json":
                 self._send(200, '{"choices": [')
             elif kind == "no_choices":

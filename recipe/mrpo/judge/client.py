@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
 import openai
 
 from recipe.mrpo.judge.endpoint import Endpoint
@@ -21,6 +24,11 @@ class _Client(openai.AsyncOpenAI):
         }
 
 
+async def _read_as_utf8(response: Any) -> None:
+    """JSON is UTF-8 (RFC 8259); by the word of its header a body would go to any codec of Python's, zlib among them."""
+    response.encoding = "utf-8"
+
+
 def make_client(endpoint: Endpoint, *, key: Secret, timeout_s: float, max_retries: int) -> openai.AsyncOpenAI:
     """A client for the running event loop, which sends `key` and no other."""
     return _Client(
@@ -29,6 +37,12 @@ def make_client(endpoint: Endpoint, *, key: Secret, timeout_s: float, max_retrie
         api_key=key.value or "none",
         max_retries=max_retries,
         timeout=timeout_s,
-        # A redirect, or a proxy of the environment, could carry a case to a host that was never allowed.
-        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, trust_env=not endpoint.private_allowed),
+        http_client=openai.DefaultAsyncHttpxClient(
+            # A redirect, or a proxy of the environment, could carry a case to a host that was never allowed.
+            follow_redirects=False,
+            trust_env=not endpoint.private_allowed,
+            # A cookie that is no ASCII would be taken, and then no further request could be written.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            event_hooks={"response": [_read_as_utf8]},
+        ),
     )

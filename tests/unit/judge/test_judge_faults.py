@@ -245,6 +245,20 @@ def test_faults_for_a_third_of_all_calls_each_leave_labels_or_failures(options_o
     assert sum(j.calls for j in judgements) == len(server.requests)
 
 
+@pytest.mark.parametrize("charset", ["idna", "punycode", "rot13", "zlib", "undefined", "utf-16"])
+def test_a_body_is_read_as_utf8_whatever_its_header_says(asked, request_of, charset):
+    # Python has codecs of these names, which raise errors of their own on bytes that are no such text.
+    judgement, _, _ = serve_and_ask(asked, request_of(), [f"charset:{charset}"] * 2)
+    assert (judgement.failure, judgement.calls) == ("bad_response", 2)
+    assert "no choices[0].message: '{" in judgement.detail
+
+
+def test_no_cookie_of_the_endpoint_is_kept(asked, request_of):
+    # One that is no ASCII would keep every further request from being written.
+    judgement, server, _ = serve_and_ask(asked, request_of(), ["cookie", "ok"])
+    assert judgement.labels == LABELS and not any("cookie" in headers for headers in server.headers)
+
+
 @pytest.mark.parametrize(
     ("header", "seconds", "why"),
     [
