@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+
+logger = logging.getLogger(__name__)
+
+_GATHER_S = 0.003  # how long a pass that has room waits for the texts of other threads
 
 
 class EncoderError(ValueError):
@@ -20,11 +26,24 @@ class EncoderError(ValueError):
         self.setting = setting
 
 
+@dataclass(slots=True, eq=False)
+class _Request:
+    """A text that is to be embedded; once `done`, it has an `embedded` or an `error`."""
+
+    text: str
+    done: bool = False
+    embedded: tuple[torch.Tensor, torch.Tensor] | None = None
+    error: Exception | None = None
+
+
 class Encoder:
-    """Token embeddings of one layer of a BERT-like encoder, cached by text.
+    """Token embeddings of one layer of a BERT-like encoder, cached by text and batched over threads.
 
     `path` is a directory or a hub id, `layer` counts the embedding output as 0, `device` is cpu, cuda or cuda:N.
-    Texts are cut at the encoder's own length limit. Safe to share between threads.
+    Texts are cut at the encoder's own length limit. Safe to share between threads: texts that several of them ask for
+    within a few milliseconds, or while a pass is under way, go through the model together, at most `batch_size` at a
+    time. One of the waiting threads does it for all, so that there is no thread to end; an error of the model reaches
+    those who asked for the text that caused it.
 
     Raises EncoderError if the encoder cannot be loaded or has no such layer.
     """
@@ -51,7 +70,11 @@ class Encoder:
         positions = getattr(self._model.config, "max_position_embeddings", 512)
         self._max_length = min(self._tokenizer.model_max_length, positions)
         self._cache: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._waiting: dict[str, _Request] = {}  # asked for and not done, under way or not
+        self._queue: deque[_Request] = deque()  # of these, what no pass has taken yet
+        self._working = False  # is a thread at a pass?
+        lock = threading.Lock()
+        self._pass_over, self._arrival = threading.Condition(lock), threading.Condition(lock)
 
     def f1(self, predictions: Sequence[str], references: Sequence[str]) -> list[float]:
         """BERTScore F1 of each pair, in [0, 1] (a negative value, which real encoders do not give, counts as 0).
@@ -79,23 +102,74 @@ class Encoder:
 
     def _embed(self, texts: Iterable[str]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         """Unit vectors (tokens, width) on the CPU of each text and a mask (tokens,) of those that are not special."""
+        found, requests = self._ask(texts)
+        while True:
+            with self._pass_over:
+                self._pass_over.wait_for(lambda: not self._working or all(request.done for request in requests))
+                if all(request.done for request in requests):
+                    break
+                self._working = True
+            self._pass()
+        for request in requests:
+            if request.error is not None:
+                raise request.error
+            found[request.text] = request.embedded
+        return found
+
+    def _ask(self, texts: Iterable[str]) -> tuple[dict[str, tuple[torch.Tensor, torch.Tensor]], list[_Request]]:
+        """What the cache holds, and requests for the rest, shared with other threads that ask for the same text."""
         found: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-        with self._lock:
-            missing = []
+        requests = []
+        with self._arrival:
             for text in dict.fromkeys(texts):
                 if text in self._cache:
                     self._cache.move_to_end(text)
                     found[text] = self._cache[text]
-                else:
-                    missing.append(text)
-            for start in range(0, len(missing), self._batch_size):
-                batch = missing[start : start + self._batch_size]
-                found.update(zip(batch, self._forward(batch), strict=True))
-            for text in missing:
-                self._cache[text] = found[text]
-            while len(self._cache) > self._cache_size:
-                self._cache.popitem(last=False)
-        return found
+                    continue
+                if text not in self._waiting:
+                    self._waiting[text] = _Request(text)
+                    self._queue.append(self._waiting[text])
+                requests.append(self._waiting[text])
+            self._arrival.notify()
+        return found, requests
+
+    def _pass(self) -> None:
+        """One forward pass over what waits, in the thread that set `_working`."""
+        batch: list[_Request] = []
+        try:
+            with self._arrival:
+                self._arrival.wait_for(lambda: len(self._queue) >= self._batch_size, timeout=_GATHER_S)
+                while self._queue and len(batch) < self._batch_size:
+                    batch.append(self._queue.popleft())
+            self._compute(batch)
+        finally:
+            with self._pass_over:
+                for request in reversed(batch):
+                    if not request.done:  # this thread was interrupted; another takes it up
+                        self._queue.appendleft(request)
+                for request in batch:
+                    if request.done:
+                        del self._waiting[request.text]
+                        if request.error is None:
+                            self._cache[request.text] = request.embedded
+                while len(self._cache) > self._cache_size:
+                    self._cache.popitem(last=False)
+                self._working = False
+                self._pass_over.notify_all()
+
+    def _compute(self, batch: Sequence[_Request]) -> None:
+        try:
+            embedded = self._forward([request.text for request in batch])
+        except Exception as error:  # whatever a model raises belongs to the threads that wait, not to this one
+            if len(batch) == 1:
+                batch[0].error, batch[0].done = error, True
+                return
+            logger.warning("a pass over %d texts failed (%r); they are embedded one by one", len(batch), error)
+            for request in batch:
+                self._compute([request])
+            return
+        for request, vectors in zip(batch, embedded, strict=True):
+            request.embedded, request.done = vectors, True
 
     def _forward(self, batch: list[str]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         import torch

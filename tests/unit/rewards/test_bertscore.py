@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -14,6 +16,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from recipe.mrpo.options import load_options  # noqa: E402
+from reward_fns.answer import answer_reward  # noqa: E402
 from reward_fns.bertscore import Encoder, get_encoder  # noqa: E402
 from reward_fns.registry import build_rewards  # noqa: E402
 
@@ -111,6 +114,110 @@ def test_a_text_is_encoded_once_and_the_cache_is_bounded(directory, monkeypatch)
     encoder.f1(["lung"], ["lobe"])
     encoder.f1(["left"], ["left"])
     assert seen == ["left", "right", "lung", "lobe", "left"] and len(encoder._cache) == 2
+
+
+def rollouts(count: int) -> list[tuple[str, list[str]]]:
+    """Predictions and three gold answers each, no text twice, of different lengths."""
+    words = VOCABULARY[5:12]
+    texts = [f"{words[i % 7]} {words[i // 7 % 7]} {words[i // 49]}" + " mass of" * (i % 5) for i in range(4 * count)]
+    assert len(set(texts)) == 4 * count
+    return [(texts[4 * i], texts[4 * i + 1 : 4 * i + 4]) for i in range(count)]
+
+
+def in_threads(count: int, work, items):
+    """Results in order; an exception of a worker is its result. Fails if they do not end."""
+    before = set(threading.enumerate())
+    pool = ThreadPoolExecutor(count)
+    barrier = threading.Barrier(count, timeout=30)
+    pending = []
+    for number, item in enumerate(items):
+
+        def run(item=item, first=number < count):
+            if first:
+                barrier.wait()
+            return work(item)
+
+        pending.append(pool.submit(run))
+    found = [future.exception(timeout=60) or future.result() for future in pending]
+    pool.shutdown()
+    assert not set(threading.enumerate()) - before, "a thread is left behind"
+    return found
+
+
+def test_many_threads_need_few_forward_passes_and_get_the_same_scores(directory, answer_options):
+    given = rollouts(64)
+    encoder, alone = make(directory, batch_size=32, cache_size=4096), make(directory, batch_size=1, cache_size=0)
+    passes: list[int] = []
+    encoder._model.register_forward_pre_hook(
+        lambda model, args, kwargs: passes.append(len(kwargs["input_ids"])), with_kwargs=True
+    )
+    options = answer_options(conflicts=[])
+
+    def score(rollout):
+        return answer_reward(rollout[0], rollout[1], options=options, encoder=encoder).value
+
+    found = in_threads(16, score, given)
+    pairs = sum(len(golds) for _, golds in given)
+    assert max(passes) <= 32, "a pass holds at most encoder_batch_size texts"
+    assert sum(passes) <= 4 * len(given), "a text went through the model twice"
+    assert len(passes) <= pairs / 5, f"{len(passes)} passes for {pairs} pairs"
+    expected = [answer_reward(p, golds, options=options, encoder=alone).value for p, golds in given]
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_one_caller_alone_is_batched_up_to_the_batch_size(directory):
+    encoder = make(directory, batch_size=4)
+    sizes: list[int] = []
+    forward = encoder._forward
+    encoder._forward = lambda batch: sizes.append(len(batch)) or forward(batch)
+    texts = ["left", "right", "lung", "lobe", "mass", "the", "no", "2", "3"]
+    assert len(encoder.f1(texts, ["effusion"] * 9)) == 9
+    assert sizes == [4, 4, 2]
+
+
+def test_texts_that_are_under_way_are_not_computed_again(directory):
+    encoder = make(directory, batch_size=64)
+    seen: list[str] = []
+    forward = encoder._forward
+    encoder._forward = lambda batch: seen.extend(batch) or forward(batch)
+    found = in_threads(8, lambda _: encoder.f1(["left lung"], ["right lung"]), range(8))
+    assert found == [found[0]] * 8 and sorted(seen) == ["left lung", "right lung"]
+
+
+def test_an_error_reaches_those_who_asked_for_the_text_and_nobody_else(directory, caplog):
+    encoder = make(directory, batch_size=64)
+    forward = encoder._forward
+
+    def failing(batch):
+        if "bad" in batch:
+            raise RuntimeError("out of memory")
+        return forward(batch)
+
+    encoder._forward = failing
+    texts = [("bad" if i % 5 == 0 else text) for i, (text, _) in enumerate(rollouts(20))]
+    found = in_threads(10, lambda text: encoder.f1([text], ["left lung"]), texts)
+    for text, result in zip(texts, found, strict=True):
+        assert isinstance(result, RuntimeError) == (text == "bad"), (text, result)
+    assert not encoder._waiting and not encoder._queue and not encoder._working
+    encoder._forward = forward
+    assert encoder.f1(["bad"], ["left lung"]), "an error is not cached"
+
+
+def test_an_interrupted_pass_is_taken_up_by_another_thread(directory):
+    encoder = make(directory, batch_size=64)
+    forward, interrupted = encoder._forward, []
+
+    def interrupting(batch):
+        if not interrupted:
+            interrupted.append(batch)
+            raise KeyboardInterrupt
+        return forward(batch)
+
+    encoder._forward = interrupting
+    expected = make(directory).f1(["left"], ["right"])
+    found = in_threads(4, lambda _: encoder.f1(["left"], ["right"]), range(4))
+    assert sorted(isinstance(result, KeyboardInterrupt) for result in found) == [False, False, False, True]
+    assert all(result == expected for result in found if not isinstance(result, KeyboardInterrupt))
 
 
 def test_similarity_is_the_cosine_of_mean_vectors(directory):
