@@ -30,19 +30,31 @@ async def _read_as_utf8(response: Any) -> None:
 
 
 def make_client(endpoint: Endpoint, *, key: Secret, timeout_s: float, max_retries: int) -> openai.AsyncOpenAI:
-    """A client for the running event loop, which sends `key` and no other."""
-    return _Client(
-        base_url=endpoint.url,
-        # Given even when there is none: the library would else send OPENAI_API_KEY of the environment along.
-        api_key=key.value or "none",
-        max_retries=max_retries,
-        timeout=timeout_s,
-        http_client=openai.DefaultAsyncHttpxClient(
+    """A client for one event loop, which sends `key` and no other.
+
+    Raises ValueError for a proxy of the environment that cannot be used.
+    """
+    try:
+        transport = openai.DefaultAsyncHttpxClient(
             # A redirect, or a proxy of the environment, could carry a case to a host that was never allowed.
             follow_redirects=False,
             trust_env=not endpoint.private_allowed,
             # A cookie that is no ASCII would be taken, and then no further request could be written.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             event_hooks={"response": [_read_as_utf8]},
-        ),
+        )
+    except (ImportError, ValueError) as error:
+        # Its message shows the proxy's address.
+        raise ValueError(
+            f"the judge at {endpoint.host} would be reached by a proxy of the environment (HTTP_PROXY, HTTPS_PROXY, "
+            f"ALL_PROXY) of a kind that the client does not know ({type(error).__name__}); set an http proxy, or list "
+            "the host in NO_PROXY."
+        ) from None
+    return _Client(
+        base_url=endpoint.url,
+        # Given even when there is none: the library would else send OPENAI_API_KEY of the environment along.
+        api_key=key.value or "none",
+        max_retries=max_retries,
+        timeout=timeout_s,
+        http_client=transport,
     )

@@ -101,6 +101,7 @@ class OpenAIJudge:
         # Of its own: the global generators belong to the training run's seed.
         self._jitter = random.Random()
         self._key = Secret(read_key(settings.api_key_env))
+        self._client()  # what cannot work is said before the first rollout
 
     async def label(self, request: JudgeRequest) -> Judgement:
         """As `label_within`, without a breaker that could open."""
@@ -159,11 +160,13 @@ class OpenAIJudge:
             image = await asyncio.to_thread(prepare_image, request.image, self.settings.image_max_pixels)
         return build_messages(request, self.rubric, image=image, max_step_chars=self.settings.max_step_chars)
 
+    def _client(self) -> openai.AsyncOpenAI:
+        return make_client(self.endpoint, key=self._key, timeout_s=self.settings.timeout_s, max_retries=0)
+
     def _state(self) -> _LoopState:
         loop = asyncio.get_running_loop()
         if loop not in self._loops:
-            client = make_client(self.endpoint, key=self._key, timeout_s=self.settings.timeout_s, max_retries=0)
-            self._loops[loop] = _LoopState(client, asyncio.Semaphore(self.settings.concurrency))
+            self._loops[loop] = _LoopState(self._client(), asyncio.Semaphore(self.settings.concurrency))
         return self._loops[loop]
 
     async def _ask_twice(

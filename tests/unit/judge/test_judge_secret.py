@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -161,6 +162,16 @@ def test_the_environment_adds_nothing_to_what_is_sent(asked, request_of, monkeyp
     assert "reign" not in json.dumps(sent)
     ours = {"host", "accept", "accept-encoding", "connection", "user-agent", "content-type", "content-length"}
     assert {name for name in sent if not name.startswith("x-stainless-")} == ours | {"authorization"}
+
+
+@pytest.mark.parametrize("proxy", ["socks5://user:hunter2@127.0.0.1:1", "foo://user:hunter2@127.0.0.1:1"])
+def test_a_proxy_that_cannot_be_used_is_found_at_start_up_and_not_shown(options_of, monkeypatch, proxy):
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ValueError, match=r"ALL_PROXY.*NO_PROXY") as refused:
+        get_judge(options_of(name="openai", openai__base_url="http://judge.invalid/v1"))
+    assert "hunter2" not in str(refused.value) and refused.value.__suppress_context__
+    get_judge(options_of(name="openai"))  # of this machine no proxy is asked
 
 
 @pytest.mark.parametrize(
