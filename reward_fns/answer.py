@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from reward_fns.conflicts import CONFLICTS, find_conflict
 from reward_fns.math_check import as_math, is_expression, is_safe, math_verify_accepts
 from reward_fns.normalise import RULES, spell_out, tokens
 from reward_fns.overlap import bleu1, reference_rouge_tokens, rouge1_f1, stem
-from reward_fns.quantities import COUNT, Quantity, find_quantities
+from reward_fns.quantities import COUNT, SUM, Quantity, find_quantities
 
 logger = logging.getLogger(__name__)
 
@@ -184,25 +185,30 @@ def _number_and_words(text: str) -> tuple[tuple[Quantity, ...], int]:
 
 def _is_bare(text: str) -> bool:
     quantities, words = _number_and_words(text)
-    return len(quantities) == 1 and words == 0
+    if len(quantities) != 1 or words or quantities[0].relation:
+        return False
+    return isinstance(quantities[0].raw, Fraction)  # 120/80 is no number
 
 
 def _same_quantity(prediction: str, gold: str) -> bool:
     """Is one answer a bare quantity and the other that same quantity in a few words ("4" and "there are 4 lesions")?
 
     A gold answer may hold one word beside its number ("4 lesions"), or the number is not the whole answer ("type 2
-    diabetes"). The prediction may add a unit that the gold answer leaves out, but may not leave out the gold's.
+    diabetes"). The prediction may add a unit to a bare number, but not put one in place of what is counted ("4 cm" is
+    no answer to "4 lesions"), and may not leave out the gold's. Both bound the number alike (<4 is not 4).
     """
     (p, p_words), (g, g_words) = _number_and_words(prediction), _number_and_words(gold)
     if len(p) != 1 or len(g) != 1 or (p_words > 0 and g_words > 0) or g_words > 1:
         return False
     if p_words > _MAX_WORDS_ABOUT_A_NUMBER:
         return False
-    if p_words and find_conflict(prediction, gold, ("negation",)):
+    if (p_words or g_words) and find_conflict(prediction, gold, ("negation",)):
+        return False
+    if p[0].relation != g[0].relation:
         return False
     if p[0].dimension == g[0].dimension:
         return p[0].value == g[0].value
-    return g[0].dimension == COUNT and p[0].raw == g[0].raw
+    return g[0].dimension == COUNT and not g_words and p[0].dimension != SUM and p[0].raw == g[0].raw
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ away before it is parsed. Text that is turned away is not accepted; it is then s
 from __future__ import annotations
 
 import logging
+import math
 import re
 from functools import lru_cache
 
@@ -24,6 +25,11 @@ _POWER = re.compile(r"\^|\*\*")
 _SMALL_POWER = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3})?\s*(?:\^|\*\*)\s*(?:\{\s*-?\d{1,2}\s*\}|-?\d{1,2}(?!\d))")
 _OPERATOR = re.compile(r"[-+*/^=<>]|\\(?:[dt]?frac|sqrt|times|cdot|div|pm)")
 _PLAIN_NUMBER = re.compile(r"[\s$]*[-+]?[\d,]*\.?\d+[\s$.]*")
+_ARITHMETIC = re.compile(r"[\d\s.+\-*/^(){}$%×÷]*")
+_ONE_VALUE = _COMMANDS - {"pm", "le", "leq", "ge", "geq", "approx", "infty"}
+# Several numbers, of which math-verify would take the last, and a range, which it would subtract.
+_SEVERAL = re.compile(r"\d\s+\.?\d|\d\s*[-−–]\s*\d")
+_SLASHED = re.compile(r"(\d+)\s*/\s*(\d+)")
 
 
 def is_safe(text: str, *, max_chars: int) -> bool:
@@ -46,11 +52,19 @@ def is_safe(text: str, *, max_chars: int) -> bool:
 
 
 def is_expression(text: str) -> bool:
-    """Is this text nothing but an expression: a digit, no words, and more than a plain number?"""
+    """Is this text one arithmetic expression and nothing else: a digit, no words, and more than a plain number?
+
+    A range (2-3), a list, a ratio, an inequality and a fraction that is not in lowest terms (120/80) are none: what
+    they say is not a value.
+    """
     if _PLAIN_NUMBER.fullmatch(text) or not re.search(r"\d", text):
         return False
+    if not _ONE_VALUE.issuperset(_COMMAND.findall(text)) or _SEVERAL.search(text):
+        return False
+    if any(math.gcd(int(a), int(b)) != 1 for a, b in _SLASHED.findall(text)):
+        return False
     bare = re.sub(r"\\(?:text|mathrm|mathbf)\b", " words ", text)
-    return not re.search(r"[^\W\d_]", _COMMAND.sub(" ", bare))
+    return _ARITHMETIC.fullmatch(_COMMAND.sub(" ", bare).replace("\\", " ")) is not None
 
 
 def as_math(text: str) -> str:

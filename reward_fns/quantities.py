@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 COUNT = "count"  # dimension of a number without a unit
+SUM = "sum"  # of a sum such as a Gleason score, 3+4, which is not 4+3
 
 # dimension: base unit, then each spelling with its factor to the base unit; cm^2 is tried before cm
 _UNITS: dict[str, tuple[str, dict[str, str]]] = {
-    "area": ("mm2", {r"mm\^?2|sq(?:uare)?\.? mm": "1", r"cm\^?2|sq(?:uare)?\.? cm": "100"}),
+    "area": ("mm2", {r"mm\^?2|sq(?:uare)?\.? mm": "1", r"cm\^?2|sq(?:uare)?\.? cm": "100", r"m\^?2": "1000000"}),
     "volume": (
         "ml",
         {
-            r"mm\^?3": "1/1000",
+            r"mm\^?3|[uμ]l|microlit(?:er|re)s?": "1/1000",
             r"mls?|ccs?|cm\^?3|millilit(?:er|re)s?": "1",
             "dl|decilit(?:er|re)s?": "100",
             "lit(?:er|re)s?": "1000",
@@ -37,7 +39,15 @@ _UNITS: dict[str, tuple[str, dict[str, str]]] = {
         {"[uμ]g|mcg|micrograms?": "1/1000", "mg|milligrams?": "1", "g|gm|grams?": "1000", "kgs?|kilograms?": "1000000"},
     ),
     "percent": ("pct", {"%|per ?cent": "1"}),
+    "celsius": ("degc", {r"(?:° ?|deg(?:ree)?s? )c(?:elsius)?|celsius|centigrade": "1"}),
+    "fahrenheit": ("degf", {r"(?:° ?|deg(?:ree)?s? )f(?:ahrenheit)?|fahrenheit": "1"}),
     "angle": ("deg", {"°|degs?|degrees?": "1"}),
+    "amount": ("μmol", {"nmol": "1/1000", "[uμ]mol": "1", "mmol": "1000", "mol": "1000000"}),
+    "equivalents": ("meq", {"meq": "1"}),
+    "activity": ("iu", {"iu": "1"}),
+    "rate": ("bpm", {r"bpm|(?:beats?|breaths?)(?: per |/)min(?:ute)?": "1"}),
+    "frequency": ("hz", {"hz": "1", "khz": "1000", "mhz": "1000000"}),
+    "voltage": ("kv", {"kvp?": "1"}),
     "time": (
         "s",
         {
@@ -62,39 +72,65 @@ _SPELLINGS = [
     for spelling, factor in table.items()
 ]
 _ANY_UNIT = "|".join(spelling for _, table in _UNITS.values() for spelling in table)
-_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+/\d+|\d+[.,]\d+|\.\d+|\d+"
-_LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff]"  # glues a number to a name; CJK characters do not
+_LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff]"  # or a digit: glues a number to a name; CJK characters do not
+_NUMBER = "|".join(
+    (
+        r"\d+(?:\.\d+)?(?:\s?[x*]\s?10\^-?\d{1,2}|e[-+]?\d{1,2})",  # scientific
+        r"10\^-?\d{1,2}",
+        r"\d+\s(?:1/2|[12]/3|[13]/4|[1-4]/5|[1357]/8)",  # mixed
+        r"\d{1,3}(?:,\d{3})+(?:\.\d+)?",
+        r"\d+[/:]\d+",
+        r"\d{1,2}(?:\+\d{1,2})+",
+        r"\d+[.,]\d+",
+        r"\.\d+",
+        r"\d+",
+    )
+)
+_PER = r"(?:\s?/\s?|\s?per\s)"
+_DENOMINATOR = rf"{_PER}[^\W\d_\u3040-\u30ff\u3400-\u9fff]+"
 _QUANTITY = re.compile(
-    rf"(?P<times>(?<![\w.])(?<!\d\s)[x×]\s?(?=\d))?(?<![^\W_x×\u3040-\u30ff\u3400-\u9fff])(?<![.,/])"
-    rf"(?P<sign>(?:^|(?<=[\s(]))-)?(?P<number>{_NUMBER})"
-    rf"(?:(?P<unit>[\s-]?(?:{_ANY_UNIT}))(?!{_LETTER})|(?=[x×]\s?\d)|(?!{_LETTER}|[.,/]\d))",
+    rf"(?:(?P<relation>[<>≤≥±√≠])\s?)?"
+    rf"(?P<times>(?<![\w.])(?<!\d\s)[x×]\s?(?=\d))?(?<![^\W_x×\u3040-\u30ff\u3400-\u9fff])(?<![.,/:])(?<!\d[\^+])"
+    rf"(?P<sign>(?:^|(?<=[\s(<>≤≥±√≠]))-)?(?P<number>{_NUMBER})(?!\^)"
+    rf"(?:(?P<unit>[\s-]?(?:{_ANY_UNIT}))(?P<per>{_DENOMINATOR})?(?!{_LETTER})"
+    rf"|(?P<plus>\+)(?![\w+])|(?P<each>{_DENOMINATOR})(?!{_LETTER})|(?=[x×]\s?\d)|(?!{_LETTER}|[.,/:+]\d))",
     re.IGNORECASE,
 )
 _SHARES_UNIT = re.compile(r"\s*(?:x|×|by|to|-|and|or)\s*-?", re.IGNORECASE)
+_DENOMINATORS = {"l": ("volume", "ml", Fraction(1000)), "d": ("time", "s", Fraction(86400))}  # too short elsewhere
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """`text[start:end]` is a number with its unit; `value` is in the base unit of `dimension`, `raw` as written."""
+    """`text[start:end]` is a number with its unit; `value` is in the base unit of `dimension`, `raw` as written.
+
+    A fraction in lowest terms is a number (1/2 = 0.5), any other a/b (a blood pressure, an acuity), a:b and a+b is what
+    it is written as: value and raw of 120/80 are "120/80". The raw of a sum is its total. `relation` is one of
+    < > ≤ ≥ ± √ ≠ before the number, + behind it (2+), or nothing.
+    """
 
     start: int
     end: int
-    raw: Fraction
-    value: Fraction
+    raw: Fraction | str
+    value: Fraction | str
     dimension: str
     unit: str
+    relation: str = ""
 
     def __str__(self) -> str:
         number = self.value
-        spelled = str(number.numerator) if number.denominator == 1 else _decimal(number)
-        return f"{spelled}{self.unit}"
+        if isinstance(number, Fraction):
+            number = str(number.numerator) if number.denominator == 1 else _decimal(number)
+        before, behind = ("", self.relation) if self.relation == "+" else (self.relation, "")
+        return f"{before}{number}{behind}{self.unit}"
 
 
 def find_quantities(text: str) -> tuple[Quantity, ...]:
     """The quantities of a text in reading order; lengths in mm, masses in mg, times in s (or months), and so on.
 
-    `1,200` groups thousands, `3,5` is a decimal comma, `1/2` a fraction. Numbers joined by x, by, to, -, and, or share
-    the unit behind the last (`3 x 2 cm`). Numbers glued to letters (`T2`, `L4`, `4th`) are names, not quantities.
+    `1,200` groups thousands, `3,5` is a decimal comma, `1/2` and `2 1/2` are fractions, `5x10^4` is one number. Numbers
+    joined by x, by, to, -, and, or share the unit behind the last (`3 x 2 cm`). What follows a slash or `per` belongs
+    to the unit: `5 mg/dl` is no mass. Numbers glued to letters (`T2`, `L4`, `4th`) are names, not quantities.
     """
     found: list[Quantity] = []
     for match in reversed(list(_QUANTITY.finditer(text))):
@@ -102,35 +138,83 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
         if raw is None:
             continue
         dimension, unit, factor = COUNT, "", Fraction(1)
-        if match["times"]:
+        if match["times"] and not match["unit"]:
             dimension, unit = "magnification", "x"
         elif match["unit"]:
             dimension, unit, factor = _lookup(match["unit"].lstrip(" \t\n-"))
-        elif found and found[-1].dimension != COUNT and _SHARES_UNIT.fullmatch(text, match.end(), found[-1].start):
-            dimension, unit = found[-1].dimension, found[-1].unit
-            factor = found[-1].value / found[-1].raw if found[-1].raw else Fraction(1)
-        found.append(Quantity(match.start(), match.end(), raw, raw * factor, dimension, unit))
+            if match["per"]:
+                dimension, unit, factor = _per(dimension, unit, factor, match["per"])
+        elif match["each"]:
+            dimension, unit, factor = _per(COUNT, "", factor, match["each"])
+        elif "+" in match["number"]:
+            dimension = SUM
+        elif (shared := _shared(text, match.end(), found)) is not None:
+            dimension, unit, factor = shared
+        value = raw
+        if isinstance(raw, Fraction):
+            value = raw * factor
+        elif factor != 1:
+            value = f"{raw}x{factor}"  # 12/8 in a unit other than the base unit
+        if dimension == SUM:
+            raw = Fraction(sum(map(int, match["number"].split("+"))))
+        relation = match["relation"] or match["plus"] or ""
+        start = match.start("number") if match["times"] and match["unit"] else match.start()  # the x of 2 cm x 1 cm
+        found.append(Quantity(start, match.end(), raw, value, dimension, unit, relation))
     return tuple(reversed(found))
 
 
+def _shared(text: str, end: int, found: list[Quantity]) -> tuple[str, str, Fraction] | None:
+    """Dimension, unit and factor of the next quantity, if no more than x, by, to, -, and, or stands before it."""
+    if not found or found[-1].dimension in (COUNT, SUM) or not _SHARES_UNIT.fullmatch(text, end, found[-1].start):
+        return None
+    following = found[-1]
+    known = isinstance(following.raw, Fraction) and isinstance(following.value, Fraction) and following.raw
+    return following.dimension, following.unit, following.value / following.raw if known else Fraction(1)
+
+
 def _lookup(spelling: str) -> tuple[str, str, Fraction]:
+    found = _known(spelling)
+    if found is None:
+        raise AssertionError(f"unit {spelling!r} is in no table")  # the alternation above is built from the same table
+    return found
+
+
+def _known(spelling: str) -> tuple[str, str, Fraction] | None:
     for pattern, dimension, base, factor in _SPELLINGS:
         if pattern.fullmatch(spelling):
             return dimension, base, factor
-    raise AssertionError(f"unit {spelling!r} is in no table")  # the alternation above is built from the same table
+    return None
 
 
-def _value(number: str, sign: str | None) -> Fraction | None:
-    if "/" in number:
-        numerator, denominator = number.split("/")
-        if int(denominator) == 0:
+def _per(dimension: str, unit: str, factor: Fraction, per: str) -> tuple[str, str, Fraction]:
+    """The unit divided by what `per` (`/dl`, ` per minute`) names; an unknown name stands for itself (`/hpf`)."""
+    name = re.sub(rf"^{_PER}", "", per, flags=re.IGNORECASE)
+    below, below_unit, below_factor = _DENOMINATORS.get(name) or _known(name) or (name, name, Fraction(1))
+    return f"{dimension}/{below}", f"{unit}per{below_unit}", factor / below_factor
+
+
+def _value(number: str, sign: str | None) -> Fraction | str | None:
+    number = re.sub(r"\s?[x*]\s?10\^", "e", re.sub(r"^10\^", "1e", number.lower()))
+    if number.count("+") and "e" not in number:
+        value: Fraction | str = number
+    elif ":" in number:
+        value = number
+    elif "/" in number:
+        whole, _, fraction = number.rpartition(" ")
+        numerator, denominator = map(int, fraction.split("/"))
+        if denominator == 0:
             return None
-        value = Fraction(int(numerator), int(denominator))
+        if denominator == 1 or math.gcd(numerator, denominator) > 1:
+            value = number
+        else:
+            value = Fraction(numerator, denominator) + int(whole or 0)
     elif re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", number):
         value = Fraction(number.replace(",", ""))
     else:
         value = Fraction(number.replace(",", "."))
-    return -value if sign else value
+    if not sign:
+        return value
+    return -value if isinstance(value, Fraction) else f"-{value}"
 
 
 def _decimal(value: Fraction) -> str:

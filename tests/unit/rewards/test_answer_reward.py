@@ -34,7 +34,15 @@ TABLE = [
     ("Crohn’s disease", "crohns disease", RIGHT, "exact", "apostrophes, curly or missing"),
     ("cardio-megaly", "cardiomegaly", WRONG, "", "a hyphen parts words; no token in common"),
     ("hepatitis A", "hepatitis", mix(1, 2, 1), "", "the A of hepatitis A is no article"),
-    ("hepatitis A", "hepatitis B", mix(1, 2, 2), "", "another virus"),
+    ("hepatitis A", "hepatitis B", mix(1, 2, 2), "letter", "another virus"),
+    ("vitamin deficiency", "vitamin a deficiency", mix(2, 2, 3), "", "nor is that of vitamin A, in small letters"),
+    ("type a aortic dissection", "type A aortic dissection", RIGHT, "exact", "the letter in either case"),
+    ("There is a mass", "there is mass", RIGHT, "exact", "but this is one"),
+    ("type B aortic dissection", "type A aortic dissection", CAP, "letter", "3 of 4 tokens, another type"),
+    ("T cell lymphoma", "B cell lymphoma", CAP, "letter", "a letter before its word"),
+    ("α-thalassemia trait", "β-thalassemia trait", CAP, "letter", "Greek letters are letters"),
+    ("hepatitis B and C", "hepatitis C and B", RIGHT, "", "the order of letters is none"),
+    ("3 x 2 cm mass", "mass, 3 x 2 cm", RIGHT, "", "the x between numbers is no letter"),
     ("A", "a", RIGHT, "exact", "a letter as answer is kept though it looks like an article"),
     ("B", "A", WRONG, "", "another letter"),
     # laterality
@@ -70,7 +78,63 @@ TABLE = [
     ("2 lesions in 3 lobes", "3 lesions in 2 lobes", CAP, "number", "the same numbers of other things"),
     ("4", "4 lesions", RIGHT, "number", "how many? a bare number answers"),
     ("There are 4 lesions", "4", RIGHT, "number", "the same number in a sentence"),
-    ("between 4 and 5", "4", mix(1, 4, 1), "number", "two numbers for one: a range is not the count"),
+    ("between 4 and 5", "4", mix(1, 3, 1), "comparison", "two numbers for one: a range is not the count"),
+    ("4 cm", "4 lesions", WRONG, "", "a length is no number of lesions"),
+    ("3%", "3 nodules", WRONG, "", "nor is a percentage"),
+    ("2 cm", "grade 2", WRONG, "", "nor a grade"),
+    ("2 mm lesions in liver", "2 lesions in liver", CAP, "number", "3 of 4 tokens, size for count"),
+    ("4 cm", "4", RIGHT, "number", "a bare number may be given a unit"),
+    ("two hundred", "2", WRONG, "number", "the whole number word counts"),
+    ("two hundred and five", "205", RIGHT, "exact", "hundreds in words"),
+    ("one third", "1", WRONG, "number", "a share is not its numerator"),
+    ("minus 5", "5", WRONG, "number", "the sign in words"),
+    ("2 and a half cm", "25 mm", RIGHT, "exact", "halves in words"),
+    ("stage IIIA lung cancer", "stage IIIB lung cancer", CAP, "number", "the letter behind a stage"),
+    ("factor VIII deficiency", "factor IX deficiency", CAP, "number", "Roman numbers behind their word"),
+    # comparisons and ranges
+    ("<5 mm", ">5 mm", WRONG, "comparison", "the opposite bound"),
+    ("≥5 mm", "≤5 mm", WRONG, "comparison", "the opposite bound"),
+    ("nodule <5 mm in lung", "nodule >5 mm in lung", CAP, "comparison", "3 of 4 tokens, the opposite bound"),
+    ("more than 4 lesions", "4", WRONG, "comparison", "a bound is not the number"),
+    ("±2", "2", WRONG, "comparison", "either sign is not this one"),
+    ("< 5 mm", "less than 5 mm", RIGHT, "exact", "the sign in words"),
+    ("at least 5 mm", "≥ 5 mm", RIGHT, "exact", "the sign in words"),
+    ("5 mm or more", ">= 5 mm", RIGHT, "exact", "and behind the number"),
+    ("about 5 mm", "5 mm", RIGHT, "number", "about is no bound"),
+    ("left greater than right", "right greater than left", CAP, "comparison", "the same words, the other way round"),
+    ("2-3", "2 to 3", RIGHT, "exact", "a range"),
+    ("-1", "2-3", WRONG, "number", "a range is no subtraction"),
+    ("10-20 mm", "10 mm", mix(1, 3, 1), "comparison", "a range is not its lower end"),
+    ("2-3 lesions", "2, 3 lesions", CAP, "comparison", "nor a list"),
+    # fractions and pairs
+    ("60/40", "120/80", WRONG, "number", "a blood pressure is no fraction"),
+    ("1.5", "120/80", WRONG, "number", "so it has no value"),
+    ("120 / 80 mmHg", "120/80 mm Hg", RIGHT, "exact", "spaces around the slash"),
+    ("1/2", "2/4", WRONG, "number", "2 of 4 is not 1 of 2"),
+    ("1:3", "3:1", WRONG, "number", "the order of a ratio"),
+    ("lesion 1: 3 cm", "lesion 1, 3 cm", RIGHT, "exact", "a colon before a space is punctuation"),
+    ("Gleason 3+4 = 7, prostate", "Gleason 4+3 = 7, prostate", CAP, "number", "the order of a sum"),
+    ("Gleason 3 + 4 = 7", "Gleason 3+4", RIGHT, "exact", "its total says no more"),
+    ("1½ cm", "15 mm", RIGHT, "exact", "a mixed number"),
+    ("10⁵", "105", WRONG, "number", "an exponent is no digit"),
+    ("3 x 10^4", "4 x 10^3", WRONG, "number", "a power of ten belongs to its number"),
+    # polarity
+    ("HER2+", "HER2-", mix(1, 2, 2), "polarity", "the sign is the answer"),
+    ("Gram +", "Gram -", mix(1, 2, 2), "polarity", "after a space"),
+    ("HER2+ breast cancer", "HER2- breast cancer", CAP, "polarity", "inside a phrase"),
+    ("ER positive, PR negative", "ER negative, PR positive", CAP, "polarity", "the same words, swapped"),
+    ("HER2 positive", "HER2+", RIGHT, "exact", "the sign in words"),
+    ("HER2-positive", "HER2 (+)", RIGHT, "exact", "a hyphen is no minus"),
+    ("ER+/PR-", "ER positive PR negative", RIGHT, "exact", "signs before a slash"),
+    ("A+", "A positive", RIGHT, "exact", "a blood group, and no article"),
+    ("T2-weighted", "T2 weighted", RIGHT, "exact", "an ordinary hyphen"),
+    ("pre- and post-contrast", "pre and post contrast", RIGHT, "exact", "half a word is not negative"),
+    ("2+ edema", "1+ edema", mix(1, 2, 2), "number", "graded pluses"),
+    # opposites
+    ("increased T2 signal", "decreased T2 signal", CAP, "opposite", "2 of 3 tokens, the opposite change"),
+    ("acute infarct of brain", "chronic infarct of brain", CAP, "opposite", "3 of 4 tokens"),
+    ("hypothyroidism in woman", "hyperthyroidism in woman", CAP, "opposite", "by its beginning"),
+    ("↑ T2 signal", "↓ T2 signal", CAP, "opposite", "arrows"),
     ("1 2 3 4 5", "4", mix(1, 5, 1), "number", "listing every number is no answer"),
     ("not 4", "4", CAP, "negation", "the number denied"),
     ("2", "type 2 diabetes", mix(1, 1, 3), "", "a number is not the whole of a longer answer"),
@@ -84,6 +148,12 @@ TABLE = [
     ("35 mm", "3.5 cm", RIGHT, "exact", "the same length"),
     ("3.5cm", "3.5 centimeters", RIGHT, "exact", "unit glued on, unit written out"),
     ("3,5 cm", "3.5 cm", RIGHT, "exact", "decimal comma"),
+    ("5 mg", "5 g", WRONG, "number", "a thousand times less"),
+    ("500 mg", "0.5 g", RIGHT, "exact", "the same mass"),
+    ("5 mg/dL", "5 mg", WRONG, "number", "a concentration is no mass"),
+    ("50 mg/L", "5 mg/dL", RIGHT, "exact", "the same concentration"),
+    ("2 cm x 1 cm", "20 mm x 10 mm", RIGHT, "exact", "a unit behind each number"),
+    ("101 °F", "101 °C", WRONG, "number", "degrees of another scale"),
     ("3.5 mm", "3.5 cm", WRONG, "number", "ten times smaller"),
     ("mass of 3.5 mm in liver", "mass of 3.5 cm in liver", CAP, "number", "the unit is not ignored"),
     ("mass of 3.5 kg in liver", "mass of 3.5 cm in liver", CAP, "number", "a unit of another kind"),
@@ -128,6 +198,11 @@ TABLE = [
     ("yes, no pneumothorax seen", "no, no pneumothorax seen", CAP, "yes_no", "opposite opening, both deny"),
     ("不包含", "包含", CAP, "negation", "denied, in Chinese"),
     ("no pneumothorax on image", "pneumothorax on image", CAP, "negation", "only one denies it"),
+    ("non-contrast CT of chest", "contrast CT of chest", CAP, "negation", "denied by its beginning"),
+    ("CT w/o contrast", "CT w/ contrast", CAP, "negation", "with and without, short"),
+    ("no mass, effusion present", "no effusion, mass present", CAP, "negation", "each denies what the other states"),
+    ("no mass or effusion", "no effusion or mass", RIGHT, "", "the order of what is denied"),
+    ("non-specific changes", "nonspecific changes", RIGHT, "exact", "one word or two"),
     # several words, partial credit
     ("pneumonia", "right lower lobe pneumonia", mix(1, 1, 4), "", "one of four words; brevity penalty"),
     ("lobe pneumonia lower right", "right lower lobe pneumonia", RIGHT, "", "unigrams do not see the order"),
@@ -159,7 +234,9 @@ TABLE = [
     ("2^5", "32", RIGHT, "math", "power"),
     ("2 + 3", "5", RIGHT, "math", "sum"),
     ("2 + 3", "6", WRONG, "number", "wrong sum"),
-    ("5 lesions", "2 + 3", WRONG, "number", "math-verify sees expressions, not phrases"),
+    ("5 lesions", "2 + 3", WRONG, "", "math-verify sees expressions, not phrases"),
+    ("1 2 3 4 5", "5", mix(1, 5, 1), "number", "nor lists, of which it takes the last"),
+    ("3 lesions, 5 nodules, 7", "7", mix(1, 5, 1), "number", "however they are listed"),
     # hostile
     ("9**9**9**9", "1", WRONG, "number", "a tower of powers is turned away"),
     ("9" * 5000, "9", WRONG, "number", "a long number"),
@@ -253,18 +330,43 @@ def test_with_an_encoder_the_mix_is_the_published_one(answer_options):
     assert score.parts["encoder"] == 1.0 and score.parts["bertscore"] == 0.9
 
 
+class Close:
+    """An encoder that finds everything alike, as real ones find opposites."""
+
+    def f1(self, predictions, references):
+        return [0.99] * len(predictions)
+
+
+IN_CONFLICT = [row for row in TABLE if row[3] in CONFLICTS and row[2] != RIGHT]
+
+
+@pytest.mark.parametrize(("prediction", "gold", "value", "why", "reason"), IN_CONFLICT)
+def test_a_conflict_is_wrong_however_close_the_encoder_finds_it(answer_options, prediction, gold, value, why, reason):
+    options, tau = answer_options(), load_options().tau
+    assert answer_reward(prediction, gold, options=options, encoder=Close()).value <= tau, reason
+    assert answer_reward(gold, gold, options=options, encoder=Close()).value > tau
+
+
+@pytest.mark.parametrize(("prediction", "gold", "value", "why", "reason"), IN_CONFLICT)
+def test_a_conflict_is_one_in_either_direction(answer_options, prediction, gold, value, why, reason):
+    score = answer_reward(gold, prediction, options=answer_options(), encoder=Close())
+    assert score.parts["conflict"] == why and score.value <= load_options().tau, reason
+
+
+@pytest.mark.parametrize(("prediction", "gold", "value", "why", "reason"), [r for r in TABLE if r[3] == "exact"])
+def test_answers_that_are_equal_are_so_in_either_direction(answer_options, prediction, gold, value, why, reason):
+    for one in [gold] if isinstance(gold, str) else gold[-1:]:
+        assert answer_reward(one, prediction, options=answer_options(), encoder=None).value == 1.0, reason
+
+
+# The same count, and a unit in place of what is counted: neither answer contradicts the other, and neither is right.
 @pytest.mark.parametrize(
     ("prediction", "gold"),
-    [("axial plane", "coronal plane"), ("2 lesions in the right lung", "2 lesions in the left lung"), ("5 mm", "5 cm")],
+    [("4 cm", "4 lesions"), ("2 mg", "2 lesions"), ("3%", "3 nodules"), ("2 cm", "grade 2"), ("2 weeks", "2 lungs")],
 )
-def test_a_conflict_is_wrong_however_close_the_encoder_finds_it(answer_options, prediction, gold):
-    class Close:
-        def f1(self, predictions, references):
-            return [0.99] * len(predictions)
-
-    tau = load_options().tau
-    assert answer_reward(prediction, gold, options=answer_options(), encoder=Close()).value <= tau
-    assert answer_reward(gold, gold, options=answer_options(), encoder=Close()).value > tau
+def test_a_measure_is_no_count_however_close_the_encoder_finds_it(answer_options, prediction, gold):
+    for p, g in ((prediction, gold), (gold, prediction)):
+        assert answer_reward(p, g, options=answer_options(), encoder=Close()).value <= load_options().tau
 
 
 def test_an_answer_reward_needs_a_gold_answer(answer_options):
@@ -293,7 +395,7 @@ def test_it_works_and_ends_in_another_thread(answer_options):
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(timeout=20)
+    thread.join(timeout=60)
     assert not thread.is_alive(), "a hostile answer keeps the scorer busy"
     assert found[:2] == [1.0, 1.0] and max(found[2:]) < 0.6
 
