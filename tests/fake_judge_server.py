@@ -183,6 +183,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        _inside = False
 
         def log_message(self, *_: object) -> None:
             return None
@@ -193,11 +194,18 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
             owner._enter(1)
+            self._inside = True
             try:
                 self._answer(owner._next(body, self.headers), body)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True  # the client gave up, as it should
             finally:
+                self._leave()
+
+        def _leave(self) -> None:
+            """A request is over when its reply begins: the client may send the next one before we are back here."""
+            if self._inside:
+                self._inside = False
                 owner._enter(-1)
 
         def _answer(self, kind: str, body: dict[str, Any]) -> None:
@@ -283,6 +291,7 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
             self, status: int, text: str, mime: str = "application/json", headers: Mapping[str, str] | None = None
         ) -> None:
             data = text.encode()
+            self._leave()
             self._head(status, len(data), headers or {}, mime)
             self.wfile.write(data)
 
