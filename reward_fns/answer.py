@@ -11,6 +11,7 @@ from typing import Protocol
 
 from reward_fns.conflicts import CONFLICTS, find_conflict
 from reward_fns.math_check import as_math, is_expression, is_safe, math_verify_accepts
+from reward_fns.math_worker import get_worker
 from reward_fns.normalise import RULES, spell_out, tokens
 from reward_fns.overlap import bleu1, reference_rouge_tokens, rouge1_f1, stem
 from reward_fns.quantities import COUNT, SUM, Quantity, find_quantities
@@ -55,6 +56,7 @@ class AnswerOptions:
     yes_no: str
     max_chars: int
     max_math_chars: int
+    math_timeout_s: float
 
     def __post_init__(self) -> None:
         node = "mrpo.rewards.answer"
@@ -74,10 +76,26 @@ class AnswerOptions:
         for name in ("max_chars", "max_math_chars"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{node}.{name} must be at least 1, not {getattr(self, name)}.")
+        if not 0 < self.math_timeout_s < float("inf"):
+            raise ValueError(f"{node}.math_timeout_s must be a number above 0, not {self.math_timeout_s}.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What one gold answer makes of the prediction before any encoder: a settled value, or what goes into the mix."""
+
+    settled: float | None
+    parts: dict[str, float | str]
+    overlap: dict[str, float]
 
 
 def answer_reward(
-    prediction: str | None, gold: str | Sequence[str], *, options: AnswerOptions, encoder: PairEncoder | None
+    prediction: str | None,
+    gold: str | Sequence[str],
+    *,
+    options: AnswerOptions,
+    encoder: PairEncoder | None,
+    completion: str | None = None,
 ) -> AnswerScore:
     """Agreement of an answer with the gold answer, or with the best of several, in [0, 1].
 
@@ -89,72 +107,101 @@ def answer_reward(
     A yes/no gold answer is scored 0 or 1 (options.yes_no: exact; leading: the first word decides; mix: like the rest).
     Conflicts: see `find_conflict`. Only the answer is looked at, never the reasoning. Without an encoder the other
     weights are scaled to sum to 1, the parts say encoder 0 and a warning is logged once. An empty prediction scores 0;
-    characters beyond options.max_chars are not looked at.
+    characters beyond options.max_chars are not looked at. The encoder is asked once, for all gold answers.
 
-    options.compat = "reference" is the published arithmetic and nothing else: math-verify on any answer with a number
-    in it ("2 lesions" = "2 masses"), ROUGE-1 on stems of ASCII words, BLEU-1 on white-space tokens with their case.
+    options.compat = "reference" is the published arithmetic with its quirks: math-verify reads the whole `completion`
+    (the prediction, if that is all there is), so that any number in the reasoning can be the answer and "2 lesions" is
+    "2 masses"; ROUGE-1 on stems of ASCII words, BLEU-1 on white-space tokens with their case; without an encoder its
+    half of the mix is missing, and only math-verify lifts an answer above 0.5. It deviates in three points: parsing and
+    comparing together have options.math_timeout_s and 4 GiB (there: 5 s each, by a signal that long computations
+    ignore), in a process of their own (`math_worker`); the best of several gold answers counts; and a completion
+    without an answer has no overlap.
 
-    Raises ValueError if there is no gold answer. Source: arXiv 2606.31825, reward definition; its released code.
+    Raises ValueError if there is no gold answer; RuntimeError if compat = "reference" cannot start its process.
+    Source: arXiv 2606.31825, reward definition; its released code.
     """
     golds = [gold] if isinstance(gold, str) else list(gold)
     if not golds:
         raise ValueError("an answer reward needs at least one gold answer")
+    reference = options.compat == "reference"
     if encoder is None:
-        _warn_without_encoder()
+        _warn_without_encoder(reference)
     common = {"encoder": float(encoder is not None), "empty": 0.0, "truncated": 0.0}
-    if prediction is None or not prediction.strip():
-        return AnswerScore(0.0, {**_parts(), **common, "empty": 1.0, "reference": 0.0})
-    if len(prediction) > options.max_chars:
-        prediction, common["truncated"] = prediction[: options.max_chars], 1.0
-    score_one = _published if options.compat == "reference" else _score
-    scores = [score_one(prediction, one[: options.max_chars], options, encoder) for one in golds]
-    best = max(range(len(golds)), key=lambda i: scores[i].value)
+    answer = prediction or ""
+    if not answer.strip():
+        common["empty"] = 1.0
+        if not reference:
+            return AnswerScore(0.0, {**_parts(), **common, "reference": 0.0})
+    if reference:
+        read = answer if completion is None else completion
+        drafts = [_published(answer, one, read, options) for one in golds]
+    else:
+        if len(answer) > options.max_chars:
+            answer, common["truncated"] = answer[: options.max_chars], 1.0
+        golds = [one[: options.max_chars] for one in golds]
+        drafts = [_draft(answer, one, options) for one in golds]
+    scores = _finish(drafts, answer, golds, options, encoder)
+    best = max(scores, key=lambda i: scores[i].value)
     return AnswerScore(scores[best].value, {**scores[best].parts, **common, "reference": float(best)})
 
 
-def _score(prediction: str, gold: str, options: AnswerOptions, encoder: PairEncoder | None) -> AnswerScore:
+def _draft(prediction: str, gold: str, options: AnswerOptions) -> _Draft:
     gold_words = tokens(gold, _ALL_RULES)
     if options.yes_no != "mix" and gold_words in (("yes",), ("no",)):
         words = tokens(prediction, _ALL_RULES)
         right = words == gold_words if options.yes_no == "exact" else words[:1] == gold_words
-        return AnswerScore(float(right), _parts(accepted="yes_no" if right else ""))
+        return _Draft(float(right), _parts(accepted="yes_no" if right else ""), {})
     p_tokens, g_tokens = tokens(prediction, options.normalise), tokens(gold, options.normalise)
     accepted = _accepted(prediction, gold, p_tokens, g_tokens, options)
     if accepted:
-        return AnswerScore(1.0, _parts(accepted=accepted))
-    value, parts = _mix(
-        rouge1_f1(stem(p_tokens), stem(g_tokens)), bleu1(p_tokens, g_tokens), prediction, gold, options, encoder
-    )
+        return _Draft(1.0, _parts(accepted=accepted), {})
     conflict = find_conflict(prediction, gold, options.conflicts) or ""
-    capped = bool(conflict) and value > options.conflict_cap
-    if capped:
-        value = options.conflict_cap
-    return AnswerScore(value, {**_parts(conflict=conflict, capped=capped), **parts})
+    overlap = {"rouge1": rouge1_f1(stem(p_tokens), stem(g_tokens)), "bleu1": bleu1(p_tokens, g_tokens)}
+    return _Draft(None, _parts(conflict=conflict), overlap)
 
 
-def _published(prediction: str, gold: str, options: AnswerOptions, encoder: PairEncoder | None) -> AnswerScore:
-    if _math_accepts(prediction, gold, options):
-        return AnswerScore(1.0, _parts(accepted="math"))
+def _published(prediction: str, gold: str, completion: str, options: AnswerOptions) -> _Draft:
+    if get_worker(options.math_timeout_s).accepts(completion, gold):
+        return _Draft(1.0, _parts(accepted="math"), {})
     rouge = rouge1_f1(reference_rouge_tokens(prediction), reference_rouge_tokens(gold))
-    value, parts = _mix(rouge, bleu1(prediction.split(), gold.split()), prediction, gold, options, encoder)
-    return AnswerScore(value, {**_parts(), **parts})
+    return _Draft(None, _parts(), {"rouge1": rouge, "bleu1": bleu1(prediction.split(), gold.split())})
 
 
-def _parts(*, accepted: str = "", conflict: str = "", capped: bool = False) -> dict[str, float | str]:
-    return {"accepted": accepted, "conflict": conflict, "capped": float(capped)}
+def _parts(*, accepted: str = "", conflict: str = "") -> dict[str, float | str]:
+    return {"accepted": accepted, "conflict": conflict, "capped": 0.0}
 
 
-def _mix(
-    rouge: float, bleu: float, prediction: str, gold: str, options: AnswerOptions, encoder: PairEncoder | None
-) -> tuple[float, dict[str, float]]:
-    parts = {"rouge1": rouge, "bleu1": bleu}
+def _finish(
+    drafts: Sequence[_Draft],
+    prediction: str,
+    golds: Sequence[str],
+    options: AnswerOptions,
+    encoder: PairEncoder | None,
+) -> dict[int, AnswerScore]:
+    """Scores by index of the gold answer: the accepted ones if there are any, for nothing can score more, else all."""
+    settled = {i: AnswerScore(d.settled, d.parts) for i, d in enumerate(drafts) if d.settled is not None}
+    open_ = [i for i, draft in enumerate(drafts) if draft.settled is None]
+    if not open_ or any(score.value == 1.0 for score in settled.values()):
+        return settled
+    similar: Sequence[float | None] = [None] * len(open_)
     if encoder is not None:
-        parts["bertscore"] = encoder.f1([prediction.strip()], [gold.strip()])[0]
-    weight = sum(options.mix[name] for name in parts)
+        similar = encoder.f1([prediction.strip()] * len(open_), [golds[i].strip() for i in open_])
+    return settled | {i: _mix(drafts[i], f1, options) for i, f1 in zip(open_, similar, strict=True)}
+
+
+def _mix(draft: _Draft, bertscore: float | None, options: AnswerOptions) -> AnswerScore:
+    terms = dict(draft.overlap)
+    if bertscore is not None:
+        terms["bertscore"] = bertscore
+    # The published code leaves the weight of a missing BERTScore out; then no answer is right by its overlap.
+    weight = 1.0 if options.compat == "reference" else sum(options.mix[name] for name in terms)
     if weight == 0:
         raise ValueError("mrpo.rewards.answer.mix weighs BERTScore alone; set mrpo.rewards.answer.encoder.")
-    value = sum(options.mix[name] * part for name, part in parts.items()) / weight
-    return min(1.0, max(0.0, value)), parts
+    value = min(1.0, max(0.0, sum(options.mix[name] * term for name, term in terms.items()) / weight))
+    parts = {**draft.parts, **terms}
+    if draft.parts["conflict"] and value > options.conflict_cap:
+        value, parts["capped"] = options.conflict_cap, 1.0
+    return AnswerScore(value, parts)
 
 
 def _accepted(
@@ -211,9 +258,12 @@ def _same_quantity(prediction: str, gold: str) -> bool:
     return g[0].dimension == COUNT and not g_words and p[0].dimension != SUM and p[0].raw == g[0].raw
 
 
-@lru_cache(maxsize=1)
-def _warn_without_encoder() -> None:
+@lru_cache(maxsize=2)
+def _warn_without_encoder(reference: bool) -> None:
+    if reference:
+        meant = "its half of the mix is missing (compat=reference), and no answer scores above 0.5 by its overlap."
+    else:
+        meant = "the answer reward is ROUGE-1 and BLEU-1 alone, their weights scaled to sum to 1."
     logger.warning(
-        "mrpo.rewards.answer.encoder is not set: the answer reward is ROUGE-1 and BLEU-1 alone, their weights scaled "
-        "to sum to 1. Published figures use BERTScore with BiomedBERT as well."
+        "mrpo.rewards.answer.encoder is not set: %s Published figures use BERTScore with BiomedBERT as well.", meant
     )

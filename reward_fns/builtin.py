@@ -10,6 +10,7 @@ from reward_fns import length, semantic
 from reward_fns.answer import AnswerOptions, AnswerScore, PairEncoder, answer_reward
 from reward_fns.format import format_reward
 from reward_fns.math_check import load as load_math_verify
+from reward_fns.math_worker import get_worker
 from reward_fns.overlap import load_stemmer
 from reward_fns.process import process_reward
 from reward_fns.registry import NODE, RewardFn, RewardInput, register_reward
@@ -40,7 +41,13 @@ class AnswerReward:
     encoder: PairEncoder | None
 
     def score(self, given: RewardInput) -> AnswerScore:
-        return answer_reward(given.prediction, given.gold, options=self.options, encoder=self.encoder)
+        return answer_reward(
+            given.prediction,
+            given.gold,
+            options=self.options,
+            encoder=self.encoder,
+            completion=given.parsed.text,
+        )
 
     def __call__(self, given: RewardInput) -> float:
         return self.score(given).value
@@ -62,6 +69,7 @@ def _answer(
     yes_no: str,
     max_chars: int,
     max_math_chars: int,
+    math_timeout_s: float,
 ) -> AnswerReward:
     options = AnswerOptions(
         mix=dict(mix),
@@ -72,11 +80,15 @@ def _answer(
         yes_no=yes_no,
         max_chars=max_chars,
         max_math_chars=max_math_chars,
+        math_timeout_s=math_timeout_s,
     )
     if encoder is None and options.mix["rouge1"] + options.mix["bleu1"] == 0:
         raise ValueError(f"{NODE}.answer.mix weighs BERTScore alone; set {NODE}.answer.encoder.")
     load_stemmer()
-    load_math_verify()
+    if compat == "reference":
+        get_worker(math_timeout_s).start()
+    else:
+        load_math_verify()
     if encoder is None:
         return AnswerReward(options, None)
     loaded = _encoder(

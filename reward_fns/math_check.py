@@ -1,5 +1,7 @@
 """math-verify behind a gate: it works in threads and in event loops, and no model output can keep it busy.
 
+`reward_fns.math_worker` is the other way to have it, without the gate, for compat=reference.
+
 math-verify bounds its time by SIGALRM, which only the main thread may set, so its timeouts are off here, and what it
 would choke on (towers of powers, factorials, deep nesting, long digit strings, commands beyond arithmetic) is turned
 away before it is parsed. Text that is turned away is not accepted; it is then scored by overlap like any other.

@@ -76,6 +76,7 @@ REFUSED = [
     ({"answer": {"mix": {"rouge1": 0.0, "bleu1": 0.0, "bertscore": 1.0}}}, r"mrpo\.rewards\.answer\.encoder"),
     ({"answer": {"conflict_cap": 0.7}}, r"mrpo\.rewards\.answer\.conflict_cap=0\.7 must be at most mrpo\.tau=0\.6"),
     ({"answer": {"max_chars": 0}}, r"mrpo\.rewards\.answer\.max_chars"),
+    ({"answer": {"math_timeout_s": 0}}, r"mrpo\.rewards\.answer\.math_timeout_s"),
     ({"answer": {"enabled": False}}, r"mrpo\.rewards\.answer"),
     ({"semantic": {"enabled": True}}, r"mrpo\.rewards\.semantic\.encoder"),
     ({"semantic": {"enabled": True, "mode": "x"}}, r"mrpo\.rewards\.semantic\.mode"),

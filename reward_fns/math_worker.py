@@ -1,0 +1,135 @@
+"""math-verify on any text, as the published reward has it: in a process of its own, which a time limit ends.
+
+The published code gives math-verify whole completions, which no gate has seen. Its time limits are signals, which only
+the main thread may set, and a signal does not interrupt a long computation in C (a tower of powers). Here a child
+process does the work: an alarm without a handler ends it, whatever it is doing, and the next comparison starts another.
+Nothing here calls eval; sympy, behind math-verify, does so with what math-verify takes for an expression, which is
+digits and operators. That too happens in the child, under a limit on its memory.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from functools import lru_cache
+
+logger = logging.getLogger(__name__)
+
+_MEMORY_BYTES = 4 << 30
+
+
+class MathWorker:
+    """Compares with math-verify, one pair of texts after the other; safe to share between threads.
+
+    Raises RuntimeError if the child process cannot be started.
+    """
+
+    def __init__(self, *, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen | None = None
+        self._owner = 0
+
+    def accepts(self, prediction: str, gold: str) -> bool:
+        """`verify(parse(prediction), parse(gold))`; False if that takes longer than `timeout_s` or ends the process."""
+        with self._lock:
+            process = self._running()
+            try:
+                process.stdin.write(json.dumps([prediction, gold]).encode() + b"\n")
+                process.stdin.flush()
+                reply = process.stdout.readline()
+            except BrokenPipeError:
+                reply = b""
+            if reply:
+                return json.loads(reply)
+            self._stop()
+        if process.returncode == -signal.SIGALRM:
+            logger.debug("math-verify took longer than %s s; the answer is not accepted", self._timeout_s)
+        else:
+            logger.warning("math-verify ended its process (%s); the answer is not accepted", process.returncode)
+        return False
+
+    def start(self) -> None:
+        """Start the child process now, which takes a second, rather than at the first comparison."""
+        with self._lock:
+            self._running()
+
+    def close(self) -> None:
+        """End the child process; a later comparison starts another. It also ends when this process does."""
+        with self._lock:
+            self._stop()
+
+    def _running(self) -> subprocess.Popen:
+        if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
+            return self._process
+        process = subprocess.Popen(
+            [sys.executable, os.path.abspath(__file__), str(self._timeout_s)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._process, self._owner = process, os.getpid()
+        if not process.stdout.readline():
+            self._stop()
+            raise RuntimeError(
+                f"the process for math-verify did not start (exit code {process.returncode}); its error is above. "
+                "mrpo.rewards.answer.compat=none needs no such process."
+            )
+        return process
+
+    def _stop(self) -> None:
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        if self._owner != os.getpid():
+            return  # a fork's copy: the process belongs to another
+        process.kill()
+        process.wait()
+        with suppress(BrokenPipeError):  # what it no longer reads
+            process.stdin.close()
+        process.stdout.close()
+
+
+@lru_cache(maxsize=4)
+def get_worker(timeout_s: float) -> MathWorker:
+    """The worker of this time limit, one per process."""
+    return MathWorker(timeout_s=timeout_s)
+
+
+def _serve(timeout_s: float) -> None:
+    """The child: a line in, two texts; a line out, true or false."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no reply
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [path for path in sys.path if path != here]  # our modules are none of the child's
+
+    import resource
+
+    from math_verify import parse, verify
+
+    for name in ("math_verify.parser", "math_verify.grader"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # it warns that its own time limits are off
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and that closes our input
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    verify(parse("$1$", parsing_timeout=None), parse("1", parsing_timeout=None), timeout_seconds=None)  # loads grammars
+    replies.write(b"ready\n")
+    replies.flush()
+    for line in sys.stdin.buffer:
+        prediction, gold = json.loads(line)
+        signal.setitimer(signal.ITIMER_REAL, timeout_s)
+        found = parse(prediction, parsing_timeout=None)
+        accepted = bool(verify(found, parse(gold, parsing_timeout=None), timeout_seconds=None))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        replies.write(json.dumps(accepted).encode() + b"\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    _serve(float(sys.argv[1]))

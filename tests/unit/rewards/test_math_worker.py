@@ -1,0 +1,99 @@
+"""math-verify on any text: bounded in time and memory, from any thread, and never code."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from reward_fns import math_worker
+from reward_fns.math_worker import MathWorker
+
+
+@pytest.fixture
+def worker(request):
+    made = MathWorker(timeout_s=getattr(request, "param", 30.0))  # a busy machine is no reason to be wrong
+    yield made
+    made.close()
+
+
+# prediction, gold, accepted, reason
+TABLE = [
+    ("4", "4", True, "a number"),
+    ("There are 4 lesions in the liver", "4", True, "in a sentence"),
+    ("5", "4", False, "another number"),
+    (r"so $\frac{2}{4}$", "0.5", True, "LaTeX"),
+    ("left lung", "4", False, "no number"),
+    ("4", "left lung", False, "no number in the gold answer"),
+    ("", "", False, "nothing"),
+    ("\ud800 4\n\n4", "4", True, "a lone surrogate and line ends"),
+    ("9" * 70000, "4", False, "more than a pipe holds"),
+]
+
+
+@pytest.mark.parametrize(("prediction", "gold", "accepted", "reason"), TABLE)
+def test_it_says_what_math_verify_says(worker, prediction, gold, accepted, reason):
+    assert worker.accepts(prediction, gold) is accepted, reason
+
+
+HOSTILE = [
+    ("9**9**9**9", "a tower of powers, which no signal interrupts"),
+    (r"$9^{9^{9^{9}}}$", "the same in LaTeX"),
+    ("$99999999!$", "a factorial"),
+    ("$" + "(" * 400 + "1" + ")" * 400 + "$", "brackets that the grammar backtracks over"),
+]
+
+
+@pytest.mark.parametrize("worker", [2.0], indirect=True)
+@pytest.mark.parametrize(("prediction", "reason"), HOSTILE)
+def test_a_hostile_text_is_ended_from_any_thread_and_the_next_is_compared(worker, prediction, reason):
+    worker.start()
+    found: list[bool] = []
+    took: list[float] = []
+
+    def work():
+        started = time.monotonic()
+        found.append(worker.accepts(prediction, "1"))
+        took.append(time.monotonic() - started)
+        found.append(worker.accepts("2", "2"))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(timeout=60)
+    assert found == [False, True], reason
+    assert took[0] < 10
+
+
+def test_what_a_model_writes_is_never_run(worker, tmp_path):
+    touched = tmp_path / "touched"
+    code = f"__import__('pathlib').Path({str(touched)!r}).touch()"
+    for prediction in (code, f"${code}$", f"1+{code}", f"4 = {code}", f"\\boxed{{{code}}}"):
+        worker.accepts(prediction, "1")
+    assert not touched.exists()
+
+
+def test_threads_share_one_worker(worker):
+    pairs = [(f"there are {i} of them", str(i + i % 2)) for i in range(60)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda pair: worker.accepts(*pair), pairs))
+    assert found == [i % 2 == 0 for i in range(60)]
+
+
+def test_its_process_ends_with_it_and_a_lost_one_is_replaced(worker):
+    worker.start()
+    first = worker._process
+    first.kill()
+    first.wait()
+    assert worker.accepts("4", "4") and worker._process.pid != first.pid
+    last = worker._process
+    worker.close()
+    assert last.returncode is not None
+    assert worker.accepts("4", "4"), "closed is not broken"
+
+
+def test_a_process_that_cannot_start_is_an_error_and_no_wrong_answer(monkeypatch):
+    monkeypatch.setattr(math_worker.sys, "executable", "/bin/false")
+    with pytest.raises(RuntimeError, match=r"did not start .* mrpo\.rewards\.answer\.compat=none"):
+        MathWorker(timeout_s=0.5).accepts("4", "4")
