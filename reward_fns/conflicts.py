@@ -93,6 +93,11 @@ _AXES: dict[str, tuple[dict[str, frozenset[str]], ...]] = {
             "stable | unstable",
             "thick thickened thickening | thin thinned thinning",
             "primary | secondary",
+            "mild mildly | moderate moderately | severe severely",
+            "dominant | recessive",
+            "typical | atypical",
+            "supine | prone",
+            "intravenous | intraarterial | intramuscular | subcutaneous",
             "early | late",
             "maximum maximal | minimum minimal",
             "enhanced enhancing contrastenhanced | unenhanced nonenhanced nonenhancing",
@@ -250,8 +255,8 @@ def _exclude(p: set[str], g: set[str]) -> bool:
 
 @lru_cache(maxsize=8192)
 def _larger(text: str) -> frozenset[tuple[str, str]]:
-    """Pairs of words of which the first is said to be the larger: "left > right" -> (left, right)."""
-    words = tokens(text, _ALL_RULES)
+    """Pairs of which the first is said to be the larger: "left > right" -> (left, right), "> half" -> ("", half)."""
+    words = ("", *tokens(text, _ALL_RULES))
     pairs = set()
     for left, sign, right in zip(words, words[1:], words[2:], strict=False):
         if sign in ("<", ">", "≤", "≥"):

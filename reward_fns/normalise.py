@@ -112,7 +112,7 @@ _SYNONYMS = {
     r"ct scan|mri scan": lambda m: m[0][:-5],
     r"ultrasound|ultrasonograph(?:y|ic)|sonograph(?:y|ic)|sonogram|ultrasonogram": "ultrasound",
     r"positron emission tomography|pet scan": "pet",
-    r"h&e|h and e|h\s?/\s?e|haematoxylin and eosin": "hematoxylin and eosin",
+    r"h\s?&\s?e|h and e|h\s?/\s?e|haematoxylin and eosin": "hematoxylin and eosin",
     r"transaxial": "axial",
     r"(?:transverse)(?= (?:plane|section|slice|view|image|cut))": "axial",
     r"rul": "right upper lobe",
@@ -156,8 +156,8 @@ _TOKEN = re.compile(
 # Is a + or - behind a word its sign? Always behind these names, else only where the word or the clause ends: "HER2-" is
 # negative, "pre- and post-contrast" is not.
 _MARKER = (
-    r"(?:CD\d+[a-z]?|CK-?\d+|HER-?2(?:/neu)?|p\d{2,3}|TTF-?1|S-?100|BRCA-?\d|GATA-?3|PAX-?\d|SOX-?\d+|BCL-?\d|ALK|EGFR"
-    r"|ER|PR|AR|RhD?|Gram|HIV|HBV|HCV|HPV|EBV|EBER|AFB|ANA|HBsAg)"
+    r"(?:CD\d+[a-z]?|CK-?\d+|HER-?2(?:/neu)?|p\d{2,3}|TTF-?1|S-?100|BRCA-?\d|GATA-?3|PAX-?\d|SOX-?\d+|BCL-?\d|MLH-?1|MSH-?\d|PMS-?2|WT-?1|DOG-?1"
+    r"|PD-?L?1|c-?kit|ALK|EGFR|ER|PR|AR|RhD?|Gram|HIV|HBV|HCV|HPV|EBV|EBER|AFB|ANA|HBsAg)"
 )
 _ENDS = r"(?=\s*(?:$|[;.)\]])|\s*,(?![^.;]{0,40}?\w-[^\W\d_]))"  # not in "T1-, T2-weighted"
 _SIGNS = (
@@ -168,7 +168,9 @@ _SIGNS = (
     re.compile(r"\b(?P<name>(?i:gram))\s(?P<sign>[+-])(?!\w|\s*(?:\d|(?i:pos|neg)))"),
     re.compile(r"(?<!\w)(?P<name>(?=[\d_]*[^\W\d_])\w+)(?P<sign>\+)(?![\w+])"),
     re.compile(rf"(?<!\w)(?P<name>(?=[\d_]*[^\W\d_])\w+)\s(?P<sign>\+){_ENDS}"),
-    re.compile(rf"(?<![\w-])(?P<name>(?=\d*[A-Z])[A-Z\d]{{1,12}}|(?i:{_MARKER}))\s?(?P<sign>-){_ENDS}"),
+    re.compile(
+        rf"(?<![\w-])(?P<name>(?:[A-Z\d]{{1,6}}-)?(?=\d*[A-Z])[A-Z\d]{{1,12}}|(?i:{_MARKER}))\s?(?P<sign>-){_ENDS}"
+    ),
 )
 _PLUSES = re.compile(r"(?<!\+)\+{2,4}(?![\w+])")
 _PLUS_MINUS = re.compile(r"\+\s?/\s?-")
