@@ -22,6 +22,8 @@ from functools import lru_cache
 logger = logging.getLogger(__name__)
 
 _MEMORY_BYTES = 4 << 30
+_ENVIRONMENT = frozenset("PATH PYTHONPATH PYTHONHOME VIRTUAL_ENV LD_LIBRARY_PATH HOME TMPDIR LANG LC_ALL".split())
+"""What the child sees of the environment: no key."""
 
 
 class MathWorker:
@@ -72,6 +74,7 @@ class MathWorker:
             [sys.executable, os.path.abspath(__file__), str(self._timeout_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name in _ENVIRONMENT},
         )
         self._process, self._owner = process, os.getpid()
         if not process.stdout.readline():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +98,14 @@ def test_a_process_that_cannot_start_is_an_error_and_no_wrong_answer(monkeypatch
     monkeypatch.setattr(math_worker.sys, "executable", "/bin/false")
     with pytest.raises(RuntimeError, match=r"did not start .* mrpo\.rewards\.answer\.compat=none"):
         MathWorker(timeout_s=0.5).accepts("4", "4")
+
+
+def test_the_process_sees_no_key(monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", "sk-secret")
+    worker = MathWorker(timeout_s=5)
+    try:
+        assert worker.accepts("$4$", "4")
+        seen = Path(f"/proc/{worker._process.pid}/environ").read_bytes()
+    finally:
+        worker.close()
+    assert b"PATH=" in seen and b"sk-secret" not in seen

@@ -1,0 +1,62 @@
+"""One spelling for terms that mean the same in an answer: MRI, CT, x-ray, RLL, H&E, Greek letters, spine levels."""
+
+from __future__ import annotations
+
+import re
+
+# Written out, so that the side inside an abbreviation is seen; only forms that mean one thing in an answer.
+_SYNONYMS = {
+    r"x-?\s?rays?|xrays?|plain films?|radiographs?|radiographies|radiography": "xray",
+    r"cxr": "chest xray",
+    r"axr|kub": "abdominal xray",
+    r"mri?(?: imaging)?|magnetic resonance(?: imaging)?": "mri",
+    r"ct|cat scan|computed tomograph(?:y|ic)|computerized tomography|computed axial tomography": "ct",
+    r"ct scan|mri scan": lambda m: m[0][:-5],
+    r"ultrasound|ultrasonograph(?:y|ic)|sonograph(?:y|ic)|sonogram|ultrasonogram": "ultrasound",
+    r"positron emission tomography|pet scan": "pet",
+    r"h\s?&\s?e|h and e|h\s?/\s?e|haematoxylin and eosin": "hematoxylin and eosin",
+    r"transaxial": "axial",
+    r"(?:transverse)(?= (?:plane|section|slice|view|image|cut))": "axial",
+    r"rul": "right upper lobe",
+    r"rml": "right middle lobe",
+    r"rll": "right lower lobe",
+    r"lul": "left upper lobe",
+    r"lll": "left lower lobe",
+    r"ruq": "right upper quadrant",
+    r"rlq": "right lower quadrant",
+    r"luq": "left upper quadrant",
+    r"llq": "left lower quadrant",
+    r"rt": "right",
+    r"lt": "left",
+    r"w/o": "without",
+    r"daily": "per day",
+    r"neg": "negative",
+    r"pos": "positive",
+    r"her-2(?:/neu)?|her2/neu": "her2",
+    r"plus(?:/| or )minus": "±",
+    r"b/l|both(?: sides)?|bilaterally|left and right(?: sides?)?|right and left(?: sides?)?": "bilateral",
+    r"pa|posterior-?\s?anterior|postero-anterior": "posteroanterior",
+    r"ap|anterior-?\s?posterior|antero-posterior": "anteroposterior",
+}
+_SPELLINGS = [
+    (re.compile(rf"(?<!\w)(?:{spelling})(?!\w)", re.IGNORECASE), meaning)
+    for spelling, meaning in sorted(_SYNONYMS.items(), key=lambda item: -len(item[0]))
+]
+_WITH = re.compile(r"(?<!\w)w/\s?(?=[^\W\d_])", re.IGNORECASE)
+_NON = re.compile(r"\bnon[-\s](?=[^\W\d_])", re.IGNORECASE)
+_IMMUNOGLOBULIN = re.compile(r"\b(?:ig|immunoglobulin\s)(?=[agmed]\b)", re.IGNORECASE)
+_GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "κ": "kappa", "λ": "lambda"}
+GREEK = frozenset(_GREEK.values())  # without μ, which is micro
+_GREEK_LETTER = re.compile(rf"(\w?)([{''.join(_GREEK)}])(?=(\w?))", re.IGNORECASE)
+_SPINE = re.compile(r"\b([ctls])(\d{1,2})\s*[-/]\s*\1?(\d{1,2})\b", re.IGNORECASE)
+
+
+def synonyms(text: str) -> str:
+    """The text with its terms in one spelling."""
+    for pattern, meaning in _SPELLINGS:
+        text = pattern.sub(meaning, text)
+    text = _WITH.sub("with ", text)
+    text = _NON.sub("non", text)
+    text = _IMMUNOGLOBULIN.sub("ig ", text)
+    text = _GREEK_LETTER.sub(lambda m: f"{m[1]}{' ' if m[1] else ''}{_GREEK[m[2].lower()]}{' ' if m[3] else ''}", text)
+    return _SPINE.sub(r"\1\2 \1\3", text)
