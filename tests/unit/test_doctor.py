@@ -182,6 +182,7 @@ def test_broken_data(doctor, data, tmp_path, what):
     elif what == "no rows":
         pq.write_table(table.slice(0, 0), file)
     code, found = doctor("--only", "data", "--data", file)
+    assert what != "missing" or "correct --data" in found["data"]["do"]
     says = {"cut short": "cannot be read as parquet", "text": "cannot be read as parquet", "missing": "there is no",
             "image": "row 1: an image cannot be decoded", "columns": "no column reward_model",
             "no rows": "no rows"}  # fmt: skip
@@ -197,6 +198,55 @@ def test_broken_data_without_gold_reasoning_unless_that_is_wanted(doctor, data, 
     code, found = doctor("--only", "data", "--data", file)
     assert code == 1 and f"{len(rows)} rows, {len(rows) - 1} with gold reasoning" in found["data"]["says"]
     assert doctor("mrpo.gold_reasoning=optional", "--only", "data", "--data", file)[0] == 0
+
+
+def test_a_file_to_validate_on_may_lack_gold_reasoning(doctor, data, tmp_path):
+    """As in a run. The rows name their split; one of the training split makes it a file to train on."""
+    file = tmp_path / "test.parquet"
+    rows = pq.read_table(data).to_pylist()
+    for row in rows:
+        row["extra_info"].update(gold_reasoning=None, split="test")
+    pq.write_table(pq.read_table(data).from_pylist(rows, schema=pq.read_schema(data)), file)
+    code, found = doctor("--only", "data", "--data", file)
+    assert code == 0 and "0 with gold reasoning" in found["data"]["says"]
+    assert "to train on it" in found["data"]["do"]
+    rows[-1]["extra_info"]["split"] = "train"
+    pq.write_table(pq.read_table(data).from_pylist(rows, schema=pq.read_schema(data)), file)
+    assert doctor("--only", "data", "--data", file)[0] == 1
+
+
+@pytest.mark.parametrize("option", ["mrpo.gold_reasoning=optional", "+mrpo.gold_reasoning=optional",
+                                    "++mrpo.gold_reasoning=optional"])  # fmt: skip
+@pytest.mark.parametrize("place", range(4))
+def test_options_may_stand_anywhere(doctor, data, tmp_path, place, option):
+    file = tmp_path / "train.parquet"
+    rows = pq.read_table(data).to_pylist()
+    rows[0]["extra_info"]["gold_reasoning"] = None
+    pq.write_table(pq.read_table(data).from_pylist(rows, schema=pq.read_schema(data)), file)
+    words = [["--only", "data"], ["--data", file], ["--rows", "1"]]
+    words.insert(place, [option])
+    code, found = doctor(*(word for part in words for word in part))
+    assert code == 0 and list(found) == ["data"]
+
+
+def test_a_file_whose_name_begins_like_an_option_is_a_file(doctor, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = Path("mrpo.rows.parquet")
+    file.write_bytes(data.read_bytes())
+    assert doctor("--only", "data", "--data", file)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["module=nope", "name=x"], "mrpo.judge.module=nope is no module"),
+        (["name=x"], "mrpo.judge.name=x is unknown"),
+        (["name=x", "module=json"], "mrpo.judge.name=x is unknown"),
+    ],
+)
+def test_a_judge_that_nobody_registers_fails(doctor, options, says):
+    code, found = doctor("--only", "judge", *(f"mrpo.judge.{option}" for option in options))
+    assert code == 1 and says in found["judge"]["says"]
 
 
 @pytest.mark.parametrize(

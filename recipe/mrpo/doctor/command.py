@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterable
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -21,20 +23,49 @@ NEEDS = {  # GB of disk and of shared memory: a checkpoint of 8 B parameters wit
 }
 
 
+_OPTION = re.compile(r"\+*mrpo(\.[^=\s/]+)?=")
+
+
+def split_options(words: Iterable[str]) -> tuple[list[str], list[str]]:
+    """(options of MRPO, all other words): an option may stand anywhere in a command, after `--data FILE` too."""
+    options, others = [], []
+    for word in words:
+        (options if _OPTION.match(word) else others).append(word)
+    return options, others
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--only", nargs="+", choices=list(CHECKS), default=list(CHECKS), help="checks to run (default: all)")
     add("--data", nargs="+", type=Path, default=[], metavar="FILE", help="parquet files to read")
-    add("--rows", type=int, default=64, help="rows of each file that are looked at in full")
+    add("--rows", type=int, default=64, metavar="N", help="of each file, looked at in full (default: %(default)s)")
     add("--model", metavar="PATH", help="checkpoint, a folder or a hub id")
-    add("--output", type=Path, default=Path("."), metavar="DIR", help="where checkpoints will go")
-    add("--n-gpus", type=int, default=1, help="GPUs wanted on this machine")
-    add("--min-disk-gb", type=float, help="default 130 beside a GPU, 5 without one")
-    add("--min-shm-gb", type=float, help="default 10 beside a GPU, 1 without one")
-    add("--pins", type=Path, default=PINS, metavar="FILE", help="versions that were tested together")
-    add("--timeout", type=float, default=120, help="seconds for an import of verl; a judge has a tenth of it")
+    add("--output", type=Path, default=Path("."), metavar="DIR", help="where checkpoints will go (default: here)")
+    add("--n-gpus", type=int, default=1, metavar="N", help="GPUs wanted on this machine (default: %(default)s)")
+    add("--min-disk-gb", type=float, metavar="GB", help="(default: 130 beside a GPU, 5 without one)")
+    add("--min-shm-gb", type=float, metavar="GB", help="(default: 10 beside a GPU, 1 without one)")
+    add("--pins", type=Path, default=PINS, metavar="FILE", help="versions tested together (default: the package's)")
+    add(
+        "--timeout",
+        type=float,
+        default=120,
+        metavar="S",
+        help="seconds for an import of verl; a judge has a tenth of it (default: %(default)s)",
+    )
     add("--json", action="store_true", help="print a list of {name, ok, says, do}")
     add("options", nargs="*", metavar="mrpo.OPTION=VALUE", help="as given to the run, e.g. mrpo.judge.name=openai")
+    plain = parser.parse_known_args
+
+    # `--only` and `--data` take all words that follow, and argparse has no other place to say where they end.
+    def parse_known_args(
+        args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        options, others = split_options(sys.argv[1:] if args is None else args)
+        found, unknown = plain(others, namespace)
+        found.options = [*options, *found.options]
+        return found, unknown
+
+    parser.parse_known_args = parse_known_args
 
 
 def read_options(texts: Iterable[str]) -> DictConfig:

@@ -19,11 +19,12 @@ ADVICE = "make it anew with `mrpo data <dataset> --source DIR --out DIR`."
 def check_dataset(file: Path, *, rows: int, gold_reasoning: str) -> Check:
     """The file is whole, has the columns of data_preprocess, and its first `rows` rows keep their rules.
 
-    `gold_reasoning`: value of mrpo.gold_reasoning.
+    `gold_reasoning`: value of mrpo.gold_reasoning. A file without any row of the training split is one to validate on,
+    where a run asks for no gold reasoning: what it lacks is said and is no fault.
     """
     name = "data"
     if not file.is_file():
-        return Check(name, False, f"there is no {file}", ADVICE)
+        return Check(name, False, f"there is no {file}", "correct --data, or make the file with `mrpo data <dataset>`.")
     try:
         parquet = pq.ParquetFile(file)
         schema = SFT_SCHEMA if "messages" in parquet.schema_arrow.names else RL_SCHEMA
@@ -45,12 +46,15 @@ def check_dataset(file: Path, *, rows: int, gold_reasoning: str) -> Check:
             may_leave_machine(info, row=f"row {number} of {file}")
     except ValueError as error:
         return Check(name, False, str(error), ADVICE)
-    bare = sum(not str((info or {}).get("gold_reasoning") or "").strip() for info in infos.to_pylist())
+    rows_info = [info or {} for info in infos.to_pylist()]
+    bare = sum(not str(info.get("gold_reasoning") or "").strip() for info in rows_info)
     says = f"{file}: {len(infos)} rows, {len(infos) - bare} with gold reasoning"
-    if bare and gold_reasoning == "required":
-        return Check(name, False, says, "convert with --gold-reasoning FILE --reasoning required, or set "
-                     "mrpo.gold_reasoning=optional to train the others unshaped.")  # fmt: skip
-    return Check(name, True, says)
+    if not bare or gold_reasoning != "required":
+        return Check(name, True, says)
+    if all(info.get("split") not in (None, "", "train") for info in rows_info):
+        return Check(name, True, says, "good to validate on; to train on it, convert it with --gold-reasoning FILE.")
+    return Check(name, False, says, "convert with --gold-reasoning FILE --reasoning required, or set "
+                 "mrpo.gold_reasoning=optional to train the others unshaped.")  # fmt: skip
 
 
 def _fault(row: dict) -> str | None:

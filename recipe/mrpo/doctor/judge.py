@@ -11,6 +11,7 @@ from typing import Any
 from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.judge.endpoint import Endpoint, read_key
 from recipe.mrpo.judge.members import each_judge
+from recipe.mrpo.judge.registry import require_registered
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -44,9 +45,14 @@ def check_judge(options: Mapping[str, Any], *, private_data: bool, timeout_s: fl
 
 
 def _one(judge: Mapping[str, Any], private_data: bool, timeout_s: float) -> Check:
+    require_registered(judge)
     if judge["name"] != "openai":
         says = {"overlap": "offline rules, nothing to reach", "router": "verl's reward model, started with the run"}
-        return Check("judge", True, says.get(judge["name"], f"{judge['name']}: a judge of your own, not tried"))
+        return Check(
+            "judge",
+            True,
+            says.get(judge["name"], f"{judge['name']}: a judge of your own; it is registered, and was not asked"),
+        )
     openai = judge["openai"]
     key = read_key(openai["api_key_env"])
     endpoint = Endpoint.of(openai["base_url"], judge["allow_hosts"])

@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from recipe.mrpo.doctor.command import split_options
 from recipe.mrpo.judge import audit_tool, cache_tool
 
 
@@ -24,11 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for tool in (cache_tool, audit_tool):
         tool.add_command(commands)
-    # argparse gives up on positional words after an option; those of audit are judge options, wherever they stand.
-    arguments, rest = parser.parse_known_args(argv)
-    if rest and (arguments.command != "audit" or any(word.startswith("-") for word in rest)):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    arguments.rest = rest
+    options, others = split_options(sys.argv[1:] if argv is None else argv)
+    arguments = parser.parse_args(others)
+    if options and arguments.command != "audit":
+        parser.error(f"unrecognized arguments: {' '.join(options)}")
+    arguments.options = options
     try:
         return arguments.run(arguments)
     except KeyboardInterrupt:

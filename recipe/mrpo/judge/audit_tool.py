@@ -21,6 +21,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.judge.audit import Audit, Confusion, compare, kappa_interval
+from recipe.mrpo.judge.endpoint import check_endpoint
 from recipe.mrpo.judge.private import may_leave_machine
 from recipe.mrpo.judge.protocol import JudgeRequest
 from recipe.mrpo.judge.registry import get_judge
@@ -72,7 +73,7 @@ def labelled_rollouts(files: Sequence[Path]) -> list[Rollout]:
 def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, Any]] | None) -> list[JudgeRequest]:
     """Requests with image and privacy flag of the data's rows; without `rows` no image, and nothing may leave.
 
-    Raises ValueError for a rollout whose row is not in the data, or whose row's flag is no boolean.
+    Raises ValueError for a rollout whose row is not in the data or is another one, or whose row's flag is no boolean.
     """
     made = []
     for rollout in rollouts:
@@ -81,6 +82,13 @@ def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, 
             if rollout.row not in rows:
                 raise ValueError(f"--data has no row {'/'.join(rollout.row)}; give the files that the run was made of")
             row = rows[rollout.row]
+            # Files made of another release, or of a part of it, count their rows otherwise: the image would be another.
+            asked = row["extra_info"].get("question")
+            if None not in (asked, rollout.case.get("question")) and asked != rollout.case["question"]:
+                raise ValueError(
+                    f"row {'/'.join(rollout.row)} of --data has another question than the rollout; give the files that "
+                    "the run was made of"
+                )
             images = row.get("images")
             image = bytes(images[0]["bytes"]) if images is not None and len(images) else None
             private = not may_leave_machine(row["extra_info"], row=f"row {'/'.join(rollout.row)} of --data")
@@ -136,13 +144,26 @@ def labels_by_people(file: Path, rollouts: Sequence[Rollout]) -> list[list[int] 
 
 
 async def judged(options: DictConfig, requests: Sequence[JudgeRequest]) -> tuple[list[list[int] | None], Counter[str]]:
-    """Labels by the judge of the options, None for a failed judgement, and failures by kind; with a progress bar."""
-    from tqdm.asyncio import tqdm
+    """Labels by the judge of the options, None for a failed judgement, and failures by kind; with a progress bar.
 
-    judge = get_judge(OmegaConf.to_container(options.judge, resolve=True))
+    Raises PermissionError for requests that may not go to the judge: before any is sent, or, from a judge of one's own
+    that is the only one to know, when its first one says so.
+    """
+    from tqdm import tqdm
+
+    node = OmegaConf.to_container(options.judge, resolve=True)
+    judge, tasks = get_judge(node), []
     try:
-        judgements = await tqdm.gather(*map(judge.label, requests), desc="judged", file=sys.stderr)
+        check_endpoint(node, private_data=not all(request.may_leave_machine for request in requests))
+        with tqdm(total=len(requests), desc="judged", file=sys.stderr) as bar:
+            tasks = [asyncio.create_task(judge.label(request)) for request in requests]
+            for task in tasks:
+                task.add_done_callback(lambda _: bar.update())
+            judgements = await asyncio.gather(*tasks)
     finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # what is awaited by nobody is told as a traceback
         await judge.close()
     failures = Counter(j.failure for j in judgements if j.failure is not None)
     return [None if j.labels is None else list(j.labels) for j in judgements], failures
@@ -197,20 +218,11 @@ def add_command(commands) -> None:
     parser.set_defaults(run=run)
 
 
-def _is_option(word: str) -> bool:
-    return word.lstrip("+").startswith("mrpo.") and "=" in word
-
-
 def run(arguments: argparse.Namespace) -> int:
     from recipe.mrpo.doctor.command import read_options
 
-    # Options may stand anywhere, after the files of --data too.
-    words, data = (
-        [w for w in given if not _is_option(w)] for given in ([*arguments.dumps, *arguments.rest], arguments.data)
-    )
-    options = read_options([w for w in (*arguments.dumps, *arguments.data, *arguments.rest) if _is_option(w)])
-    files = [Path(word) for word in words]
-    rollouts = labelled_rollouts(files)
+    options = read_options(arguments.options)
+    rollouts = labelled_rollouts([Path(word) for word in arguments.dumps])
     if not rollouts:
         raise ValueError("the dumps hold no labelled rollout")
     if arguments.sample and not arguments.labels and len(rollouts) > arguments.sample:
@@ -219,10 +231,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.labels:
         second = labels_by_people(arguments.labels, rollouts)
     else:
-        rows = data_rows([Path(word) for word in data], {r.row for r in rollouts}) if data else None
+        data = [Path(word) for word in arguments.data]
+        rows = data_rows(data, {r.row for r in rollouts}) if data else None
         if rows is None:
             print("without --data the judge sees no image, and only judges on this machine are asked", file=sys.stderr)
-        second, failures = asyncio.run(judged(options, requests_of(rollouts, rows)))
+        try:
+            second, failures = asyncio.run(judged(options, requests_of(rollouts, rows)))
+        except PermissionError as error:
+            if rows is not None:
+                raise
+            raise PermissionError(
+                "without --data nothing says that these cases may leave this machine; give the run's parquet files "
+                "with --data, use a judge on this machine, or allow its host with mrpo.judge.allow_hosts=[<host>]."
+            ) from error
     audit = compare(first, second)
     interval = kappa_interval(first, second, resamples=arguments.resamples, seed=arguments.seed)
     print(page(audit, interval, failures))

@@ -43,9 +43,25 @@ def get_judge(options: Mapping[str, Any]) -> Judge:
 
     Raises ValueError naming the option to change for an unknown name or a value no judge can run with.
     """
-    name = options["name"]
-    if options["module"]:
-        import_module(options["module"])
+    require_registered(options)
+    return _wrapped(_FACTORIES[options["name"]](options), options)
+
+
+def require_registered(options: Mapping[str, Any]) -> None:
+    """Import what registers the judge of `options`. Raises ValueError for a module or a name that is not there."""
+    name, module = options["name"], options["module"]
+    if module:
+        if not isinstance(module, str) or not all(part.isidentifier() for part in module.split(".")):
+            raise ValueError(f"mrpo.judge.module={module} is no dotted name of a module, such as my_package.my_judge.")
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            # What the module itself imports may be missing as well: then the option is right.
+            lacks = "is" if f"{module}.".startswith(f"{error.name}.") else f"needs {error.name}, which is"
+            raise ValueError(
+                f"mrpo.judge.module={module} {lacks} no module that Python finds; correct the name, install it, or put "
+                "the folder that holds it into PYTHONPATH."
+            ) from error
     if name in _BUILT_IN:
         import_module(_BUILT_IN[name])
     if name not in _FACTORIES:
@@ -54,7 +70,6 @@ def get_judge(options: Mapping[str, Any]) -> Judge:
             f"mrpo.judge.name={name} is unknown; choose one of {known} or register yours "
             "(recipe.mrpo.judge.register_judge, in a module named by mrpo.judge.module)."
         )
-    return _wrapped(_FACTORIES[name](options), options)
 
 
 def _wrapped(judge: Judge, options: Mapping[str, Any]) -> Judge:

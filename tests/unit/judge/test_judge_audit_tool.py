@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import textwrap
 from dataclasses import asdict
 
 import pandas as pd
@@ -101,7 +103,69 @@ def test_a_second_audit_takes_its_labels_from_the_cache(dump, tmp_path):
 def test_without_the_data_nothing_leaves_the_machine(dump, capsys):
     words = ["mrpo.judge.name=openai", "mrpo.judge.openai.base_url=http://192.0.2.1/v1", "mrpo.judge.openai.model=m"]
     assert main(["audit", str(dump), *words]) == 1
-    assert "mrpo.judge.allow_hosts" in capsys.readouterr().err
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2 and said[1].startswith("error: without --data") and "mrpo.judge.allow_hosts" in said[1]
+
+
+def test_a_refusal_by_a_judge_of_ones_own_is_one_sentence_too(dump, data, capsys, caplog, monkeypatch, tmp_path):
+    """Its place is known to itself alone: it refuses when it is asked, each of many requests that are under way."""
+    source = """
+        from recipe.mrpo.judge import Judgement, register_judge
+
+        class Elsewhere:
+            name = "elsewhere"
+
+            async def label(self, request):
+                raise PermissionError("not there")
+
+            async def close(self):
+                pass
+
+        register_judge("elsewhere")(lambda options: Elsewhere())
+    """
+    (tmp_path / "judge_elsewhere.py").write_text(textwrap.dedent(source))
+    monkeypatch.syspath_prepend(tmp_path)
+    words = ["mrpo.judge.module=judge_elsewhere", "mrpo.judge.name=elsewhere"]
+    assert main(["audit", str(dump), "--data", str(data), *words]) == 1
+    gc.collect()
+    assert capsys.readouterr().err.splitlines()[-1] == "error: not there"
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("module", ["my_judgex", "json.my_judgex", "3", ".json"])
+def test_a_mistyped_module_is_one_sentence(dump, capsys, module):
+    assert main(["audit", str(dump), f"+mrpo.judge.module={module}"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: mrpo.judge.module={module} is no ")
+
+
+def test_what_a_judges_module_lacks_is_named(dump, capsys, monkeypatch, tmp_path):
+    (tmp_path / "judge_that_lacks.py").write_text("import no_such_package\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["audit", str(dump), "mrpo.judge.module=judge_that_lacks"]) == 1
+    assert "mrpo.judge.module=judge_that_lacks needs no_such_package" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_options_may_stand_anywhere(dump, data, place):
+    words = [[str(dump)], ["--sample", "3"], ["--data", str(data)]]
+    with FakeJudgeServer() as server:
+        words.insert(place, remote(server))
+        assert main(["audit", *(word for part in words for word in part)]) == 0
+        assert len(server.requests) == 3
+
+
+def test_an_option_is_no_word_of_the_cache(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["cache", "stats", str(tmp_path / "c.db"), "mrpo.tau=0.5"])
+    assert "unrecognized arguments: mrpo.tau=0.5" in capsys.readouterr().err
+
+
+def test_a_row_of_another_release_is_not_taken_for_the_rollouts(dump, tmp_path, capsys):
+    info = {"split": "train", "question": "Is the heart enlarged?"}
+    rows = [{"data_source": "vqa-rad", "images": [], "extra_info": {**info, "index": n}} for n in range(20)]
+    pd.DataFrame(rows).to_parquet(tmp_path / "train.parquet")
+    assert main(["audit", str(dump), "--data", str(tmp_path / "train.parquet")]) == 1
+    assert "row vqa-rad/train/0 of --data has another question" in capsys.readouterr().err
 
 
 def test_a_private_row_is_not_sent_out(dump, data, capsys):

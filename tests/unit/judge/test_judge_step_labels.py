@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from data_preprocess.cli import main as convert
 from recipe.mrpo.judge.__main__ import main
+from recipe.mrpo.judge.audit_tool import data_rows, labelled_rollouts
+from tests.fake_judge_server import FakeJudgeServer
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "examples" / "data" / "vqa_rad_sample"
@@ -35,6 +38,36 @@ def test_every_case_is_one_of_the_sample():
     for rollout in lines(LABELS):
         case = rollout["mrpo"]["case"]
         assert (case["image_id"], case["question"], case["gold"][0], case["gold_reasoning"]) in cases
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> list[Path]:
+    """The sample's rows, by the command of its README."""
+    out = tmp_path_factory.mktemp("data")
+    gold = ["--gold-reasoning", str(SAMPLE / "gold_reasoning.jsonl"), "--open-only"]
+    assert convert(["vqa_rad", "--source", str(SAMPLE), "--out", str(out), *gold]) == 0
+    return [out / "train.parquet", out / "test.parquet"]
+
+
+def test_every_case_names_its_row(data):
+    rollouts = labelled_rollouts([LABELS])
+    rows = data_rows(data, {rollout.row for rollout in rollouts})
+    for rollout in rollouts:
+        info = rows[rollout.row]["extra_info"]
+        named = info["image_id"], info["question"], info["answers"], info["gold_reasoning"]
+        assert named == tuple(rollout.case[key] for key in ("image_id", "question", "gold", "gold_reasoning"))
+
+
+def test_with_the_data_a_judge_sees_the_image_of_every_case(data):
+    with FakeJudgeServer() as server:
+        options = [
+            "mrpo.judge.name=openai",
+            f"mrpo.judge.openai.base_url={server.base_url}",
+            "mrpo.judge.openai.model=m",
+        ]
+        assert main(["audit", str(LABELS), "--sample", "0", "--data", *map(str, data), *options]) == 0
+        assert len(server.requests) == len(lines(LABELS))
+        assert all("data:image/" in json.dumps(request["messages"]) for request in server.requests)
 
 
 @pytest.mark.parametrize("label", [0, 1])
