@@ -4,7 +4,7 @@ Checked by plain code, not by pandera: almost every rule is about nested cells (
 ties two columns together (placeholders and images, ground truth and answers), where pandera would call one's own
 function per cell anyway, on a data frame that holds every image in memory. Arrow's schema enforces the types.
 
-A row (see docs/architecture.md, "Rows"):
+A row:
 
     data_source   "vqa-rad"
     prompt        [{"role": "user", "content": "<image>What plane is this?\\nThink first, …"}]

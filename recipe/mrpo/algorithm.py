@@ -1,6 +1,6 @@
 """The arithmetic of MRPO: group-relative advantages and their shaping by step labels. Pure tensors.
 
-Source of every formula: arXiv 2606.31825 and DESIGN section 1.
+Source of every formula: arXiv 2606.31825; what it leaves open is decided in docs/architecture.md.
 """
 
 from __future__ import annotations

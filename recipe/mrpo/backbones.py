@@ -78,7 +78,7 @@ BACKBONES: dict[str, Backbone] = {
         think_tag="thinking",
         eos="<|im_end|>",
         vision_modules=".*visual.*",
-        # The checkpoint's own generation_config, which was probably in force in the study's run (DESIGN section 1).
+        # The checkpoint's own generation_config, which was probably in force in the study's run.
         sampling={"temperature": 0.7, "top_p": 0.8, "top_k": 20},
         # With verl's 14 every image would be scaled twice: to multiples of 28, and then to those of 32.
         patch_size=16,

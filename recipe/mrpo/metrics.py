@@ -1,6 +1,6 @@
 """What step labels say about where reasoning breaks: FFP, FAR and stage shares. Pure Python.
 
-Source: arXiv 2606.31825, analysis; DESIGN section 1. The stage cut-offs are unpublished, hence arguments.
+Source: arXiv 2606.31825, analysis. The stage cut-offs are unpublished, hence arguments.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def parse(text: str) -> Parsed:
     block ends it too; an opening tag inside a block starts a new one, so that tag characters never belong to a step.
     Inside an answer only `</answer>` or another `<answer>` counts. An answer that never closes reaches to the end.
 
-    Never raises. Source: DESIGN section 1; arXiv 2606.31825, response format.
+    Never raises. Source: arXiv 2606.31825, response format.
     """
     think: list[Span] = []
     answer_span: Span | None = None

@@ -15,7 +15,7 @@ RECORD_KEY = "mrpo_record"
 
 
 def is_wrong(answer_reward: float, *, tau: float) -> bool:
-    """R_ans <= tau: exactly tau counts as wrong. Source: DESIGN section 1."""
+    """R_ans <= tau: exactly tau counts as wrong. Source: arXiv 2606.31825."""
     return answer_reward <= tau
 
 

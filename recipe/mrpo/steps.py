@@ -220,7 +220,7 @@ def split_steps(parsed: Parsed, *, splitter: str, unclosed: str) -> list[Step]:
     `unclosed`: "none" gives a block that never closes no steps, "keep" splits it like any other.
     Spans are in order, disjoint, trimmed of white space and inside a think block; blocks are numbered on.
 
-    Raises ValueError for an unknown `splitter` or `unclosed`. Source: DESIGN section 1.
+    Raises ValueError for an unknown `splitter` or `unclosed`. Why the splitter is ours: docs/architecture.md.
     """
     if splitter not in SPLITTERS:
         raise ValueError(f"mrpo.steps.splitter={splitter!r} is unknown; choose one of {', '.join(SPLITTERS)}.")

@@ -125,7 +125,7 @@ def align(steps: Sequence[Step], tokens: TokenText) -> list[Span]:
     A token belongs to the step that its characters overlap most (the earlier one if equal); white-space tokens
     directly before a step, inside the block, belong to the step they lead. Spans are in order and disjoint.
 
-    Source: DESIGN section 1. Cost: O(K log T).
+    Which token belongs where is a decision of this project (docs/architecture.md). Cost: O(K log T).
     """
     if not steps:
         return []

@@ -1,6 +1,6 @@
 """The arithmetic of MRPO once more, in plain Python from a dump: an independent check of what the actor was given.
 
-Nothing here comes from `algorithm.py`; a test holds the two against each other. Source: DESIGN section 1.
+Nothing here comes from `algorithm.py`; a test holds the two against each other. Source: arXiv 2606.31825.
 """
 
 from __future__ import annotations

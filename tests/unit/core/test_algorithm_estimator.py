@@ -55,7 +55,7 @@ def estimate(records, groups, mask, *, norm_by_std=True, round_factors=False, ba
 
 
 def slow(records, groups, mask, *, norm_by_std, round_factors, base) -> list[list[float]]:
-    """DESIGN section 1 in plain Python floats."""
+    """The advantages of arXiv 2606.31825 in plain Python floats."""
     filled = []
     for rec, group in zip(records, groups, strict=True):
         mates = [r for r, g in zip(records, groups, strict=True) if g == group]

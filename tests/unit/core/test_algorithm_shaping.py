@@ -1,4 +1,4 @@
-"""Laws of the shaping by step labels, one test each (arXiv 2606.31825; DESIGN section 1)."""
+"""Laws of the shaping by step labels, one test each (arXiv 2606.31825)."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def test_the_hydra_config_takes_an_option_without_a_plus_sign(compose):
     assert compose("mrpo", "mrpo.tau=0.5").mrpo.tau == 0.5
 
 
-STUDY = {  # DESIGN section 1: training settings of the paper's run
+STUDY = {  # training settings of the run of arXiv 2606.31825; what config/mrpo.yaml marks [P] and [C]
     "algorithm.adv_estimator": "mrpo",
     "algorithm.norm_adv_by_std_in_grpo": True,
     "algorithm.use_kl_in_reward": False,
