@@ -17,6 +17,7 @@ from data_preprocess.cli import build_parser, make_options, run
 from data_preprocess.command import guarded
 from data_preprocess.convert import Result
 from data_preprocess.errors import DataError
+from data_preprocess.help_text import Help
 from data_preprocess.mix_card import mix_texts
 from data_preprocess.parquet import write_parquet
 from data_preprocess.rows import iter_rows
@@ -34,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the tool. Returns 0; 1 if nothing is there or something cannot be converted; 4 if a test size differs."""
     parser = argparse.ArgumentParser(
         prog="python -m data_preprocess all", description=__doc__.split("\n\n")[0].split(": ", 1)[1],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )  # fmt: skip
     add = parser.add_argument
     add("--root", type=Path, required=True, metavar="DIR", help="folder with one folder per dataset")

@@ -24,14 +24,23 @@ import openai
 from data_preprocess.annotate import BadReply, build_messages, check_reply, rubric
 from data_preprocess.command import guarded
 from data_preprocess.errors import DataError
+from data_preprocess.help_text import Help
 from data_preprocess.rows import iter_rows
 from data_preprocess.text import is_yes_no, row_key
 from recipe.mrpo.judge.client import make_client
-from recipe.mrpo.judge.endpoint import Endpoint, read_key
+from recipe.mrpo.judge.endpoint import Endpoint, Wording, read_key
 from recipe.mrpo.judge.images import BadImage, prepare_image
 from recipe.mrpo.judge.private import may_leave_machine
 from recipe.mrpo.judge.secret import Secret
 
+OPTIONS = Wording(
+    base_url="--base-url",
+    api_key_env="--api-key-env {}",
+    no_key="leave --api-key-env out",
+    allow="--allow-host {}",
+    environment="the environment",
+    others="",
+)
 INCOMPLETE = 3
 """Exit status of a run that left rows without reasoning."""
 
@@ -47,6 +56,8 @@ class Run:
     written: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     left: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
+    """Rows that were not asked about, by the reason."""
 
     def spent(self) -> bool:
         return (self.max_calls is not None and self.calls >= self.max_calls) or (
@@ -84,15 +95,24 @@ def read_done(file: Path, *, model: str) -> set[tuple[str, str, str]]:
     return done
 
 
-def pending(files: Sequence[Path], done: set[tuple[str, str, str]], *, everything: bool) -> Iterator[dict[str, Any]]:
-    """Rows to ask about, each (image, question, answer) once."""
-    seen = set(done)
+def pending(
+    files: Sequence[Path], done: set[tuple[str, str, str]], run: Run, *, everything: bool
+) -> Iterator[dict[str, Any]]:
+    """Rows to ask about, each (image, question, answer) once; the others are counted in `run.passed_over`."""
+    seen: set[tuple[str, str, str]] = set()
     for file in files:
         for row in iter_rows(file, ["images", "data_source", "extra_info"]):
             info = row["extra_info"]
             key = row_key(info["image_id"], info["question"], info["answer"])
-            wanted = everything or (info["gold_reasoning"] is None and not is_yes_no(info["answer"]))
-            if wanted and key not in seen:
+            if not everything and info["gold_reasoning"] is not None:
+                run.passed_over["have gold reasoning (--all asks about them too)"] += 1
+            elif not everything and is_yes_no(info["answer"]):
+                run.passed_over["are answered by yes or no (--all asks about them too)"] += 1
+            elif key in done:
+                run.passed_over["were annotated before"] += 1
+            elif key in seen:
+                run.passed_over["are there twice"] += 1
+            else:
                 seen.add(key)
                 yield row
 
@@ -168,7 +188,7 @@ async def _ask(row: dict[str, Any], client: openai.AsyncOpenAI, run: Run, args: 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m data_preprocess annotate", description=__doc__.split("\n\n")[1],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )  # fmt: skip
     add = parser.add_argument
     add("files", type=Path, nargs="+", metavar="FILE", help="parquet files of this package")
@@ -207,13 +227,15 @@ def run_annotation(args: argparse.Namespace) -> int:
     """Raises DataError for files, keys and hosts that cannot work."""
     run = Run(args.max_calls, args.max_tokens)
     try:
-        endpoint = Endpoint.of(args.base_url, args.allow_host)
-        key = Secret(read_key(args.api_key_env))
+        endpoint = Endpoint.of(args.base_url, args.allow_host, OPTIONS)
+        key = Secret(read_key(args.api_key_env, OPTIONS))
         done = read_done(args.out, model=args.model)
         asyncio.run(_main(args, run, endpoint, key, done))
     except (PermissionError, ValueError) as error:
         raise DataError(str(error)) from error
-    print(f"{run.written} rows annotated, {len(done)} were there already, {run.calls} requests, {run.tokens} tokens")
+    print(f"{run.written} rows annotated, {run.calls} requests, {run.tokens} tokens")
+    for reason, count in sorted(run.passed_over.items()):
+        print(f"  not asked about: {count} rows that {reason}")
     if run.failed:
         print("failed checks: " + ", ".join(f"{count} {kind}" for kind, count in run.failed.most_common()))
     if run.left:
@@ -222,7 +244,7 @@ def run_annotation(args: argparse.Namespace) -> int:
 
 
 async def _main(args: argparse.Namespace, run: Run, endpoint: Endpoint, key: Secret, done: set) -> None:
-    rows = pending(args.files, done, everything=args.all)
+    rows = pending(args.files, done, run, everything=args.all)
     async with make_client(endpoint, key=key, timeout_s=args.timeout, max_retries=args.retries) as client:
         await annotate(rows, args.out, run, client, endpoint, key, args)
 

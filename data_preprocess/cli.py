@@ -18,6 +18,7 @@ from data_preprocess.command import guarded
 from data_preprocess.convert import REASONING, Options, Result, SplitResult, convert
 from data_preprocess.errors import DataError
 from data_preprocess.gold import GoldReasoning
+from data_preprocess.help_text import Help
 from data_preprocess.images import POLICIES, Limits
 from data_preprocess.overlap import Avoid
 from data_preprocess.prompts import DEFAULT_BACKBONE, backbone_names
@@ -29,14 +30,17 @@ SECONDS_PER_LINE = 30
 
 
 def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
+    published = f" ({dataset.licence}, {dataset.homepage})" if dataset.homepage else ""
+    download = "official download; its layout is detected" if dataset.homepage else "folder of your files"
     parser = argparse.ArgumentParser(
         prog=f"python -m data_preprocess.{dataset.name}",
-        description=f"{dataset.title} ({dataset.licence}, {dataset.homepage}) as parquet for verl. {dataset.caution}",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description=f"{dataset.title}{published} as parquet for verl. {dataset.caution}",
+        epilog=getattr(datasets.module(dataset.name), "EPILOG", None),
+        formatter_class=Help,
     )
     add = parser.add_argument
     if dataset.hub is None:
-        add("--source", type=Path, required=True, metavar="DIR", help="official download; its layout is detected")
+        add("--source", type=Path, required=True, metavar="DIR", help=download)
     else:
         add(
             "--source",
@@ -224,7 +228,7 @@ def _print(result: Result, *, joined: bool, list_joins: bool) -> None:
         if list_joins:
             for line in split.join.lines():
                 print(f"    {line}")
-    if joined:
+    if joined and result.gold_unused:
         print(f"{result.gold_unused} gold texts were asked for by no row")
     for error in result.bad:  # their number stands last, where it is seen
         print(f"skipped: {error}", file=sys.stderr)

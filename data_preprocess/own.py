@@ -2,24 +2,7 @@
 
     python -m data_preprocess.own --source DIR --mapping mapping.yaml --out data/mine
 
-A mapping (examples/data/own_sample/mapping.yaml is a worked one):
-
-    name: my-hospital                # verl's data_source
-    file: questions.csv              # in --source: .csv, .json (a list), .jsonl, .parquet (Hugging Face form); * too
-    images: pictures                 # folder in --source; parquet files hold their images themselves
-    columns: {question: Frage, answer: Antwort, image: Datei}
-    # from here on optional
-    optional_columns: {split: part, record_id: id, modality: device, organ: region, gold_reasoning: why}
-    split: train                     # of rows without a split column
-    splits: {training: train, dev: validation}   # what the split column calls them
-    alternatives: "#"                # separates alternative answers
-    licence: internal
-    may_leave_machine: false         # default: false, because nobody else can know
-
-A data set of the Hugging Face hub is its downloaded folder, with a file name for each split:
-
-    hf download --repo-type dataset OWNER/NAME --local-dir DIR
-    file: {train: data/train-*.parquet, test: data/test-*.parquet}
+What a mapping says: EPILOG, which `--help` shows.
 """
 
 from __future__ import annotations
@@ -59,6 +42,28 @@ OPTIONAL = (
 )  # fmt: skip
 KEYS = ("name", "file", "images", "columns", "optional_columns", "split", "splits", "alternatives", "licence",
         "may_leave_machine")  # fmt: skip
+EPILOG = f"""A mapping (examples/data/own_sample/mapping.yaml is a worked one; see data_preprocess/README.md, too):
+
+    name: my-hospital                # verl's data_source
+    file: questions.csv              # in --source: .csv, .json (a list), .jsonl, .parquet (Hugging Face form); * too
+    images: pictures                 # folder in --source; parquet files hold their images themselves
+    columns: {{question: Frage, answer: Antwort, image: Datei}}
+    # from here on optional
+    optional_columns: {{split: part, record_id: id, modality: device, organ: region, gold_reasoning: why}}
+    split: train                     # of rows without a split column
+    splits: {{training: train, dev: validation}}   # what the split column calls them
+    alternatives: "#"                # separates alternative answers
+    licence: internal
+    may_leave_machine: false         # default: false, because nobody else can know
+
+Optional columns are {", ".join(OPTIONAL[:6])},
+{", ".join(OPTIONAL[6:])}.
+
+A data set of the Hugging Face hub is its downloaded folder, with a file name for each split:
+
+    hf download --repo-type dataset OWNER/NAME --local-dir DIR
+    file: {{train: data/train-*.parquet, test: data/test-*.parquet}}
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,7 @@ from PIL import Image
 
 from data_preprocess.balance import answer_priors, balance, majority_accuracy, yes_share
 from data_preprocess.command import guarded
+from data_preprocess.help_text import Help
 from data_preprocess.overlap import ImageSet, Overlap, compare, duplicates, near_within
 from data_preprocess.rows import image_bytes, image_set, infos
 from data_preprocess.text import join_key, join_text
@@ -195,7 +196,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the tool. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m data_preprocess report", description=__doc__.splitlines()[0].split(": ", 1)[1],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )  # fmt: skip
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="parquet files of this package")
     parser.add_argument("--html", type=Path, metavar="OUT", help="write the report as one HTML file")

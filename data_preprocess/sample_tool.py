@@ -16,6 +16,7 @@ from typing import Any
 from data_preprocess.card import file_digests
 from data_preprocess.command import guarded
 from data_preprocess.errors import DataError
+from data_preprocess.help_text import Help
 from data_preprocess.mix_card import mix_texts
 from data_preprocess.parquet import write_parquet
 from data_preprocess.rows import infos, iter_rows, open_rows
@@ -28,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the tool. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m data_preprocess sample", description="Choose rows of parquet files of this package.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )  # fmt: skip
     add = parser.add_argument
     add(

@@ -20,6 +20,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from data_preprocess.help_text import Help
 from recipe.mrpo.judge.audit import Audit, Confusion, compare, kappa_interval
 from recipe.mrpo.judge.endpoint import check_endpoint
 from recipe.mrpo.judge.private import may_leave_machine
@@ -205,7 +206,7 @@ def add_command(commands) -> None:
         "audit",
         help="agreement of a second judge with a run's labels",
         description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     add = parser.add_argument
     add("dumps", nargs="+", metavar="FILE.jsonl", help="dumps of rollouts; and mrpo.<option>=<value> for the judge")

@@ -134,6 +134,36 @@ def test_a_second_run_asks_nothing_again(annotate, endpoint):
     assert len(endpoint.requests) == 5 and len(annotate.lines()) == 5
 
 
+def test_what_was_not_asked_about_is_told_with_the_reason(annotate, tmp_path, endpoint, capsys):
+    annotate()
+    capsys.readouterr()
+    assert annotate() == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "0 rows annotated, 0 requests, 0 tokens"
+    assert "  not asked about: 5 rows that were annotated before" in told
+    run("vqa_rad", VQA_RAD, tmp_path / "rad", "--gold-reasoning", annotate.out)
+    capsys.readouterr()
+    assert annotate() == 0
+    told = capsys.readouterr().out
+    assert "5 rows that have gold reasoning (--all asks" in told and "before" not in told
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--api-key-env", "MRPO_TEST_NO_SUCH_KEY"], "--api-key-env MRPO_TEST_NO_SUCH_KEY is not set"),
+        (["--api-key-env", "sk-123"], "--api-key-env is the name of an environment variable"),
+        (["--base-url", "ftp://x"], "--base-url is no http"),
+        (["--base-url", "http://me:secret@x/v1"], "environment variable that --api-key-env names"),
+        (["--base-url", "http://x/v1?key=secret"], "--base-url must end before its ?"),
+    ],
+)
+def test_messages_name_the_options_of_this_command(annotate, capsys, options, said):
+    assert annotate(*options) == 1
+    told = capsys.readouterr().err
+    assert said in told and "mrpo." not in told and "workers" not in told and "secret" not in told
+
+
 def test_the_budget_stops_a_run_and_the_next_one_goes_on(annotate, endpoint, capsys):
     assert annotate("--max-calls", "2", "--concurrency", "1") == INCOMPLETE
     assert "the budget is spent, 3 rows are left" in capsys.readouterr().out and len(endpoint.requests) == 2
@@ -171,7 +201,8 @@ def test_private_rows_go_nowhere_else(annotate, tmp_path, capsys):
     assert annotate() == 0  # this machine
     arguments = ["annotate", str(annotate.file), "--out", str(tmp_path / "x"), "--model", "m"]
     assert main([*arguments, "--base-url", "http://judge.invalid/v1"]) == 1
-    assert "would be sent to judge.invalid" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "would be sent to judge.invalid" in told and "--allow-host judge.invalid" in told and "mrpo." not in told
 
 
 def test_a_row_that_says_false_as_text_goes_nowhere(annotate, endpoint, capsys):

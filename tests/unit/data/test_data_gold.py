@@ -164,3 +164,14 @@ def test_reasoning_made_by_rule_stands_in_only_where_the_join_finds_none(tmp_pat
         ("By rule.", "rules"),
     ]
     assert report.summary() == {"matched": 1, "unmatched": 1, "ambiguous": 0, "by rule": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"), [((), ""), (("--split", "test"), "32 gold texts were asked for by no row")]
+)
+def test_gold_texts_that_no_row_asked_for_are_told_where_there_are_any(tmp_path, capsys, options, told):
+    gold = ("--gold-reasoning", str(VQA_RAD / "gold_reasoning.jsonl"))
+    assert main(["vqa_rad", "--source", str(VQA_RAD), "--out", str(tmp_path), *gold, *options]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if "asked for by no row" in line] == [told][
+        : len(told)
+    ]
