@@ -12,7 +12,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
     """
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, False, []):
+        if action.default is None or action.default is False or action.default == []:  # 0 is one to tell
             return action.help
         return super()._get_help_string(action)
 

@@ -487,6 +487,15 @@ def test_required_verl_says_the_same_as_the_pins():
 # --- the command
 
 
+def test_help_tells_every_default(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main(["doctor", "--help"])
+    options = capsys.readouterr().out.split("\n  --")[1:]
+    silent = {option.split()[0] for option in options if "(default: " not in option}
+    assert silent == {"data", "model", "json"}  # without them nothing is read, and text is printed
+
+
 @pytest.mark.parametrize(
     ("words", "code", "printed"),
     [

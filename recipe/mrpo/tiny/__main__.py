@@ -16,12 +16,13 @@ from pathlib import Path
 
 
 def parser() -> argparse.ArgumentParser:
+    from data_preprocess.help_text import Help
     from recipe.mrpo.tiny.backbones import BACKBONES
 
     out = argparse.ArgumentParser(
         prog="python -m recipe.mrpo.tiny",
         description="Make a tiny vision-language model of a real architecture that answers in reasoning steps.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     out.add_argument(
         "--backbone", choices=list(BACKBONES), default="qwen2_5_vl", help="architecture, processor and chat template"

@@ -36,6 +36,10 @@ def test_defaults_stand_where_there_are_any(help_of, name):
     assert not re.search(r"default: (None|False|\[\])", text) and "(yours, )" not in text
 
 
+def test_a_default_of_zero_is_told(help_of):
+    assert re.search(r"--seed .*\(default: 0\)", help_of("sample"))
+
+
 def test_help_of_own_data_explains_the_mapping(help_of):
     text = help_of("own")
     explained = text[text.index("A mapping (") :]
