@@ -83,7 +83,7 @@ def mrpo_advantage(
     `token_level_rewards`, `response_mask`: (B, T). `index`: B group ids (verl's uid). Returns (advantages, returns),
     the same (B, T) float32 tensor twice, as verl's own outcome estimators do.
 
-    Raises RuntimeError without the trainer mixin, which brings the labels. Source: arXiv 2606.31825; DESIGN section 1.
+    Raises RuntimeError without the trainer mixin, which brings the labels. Source: arXiv 2606.31825.
     """
     credit = CREDIT.get()
     if credit is None:

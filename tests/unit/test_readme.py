@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from recipe.mrpo.compose import compose_config
 from recipe.mrpo.options import OPTIONS_FILE, load_options
+from recipe.mrpo.report.options_table import main as write_page
 from recipe.mrpo.report.options_table import page, rows
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,13 @@ def test_the_page_of_options_is_that_of_the_options_file():
     assert (ROOT / "docs" / "options.md").read_text() == made, (
         "run `python -m recipe.mrpo.report.options_table docs/options.md`"
     )
+
+
+def test_asking_for_help_writes_no_page_of_options(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as leave:
+        write_page(["--help"])
+    assert leave.value.code == 0 and "FILE" in capsys.readouterr().out and list(tmp_path.iterdir()) == []
 
 
 def test_the_page_of_options_leaves_none_out():

@@ -5,6 +5,7 @@ python -m recipe.mrpo.report.options_table docs/options.md     # write it; witho
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,8 +19,8 @@ _COMMENT = re.compile(r"^ *# *(?P<comment>.*?)(?: *---)?$")
 _HEAD = """# Options of MRPO
 
 Made by `python -m recipe.mrpo.report.options_table docs/options.md` from
-[options.yaml](../recipe/mrpo/config/options.yaml). In any verl run: `+mrpo.<option>=<value>`; with `--config-name mrpo`
-without the plus sign.
+[options.yaml](../recipe/mrpo/config/options.yaml). In any verl run: `+mrpo.<option>=<value>`; with
+`--config-name mrpo` and in the example scripts `mrpo.<option>=<value>` will do.
 """
 
 
@@ -69,9 +70,14 @@ def page(text: str) -> str:
 
 
 def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m recipe.mrpo.report.options_table", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="where to write it; without: printed")
+    file = parser.parse_args(argv).file
     made = page(OPTIONS_FILE.read_text())
-    if argv:
-        Path(argv[0]).write_text(made)
+    if file is not None:
+        file.write_text(made)
     else:
         print(made, end="")
     return 0
