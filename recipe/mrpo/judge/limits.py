@@ -172,45 +172,49 @@ class EndpointLimiter:
         self._leases: dict[int, _Lease] = {}
         # Not from 0: what a lost limiter has handed out must not name a lease of the next one.
         self._numbers = itertools.count(secrets.randbits(48))
-        self._turn, self._freed = asyncio.Lock(), asyncio.Condition()
+        self._turn, self._freed = asyncio.Lock(), asyncio.Event()
         self._requests = self._bucket(limits.requests_per_minute, 1.0)
         self._tokens = self._bucket(limits.tokens_per_minute, limits.tokens_per_call)
 
     async def acquire(self, hold_s: float) -> int:
         """A lease, as soon as the limits allow a call; its slot comes back after `hold_s` at the latest.
 
-        Raises BudgetSpent when the budget of the job is used up.
+        Raises BudgetSpent when the budget of the job is used up. Who is cancelled here has taken nothing.
         """
         async with self._turn:  # in the order of arrival; who waits sees what the calls before have really used
+            # The rates come last: a permit that waits for a slot would be one more call at once when slots are free.
+            await self._pass_slots()
             charged = await self._pass_rates()
-        async with self._freed:
-            while self.limits.concurrency is not None and len(self._leases) >= self.limits.concurrency:
-                oldest = min(self._leases, key=lambda number: self._leases[number].ends)
-                wait = self._leases[oldest].ends - self.clock()
-                if wait <= 0:
-                    del self._leases[oldest]
-                    continue
-                try:
-                    await asyncio.wait_for(self._freed.wait(), wait)
-                except asyncio.TimeoutError:
-                    continue
-            self._check_budget(charged)
             lease = next(self._numbers)
             self._leases[lease] = _Lease(self.clock() + hold_s, charged)
         return lease
 
     async def release(self, lease: int, tokens: Tokens) -> None:
         """Give a lease back with the tokens that its call has used: none, if nothing was answered."""
-        async with self._freed:
-            ended = self._leases.pop(lease, None)
-            self.account.add(tokens)
-            if tokens.both:
-                self._answered += 1
-                self._answered_tokens += tokens.both
-            if self._tokens is not None:
-                self._tokens.take(tokens.both - (ended.charged if ended is not None else 0.0))
-            # All: the one that wakes may find the budget spent and leave the slot to the next.
-            self._freed.notify_all()
+        ended = self._leases.pop(lease, None)
+        self.account.add(tokens)
+        if tokens.both:
+            self._answered += 1
+            self._answered_tokens += tokens.both
+        if self._tokens is not None:
+            self._tokens.take(tokens.both - (ended.charged if ended is not None else 0.0))
+        self._freed.set()
+
+    async def _pass_slots(self) -> None:
+        """Wait for a slot; it stays free, because whoever waits here has the turn."""
+        while self.limits.concurrency is not None and len(self._leases) >= self.limits.concurrency:
+            self.account.check()
+            oldest = min(self._leases, key=lambda number: self._leases[number].ends)
+            wait = self._leases[oldest].ends - self.clock()
+            if wait <= 0:
+                del self._leases[oldest]
+                continue
+            self._freed.clear()
+            timer = asyncio.get_running_loop().call_later(wait, self._freed.set)
+            try:
+                await self._freed.wait()
+            finally:
+                timer.cancel()
 
     async def _pass_rates(self) -> float:
         """Wait for the rates and take one call from them; returns the tokens that it is charged."""
@@ -225,14 +229,6 @@ class EndpointLimiter:
         for bucket, units in pairs:
             bucket.take(units)
         return mean
-
-    def _check_budget(self, charged: float) -> None:
-        try:
-            self.account.check()
-        except BudgetSpent:
-            if self._tokens is not None:
-                self._tokens.take(-charged)
-            raise
 
     def _bucket(self, per_minute: float | None, one_call: float) -> TokenBucket | None:
         if per_minute is None:

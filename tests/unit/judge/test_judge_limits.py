@@ -226,6 +226,32 @@ def test_a_budget_of_money_counts_by_the_prices():
         account.check()
 
 
+def test_a_wait_for_slots_saves_up_no_calls_beyond_the_burst(clock):
+    async def run():
+        limiter = limiter_of(clock, requests_per_minute=600, concurrency=1)
+        sent = []
+
+        async def call():
+            lease = await limiter.acquire(HOLD_S)
+            sent.append(clock.now)
+            return lease
+
+        lease = await call()
+        waiting = [asyncio.create_task(call()) for _ in range(70)]
+        for _ in range(50):  # the first call takes five seconds, others ask meanwhile
+            await asyncio.sleep(0.1)
+            await asyncio.wait(waiting, timeout=0.001)
+        for task in waiting:
+            await limiter.release(lease, Tokens(1, 1))
+            lease = await task
+        return sent
+
+    first, *others = asyncio.run(run())
+    assert len(others) == 70 and others[0] >= first + 4.9
+    in_a_second = max(sum(start <= at < start + 1 for at in others) for start in others)
+    assert in_a_second <= 10 + 10, "the burst, and the second's own"
+
+
 @pytest.mark.parametrize("waits_for", [{"concurrency": 1}, {"requests_per_minute": 60}])
 def test_a_spent_budget_turns_away_all_who_wait_at_once(waits_for):
     async def run():
