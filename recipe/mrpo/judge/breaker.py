@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from recipe.mrpo.judge.limits import OVER_BUDGET
 from recipe.mrpo.judge.protocol import CacheableJudge, Judgement, JudgeRequest
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 CIRCUIT_OPEN = "circuit_open"
 OWN_LIMITS = (CIRCUIT_OPEN, *OVER_BUDGET, "limiter_lost")
@@ -32,6 +35,7 @@ class CircuitBreaker:
         self._in_a_row = 0
         self._opened_at: float | None = None
         self._probe: Passage | None = None
+        self._told: list[Callable[[], None]] = []
 
     @property
     def is_open(self) -> bool:
@@ -59,6 +63,17 @@ class CircuitBreaker:
         self._in_a_row += 1
         if probed or (self._opened_at is None and self._in_a_row >= self.failures):
             self._opened_at = self.clock()
+            for tell in tuple(self._told):
+                tell()
+
+    @contextlib.contextmanager
+    def telling(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Meanwhile `tell` is called whenever this breaker opens."""
+        self._told.append(tell)
+        try:
+            yield
+        finally:
+            self._told.remove(tell)
 
 
 class Passage:
@@ -78,10 +93,26 @@ class Passage:
         """Is another try after a failed call worth its wait? Not while the breaker is open: a probe is one try."""
         return not self.breaker.is_open
 
+    async def wait(self, waiting: Coroutine[Any, Any, T]) -> T | None:
+        """What `waiting` comes to; None, and it is cancelled, as soon as this request may not call any more."""
+        task = asyncio.ensure_future(waiting)
+
+        def ask() -> None:
+            if not self.may_call():
+                task.cancel()
+
+        with self.breaker.telling(ask):
+            ask()
+            try:
+                await asyncio.wait({task})
+            finally:
+                task.cancel()  # where we are cancelled ourselves
+        return None if task.cancelled() else task.result()
+
 
 @runtime_checkable
 class WaitingJudge(CacheableJudge, Protocol):
-    """A judge whose requests wait (for a slot, for a rate, before a retry): it asks `may_call` after each wait.
+    """A judge whose requests wait (for a slot, for a rate, before a retry): it asks `may_call` after each, or `wait`s.
 
     A request that may not call any more fails as circuit_open, or as its last call did.
     """

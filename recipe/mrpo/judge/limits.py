@@ -189,9 +189,13 @@ class EndpointLimiter:
             self._leases[lease] = _Lease(self.clock() + hold_s, charged)
         return lease
 
-    async def release(self, lease: int, tokens: Tokens) -> None:
-        """Give a lease back with the tokens that its call has used: none, if nothing was answered."""
+    async def release(self, lease: int, tokens: Tokens | None) -> None:
+        """Give a lease back with the tokens that its call has used, zero if nothing was answered; None: never sent."""
         ended = self._leases.pop(lease, None)
+        if tokens is None:
+            tokens = Tokens()
+            if self._requests is not None:
+                self._requests.take(-1.0)
         self.account.add(tokens)
         if tokens.both:
             self._answered += 1
@@ -257,7 +261,7 @@ class LocalJob:
         self.account.at_least(known)
         return await self._limiter(place).acquire(hold_s)
 
-    async def release(self, place: Place, lease: int, tokens: Tokens) -> Tokens:
+    async def release(self, place: Place, lease: int, tokens: Tokens | None) -> Tokens:
         """Returns what the job has used so far."""
         await self._limiter(place).release(lease, tokens)
         return self.account.used
@@ -290,10 +294,13 @@ class JobLimiter:
         return place.limits.any or self.budget.any
 
     async def acquire(self, place: Place, hold_s: float) -> int:
-        """Raises BudgetSpent when the budget is used up, LimiterLost if nobody keeps it any more."""
+        """Raises BudgetSpent when the budget is used up, LimiterLost if nobody keeps it any more.
+
+        Who is cancelled here takes nothing, or gives it back.
+        """
         return await self._ask("acquire", place, hold_s, self._known)
 
-    async def release(self, place: Place, lease: int, tokens: Tokens) -> None:
+    async def release(self, place: Place, lease: int, tokens: Tokens | None) -> None:
         try:
             used = await self._ask("release", place, lease, tokens)
         except LimiterLost as error:
@@ -312,7 +319,13 @@ class JobLimiter:
                 if self._actor is None:
                     actor = ray.remote(num_cpus=0, max_concurrency=10_000)(LocalJob)
                     self._actor = actor.options(name=self.actor_name, get_if_exists=True).remote(self.budget)
-                return await getattr(self._actor, method).remote(*arguments)
+                call = getattr(self._actor, method).remote(*arguments)
+                try:
+                    return await call
+                except asyncio.CancelledError:
+                    if method == "acquire":
+                        await self._withdraw(ray, call, arguments[0])
+                    raise
             except ray.exceptions.RayTaskError as error:
                 if isinstance(error.cause, BudgetSpent):
                     raise error.cause from None
@@ -321,3 +334,12 @@ class JobLimiter:
                 self._actor = None
                 await asyncio.sleep(0.1 * 2**attempt)  # the name of a dying actor is not free at once
         raise LimiterLost(f"{self.actor_name} died {self.ATTEMPTS} times in a row")
+
+    async def _withdraw(self, ray: Any, call: Any, place: Place) -> None:
+        """End a wait in the actor: otherwise it would take its permit there for nobody, and others wait behind it."""
+        ray.cancel(call)
+        try:
+            lease = await call
+        except ray.exceptions.RayError:
+            return
+        await self.release(place, lease, None)  # it was there already

@@ -270,15 +270,18 @@ class OpenAIJudge:
         if not self.job.limits(self.place):
             return await self._send(state.client, messages, temperature, schema, tally)
         try:
-            lease = await self.job.acquire(self.place, LEASE_TIMEOUTS * self.settings.timeout_s)
+            lease = await passage.wait(self.job.acquire(self.place, LEASE_TIMEOUTS * self.settings.timeout_s))
         except BudgetSpent as error:
             return _Failure(error.kind, str(error))
         except LimiterLost as error:
             return _Failure("limiter_lost", str(error))
+        if lease is None:
+            return _Failure(CIRCUIT_OPEN, passage.refusal)
+        if not passage.may_call():  # the lease was on its way when the breaker opened
+            await self.job.release(self.place, lease, None)
+            return _Failure(CIRCUIT_OPEN, passage.refusal)
         before = Tokens(tally.prompt_tokens, tally.completion_tokens)
         try:
-            if not passage.may_call():  # the wait for a lease may have been long
-                return _Failure(CIRCUIT_OPEN, passage.refusal)
             return await self._send(state.client, messages, temperature, schema, tally)
         finally:
             used = Tokens(tally.prompt_tokens - before.prompt, tally.completion_tokens - before.completion)

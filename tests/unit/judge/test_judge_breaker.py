@@ -142,6 +142,63 @@ def test_a_call_that_waited_for_its_rate_is_not_sent_when_the_breaker_has_opened
     assert len(server.requests) == 2
 
 
+def test_judgements_that_wait_for_a_rate_fail_when_the_breaker_opens_and_the_probe_does_not_wait_behind_them(
+    options_of, request_of
+):
+    with FakeJudgeServer() as server:
+        node = {"limits__requests_per_minute": 60, "breaker__failures": 1, "openai__concurrency": 50}
+        judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, **node))
+        clock = judge.breaker.clock = Clock()
+
+        async def run():
+            assert (await judge.label(request_of())).labels  # the burst
+            waiting = asyncio.create_task(label_at_once(judge, request_of(), 20))
+            await asyncio.sleep(0.1)
+            judge.breaker.record(Passage(judge.breaker), outage=True)
+            start = time.monotonic()
+            assert [(j.failure, j.calls) for j in await waiting] == [("circuit_open", 0)] * 20
+            assert time.monotonic() - start < 0.5, "the first permit would come after a second, the last after twenty"
+            clock.now = judge.breaker.pause_s
+            assert (await judge.label(request_of())).labels
+            return time.monotonic() - start
+
+        assert asyncio.run(run()) < 3
+    assert len(server.requests) == 2
+
+
+def test_who_waits_when_the_breaker_opens_goes_on_only_as_its_probe():
+    async def run(pause_s):
+        breaker = CircuitBreaker(failures=1, pause_s=pause_s, clock=Clock())
+        waiting = [asyncio.create_task(Passage(breaker).wait(asyncio.sleep(0.1, "permit"))) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        breaker.record(Passage(breaker), outage=True)
+        late = asyncio.create_task(Passage(breaker).wait(asyncio.sleep(0.1, "permit")))
+        return await asyncio.gather(*waiting, late)
+
+    assert asyncio.run(run(10)) == [None] * 4
+    assert asyncio.run(run(0)) == ["permit", None, None, None]
+
+
+def test_a_request_that_is_cancelled_while_it_waits_cancels_its_wait():
+    async def run():
+        breaker, ended = breaker_of(Clock()), []
+
+        async def wait():
+            try:
+                await asyncio.sleep(100)
+            finally:
+                ended.append(True)
+
+        waiting = asyncio.create_task(Passage(breaker).wait(wait()))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        await asyncio.sleep(0)
+        return waiting.cancelled(), ended, breaker._told
+
+    assert asyncio.run(run()) == (True, [True], [])
+
+
 def test_after_the_pause_one_of_many_rollouts_probes_and_its_reply_lets_all_through(options_of, request_of):
     with FakeJudgeServer(faults={"http_500": 1.0}, latency_s=0.05) as server:
         node = {"openai__max_retries": 0, "openai__concurrency": 4, "breaker__failures": 2, "breaker__pause_s": 30}

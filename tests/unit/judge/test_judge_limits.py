@@ -252,6 +252,34 @@ def test_a_wait_for_slots_saves_up_no_calls_beyond_the_burst(clock):
     assert in_a_second <= 10 + 10, "the burst, and the second's own"
 
 
+@pytest.mark.parametrize("waits_for", [{"concurrency": 1}, {"requests_per_minute": 120}, {"tokens_per_minute": 12_000}])
+def test_who_stops_waiting_takes_nothing(waits_for):
+    async def run():
+        limiter = limiter_of(**waits_for)
+        held = [await limiter.acquire(HOLD_S) for _ in range(1 if "concurrency" in waits_for else 2)]
+        waiting = [asyncio.create_task(limiter.acquire(HOLD_S)) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=5)
+        assert all(task.cancelled() for task in waiting) and set(limiter._leases) == set(held)
+        await limiter.release(held[0], Tokens(100))
+        await asyncio.wait_for(limiter.acquire(HOLD_S), 2)  # and not behind twenty others, half a second each
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("limit", [{"requests_per_minute": 60}, {"tokens_per_minute": 6_000}])
+def test_a_call_that_was_never_sent_gives_its_permit_back(clock, limit):
+    async def run():
+        limiter = limiter_of(clock, **limit)
+        for _ in range(20):
+            await limiter.release(await limiter.acquire(HOLD_S), None)
+        return clock.now
+
+    assert asyncio.run(run()) == 0
+
+
 @pytest.mark.parametrize("waits_for", [{"concurrency": 1}, {"requests_per_minute": 60}])
 def test_a_spent_budget_turns_away_all_who_wait_at_once(waits_for):
     async def run():

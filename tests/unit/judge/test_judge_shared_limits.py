@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,19 @@ def test_the_budget_is_one_for_all_members_of_an_ensemble_in_all_workers(workers
         calls = sum(len(server.requests) for server in (a, b, c))
     assert 4 <= calls <= 4 + 2, "the fourth call reaches it, two others may be under way"
     assert results.count((None, "token_budget")) >= 16
+
+
+def test_an_open_breaker_ends_the_waits_of_its_worker_for_the_jobs_rate(workers, options_of, request_of):
+    with FakeJudgeServer(script=["http_500", "ok"]) as server:
+        node = {"openai__max_retries": 0, "breaker__failures": 1, "limits__requests_per_minute": 10}
+        options = options_of(name="openai", openai__base_url=server.base_url, **node)
+        label(workers[:2], options, request_of(), 0)  # the judges are made
+        start = time.monotonic()
+        down = label(workers[:1], options, request_of(), 20)
+        assert sorted(failure for _, failure in down) == ["circuit_open"] * 19 + ["http_500"]
+        assert time.monotonic() - start < 4, "a permit comes every six seconds"
+        assert label(workers[1:2], options, request_of(), 1) == [GOOD]
+        assert time.monotonic() - start < 10, "and the next one is the other worker's"
 
 
 def test_a_limiter_that_died_is_made_anew_with_what_was_spent(workers, options_of, request_of):
