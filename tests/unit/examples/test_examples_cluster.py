@@ -157,6 +157,19 @@ def test_slurm_asks_the_judge_and_looks_at_the_disk_of_the_run_on_every_node(sba
     assert "++mrpo.judge.name=overlap" in plain
 
 
+def test_slurm_lets_the_caller_name_the_checks_of_doctor(sbatch):
+    code, said, calls = sbatch(2, DOCTOR_CHECKS="processes disk")
+    assert code == 0, said
+    doctor = one(calls, "doctor")
+    assert doctor[doctor.index("--only") + 1 : doctor.index("--n-gpus")] == ["processes", "disk"]
+
+
+def test_slurm_refuses_sft_before_anything_starts(sbatch):
+    code, said, calls = sbatch(2, METHOD="sft")
+    assert code != 0 and calls == []
+    assert "error: METHOD=sft needs no Ray: it is torchrun on every node" in said
+
+
 def test_the_entry_point_is_an_example_script(job):
     assert (ROOT / job["entrypoint"].split()[-1]).is_file()
 
