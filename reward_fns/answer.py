@@ -14,7 +14,7 @@ from reward_fns.math_check import as_math, is_expression, is_safe, math_verify_a
 from reward_fns.math_worker import get_worker
 from reward_fns.normalise import RULES, spell_out, tokens
 from reward_fns.overlap import bleu1, reference_rouge_tokens, rouge1_f1, stem
-from reward_fns.quantities import COUNT, SUM, Quantity, find_quantities
+from reward_fns.quantities import COUNT, PERCENT, SUM, Quantity, find_quantities
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,8 @@ def answer_reward(
               = 0.25 ROUGE-1 F1 + 0.25 BLEU-1 + 0.5 BERTScore F1      else (weights: options.mix)
         R_ans = min(R_ans, conflict_cap)                              if not accepted and the answers conflict
 
-    Accepted: equal after normalisation; the same quantity (3.5 cm = 35 mm); or math-verify finds two expressions equal.
+    Accepted: equal after normalisation; the same quantity (3.5 cm = 35 mm, 50% = 0.5); or math-verify finds an
+    expression equal to a number without a unit or to another expression.
     A yes/no gold answer is scored 0 or 1 (options.yes_no: exact; leading: the first word decides; mix: like the rest).
     Conflicts: see `find_conflict`. Only the answer is looked at, never the reasoning. Without an encoder the other
     weights are scaled to sum to 1, the parts say encoder 0 and a warning is logged once. An empty prediction scores 0;
@@ -209,18 +210,27 @@ def _accepted(
 ) -> str:
     if p_tokens and p_tokens == g_tokens:
         return "exact"
-    if _same_quantity(prediction, gold):
+    if _same_quantity(prediction, gold) or _same_share(prediction, gold):
         return "number"
-    if is_expression(prediction) or is_expression(gold):
-        bare = [is_expression(text) or _is_bare(text) for text in (prediction, gold)]
-        if all(bare) and _math_accepts(as_math(prediction), as_math(gold), options):
-            return "math"
-    return ""
+    return "math" if _same_expression(prediction, gold, options) else ""
 
 
-def _math_accepts(prediction: str, gold: str, options: AnswerOptions) -> bool:
-    safe = all(is_safe(text, max_chars=options.max_math_chars) for text in (prediction, gold))
-    return safe and math_verify_accepts(prediction, gold)
+def _same_expression(prediction: str, gold: str, options: AnswerOptions) -> bool:
+    """Does math-verify find two values equal, of which at least one has to be worked out (2^5 and 32)?
+
+    It sees numbers alone, so no unit, sign or sum may stand beside them (5 cm is not 5%, nor 3+4 4+3 or 7), and what
+    our own rules tell apart it is not asked about, unless LaTeX says that it is a root or a fraction to be worked out.
+    """
+    texts = (prediction, gold)
+    if not any(map(is_expression, texts)) or not all(is_expression(text) or _is_bare_count(text) for text in texts):
+        return False
+    if any(q.relation or q.dimension != COUNT for text in texts for q in _number_and_words(text)[0]):
+        return False
+    worked_out = any("\\sqrt" in text or "frac{" in text for text in texts)
+    if not worked_out and find_conflict(prediction, gold, ("number", "comparison")):
+        return False
+    written = [as_math(text) for text in texts]
+    return all(is_safe(text, max_chars=options.max_math_chars) for text in written) and math_verify_accepts(*written)
 
 
 @lru_cache(maxsize=8192)
@@ -230,11 +240,26 @@ def _number_and_words(text: str) -> tuple[tuple[Quantity, ...], int]:
     return quantities, len(tokens(text, _ALL_RULES)) - len(quantities)
 
 
-def _is_bare(text: str) -> bool:
+def _bare(text: str) -> Quantity | None:
+    """The quantity that is all of the text; None for a bound or a sign (<5, 2+), and for 120/80, which is no number."""
     quantities, words = _number_and_words(text)
-    if len(quantities) != 1 or words or quantities[0].relation:
+    if len(quantities) != 1 or words or quantities[0].relation or not isinstance(quantities[0].raw, Fraction):
+        return None
+    return quantities[0]
+
+
+def _is_bare_count(text: str) -> bool:
+    quantity = _bare(text)
+    return quantity is not None and quantity.dimension == COUNT
+
+
+def _same_share(prediction: str, gold: str) -> bool:
+    """Is one a bare percentage and the other the number in it or its share of 1: 50% and 50 or 0.5?"""
+    bare = [_bare(text) for text in (prediction, gold)]
+    if None in bare or {q.dimension for q in bare} != {COUNT, PERCENT}:
         return False
-    return isinstance(quantities[0].raw, Fraction)  # 120/80 is no number
+    percentage, number = sorted(bare, key=lambda q: q.dimension == COUNT)
+    return number.raw in (percentage.raw, percentage.raw / 100)
 
 
 def _same_quantity(prediction: str, gold: str) -> bool:

@@ -27,10 +27,11 @@ _POWER = re.compile(r"\^|\*\*")
 _SMALL_POWER = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3})?\s*(?:\^|\*\*)\s*(?:\{\s*-?\d{1,2}\s*\}|-?\d{1,2}(?!\d))")
 _OPERATOR = re.compile(r"[-+*/^=<>]|\\(?:[dt]?frac|sqrt|times|cdot|div|pm)")
 _PLAIN_NUMBER = re.compile(r"[\s$]*[-+]?[\d,]*\.?\d+[\s$.]*")
-_ARITHMETIC = re.compile(r"[\d\s.+\-*/^(){}$%×÷]*")
+_ARITHMETIC = re.compile(r"[\d\s.+\-*/^(){}$×÷]*")
 _ONE_VALUE = _COMMANDS - {"pm", "le", "leq", "ge", "geq", "approx", "infty"}
-# Several numbers, of which math-verify would take the last, and a range, which it would subtract.
-_SEVERAL = re.compile(r"\d\s+\.?\d|\d\s*[-−–]\s*\d")
+# Several numbers, of which math-verify would take the last, a range, which it would subtract, a date or a version.
+_SEVERAL = re.compile(r"\d\s+\.?\d|\d\s*[-−–]\s*\d|\.\d+\.")
+_SIGNED = re.compile(r"[\d)}]\s*\+|[-−–]\W*$")  # a sum (Gleason 3+4), which is not its value, or a sign behind (2+)
 _SLASHED = re.compile(r"(\d+)\s*/\s*(\d+)")
 
 
@@ -54,14 +55,14 @@ def is_safe(text: str, *, max_chars: int) -> bool:
 
 
 def is_expression(text: str) -> bool:
-    """Is this text one arithmetic expression and nothing else: a digit, no words, and more than a plain number?
+    """Is this text one arithmetic expression and nothing else: a digit, no words or unit, and more than a plain number?
 
-    A range (2-3), a list, a ratio, an inequality and a fraction that is not in lowest terms (120/80) are none: what
-    they say is not a value.
+    A range (2-3), a list, a ratio, a sum (3+4), a date, a number with a sign behind it (2+), an inequality and a
+    fraction that is not in lowest terms (120/80) are none: what they say is not a value.
     """
     if _PLAIN_NUMBER.fullmatch(text) or not re.search(r"\d", text):
         return False
-    if not _ONE_VALUE.issuperset(_COMMAND.findall(text)) or _SEVERAL.search(text):
+    if not _ONE_VALUE.issuperset(_COMMAND.findall(text)) or _SEVERAL.search(text) or _SIGNED.search(text):
         return False
     if any(math.gcd(int(a), int(b)) != 1 for a, b in _SLASHED.findall(text)):
         return False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 COUNT = "count"  # dimension of a number without a unit
+PERCENT = "percent"
 SUM = "sum"  # of a sum such as a Gleason score, 3+4, which is not 4+3
 
 # dimension: base unit, then each spelling with its factor to the base unit; cm^2 is tried before cm
@@ -38,7 +39,7 @@ _UNITS: dict[str, tuple[str, dict[str, str]]] = {
         "mg",
         {"[uμ]g|mcg|micrograms?": "1/1000", "mg|milligrams?": "1", "g|gm|grams?": "1000", "kgs?|kilograms?": "1000000"},
     ),
-    "percent": ("pct", {"%|per ?cent": "1"}),
+    PERCENT: ("pct", {"%|per ?cent": "1"}),
     "celsius": ("degc", {r"(?:° ?|deg(?:ree)?s? )c(?:elsius)?|celsius|centigrade": "1"}),
     "fahrenheit": ("degf", {r"(?:° ?|deg(?:ree)?s? )f(?:ahrenheit)?|fahrenheit": "1"}),
     "angle": ("deg", {"°|degs?|degrees?": "1"}),
