@@ -2,7 +2,8 @@
 # The study's settings with their sources stand in recipe/mrpo/config/mrpo.yaml; here is only what varies between runs.
 #
 #   METHOD          mrpo (default) grpo gdpo drgrpo vppo pgrpo sft     table: mrpo methods
-#   START           instruct (default), base or sft: the last one is a checkpoint of yours, in MODEL_PATH
+#   START           instruct (default); sft: a checkpoint of yours, in MODEL_PATH; base: the pretrained model, where one
+#                   is published (Qwen2-VL)
 #   MODEL_PATH      checkpoint, a folder or a hub id; default: the study's for this backbone (START=base: its base model)
 #   DATA_DIR        folder with train.parquet and test.parquet of `python -m data_preprocess`; default ~/data/vqa_rad
 #   SFT_DATA_DIR    the same made with --sft, for METHOD=sft; default DATA_DIR/sft
@@ -10,7 +11,7 @@
 #   NNODES N_GPUS   nodes (1) and GPUs of each (8; 4 and 1 as well). Several nodes: docs/cluster.md
 #   JUDGE_NAME      overlap (default: offline rules), or openai, the default where JUDGE_BASE_URL is set:
 #                   JUDGE_BASE_URL, JUDGE_MODEL, JUDGE_API_KEY_ENV (name of a variable), JUDGE_CACHE (file);
-#                   or router, with the overrides of docs/judge.md
+#                   or router, with the overrides of docs/judge.md; any other judge: mrpo.judge.name=… as an argument
 #   ENCODER         BERTScore encoder of the answer reward, a folder or a hub id; default none
 #   LORA_RANK       0 (default): train all parameters
 #   LR              learning rate; default: the configuration's
@@ -20,7 +21,7 @@
 #   OFFLOAD         parameters and optimiser in host memory between their uses: True or False; default: True below 8 GPUs
 #   MIN_PIXELS MAX_PIXELS   smallest and largest image, where the backbone scales images; default: its row in
 #                   recipe/mrpo/backbones.py. Not with SGLang, where images keep their size (docs/gpu.md)
-#   LOGGER          where metrics go; default ["console"]
+#   LOGGER          where metrics go; default ["console","file"]: also OUTPUT_DIR/metrics, for `mrpo report OUTPUT_DIR`
 #   DRY_RUN=1       print the command and the configuration that verl would run with, and stop
 #
 # Every argument is one more Hydra override and wins. VERL_PLATFORM=cpu: tiny models without a GPU (config mrpo_cpu).
@@ -51,7 +52,7 @@ settings() {
     LORA_RANK=${LORA_RANK:-0}
     ROLLOUT_ENGINE=${ROLLOUT_ENGINE:-vllm}
     TRAINER_MODE=${TRAINER_MODE:-sync}
-    LOGGER=${LOGGER:-'["console"]'}
+    LOGGER=${LOGGER:-'["console","file"]'}
     whole_number NNODES "$NNODES" 1
     whole_number N_GPUS "$N_GPUS" 1
     whole_number LORA_RANK "$LORA_RANK" 0
@@ -71,6 +72,7 @@ settings() {
 
 judge_overrides() {  # appends to ARGS; slurm.sbatch asks it too
     JUDGE_NAME=${JUDGE_NAME:-$([[ -n ${JUDGE_BASE_URL:-} ]] && echo openai || echo overlap)}
+    [[ $JUDGE_NAME != ensemble ]] || die "JUDGE_NAME=ensemble: its members are options; give mrpo.judge.name=ensemble and mrpo.judge.members (docs/judge.md) as arguments."
     one_of JUDGE_NAME "$JUDGE_NAME" overlap openai router
     ARGS+=("++mrpo.judge.name=$JUDGE_NAME")
     if [[ $JUDGE_NAME == openai ]]; then
@@ -108,7 +110,8 @@ rl_overrides() {
         "trainer.logger=$LOGGER"
     )
     if ! on_cpu; then  # mrpo_cpu has its own
-        ARGS+=("trainer.save_freq=200" "trainer.test_freq=100")
+        # A checkpoint with its optimiser is 12 bytes a parameter; verl keeps all by default.
+        ARGS+=("trainer.save_freq=200" "trainer.test_freq=100" "trainer.max_actor_ckpt_to_keep=2")
         ARGS+=("$actor.fsdp_config.param_offload=$OFFLOAD" "$actor.fsdp_config.optimizer_offload=$OFFLOAD")
     fi
     if [[ $TRAINER_MODE == separate_async ]]; then
@@ -168,7 +171,13 @@ sft_overrides() {
     LAUNCH+=(-m "$PROGRAM")
 }
 
+wants_help() {  # prints the head of this file if --help is among the arguments
+    [[ " $* " == *" --help "* || " $* " == *" -h "* ]] || return 1
+    sed -n '/^#/!q; s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+}
+
 run() {  # run [Hydra overrides]
+    if wants_help "$@"; then return; fi
     settings
     if [[ $METHOD == sft ]]; then sft_overrides; else rl_overrides; fi
     local command=("${LAUNCH[@]}" --config-name "$CONFIG" "${ARGS[@]}" "$@")
@@ -177,7 +186,9 @@ run() {  # run [Hydra overrides]
         python -m recipe.mrpo.compose --config-name "$CONFIG" "${ARGS[@]}" "$@"
         return
     fi
-    mkdir -p "$OUTPUT_DIR"
+    mkdir -p "$OUTPUT_DIR/metrics"
+    # A file for each start: verl empties the one it is given.
+    export VERL_FILE_LOGGER_PATH=${VERL_FILE_LOGGER_PATH:-$OUTPUT_DIR/metrics/$(date -u +%Y%m%dT%H%M%SZ).jsonl}
     printf '%q ' "${command[@]}" | tee "$OUTPUT_DIR/command.txt" && echo
     "${command[@]}"
 }

@@ -10,6 +10,7 @@ set -euo pipefail
 BACKBONE=${BACKBONE:-qwen2_5_vl}
 # shellcheck source=examples/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+if wants_help "$@"; then exit; fi
 METHOD=${METHOD:-mrpo}
 [[ $METHOD != sft ]] || die "METHOD is the second stage here; the first one is SFT anyway."
 ROOT=${OUTPUT_DIR:-outputs/$BACKBONE-sft-$METHOD}

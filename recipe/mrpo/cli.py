@@ -3,7 +3,7 @@
     mrpo doctor --data train.parquet --model MODEL     # is this machine ready?
     mrpo data vqa_rad --source DIR --out DIR           # data sets to parquet (python -m data_preprocess)
     mrpo judge ...                                     # the judge's own command line
-    mrpo report ...                                    # figures and the HTML page of runs
+    mrpo report RUN_DIR                                # metrics and rollouts of a run, in the terminal or as SVG
     mrpo backbones | methods                           # the tables
 
 Training stays verl's own command: python -m verl.trainer.main_ppo --config-name mrpo ...
@@ -51,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in DELEGATES:
         return delegate(DELEGATES[words[0]], words[1:])
+    if words and not words[0].startswith("-") and words[0] != "doctor":
+        print(f"error: mrpo {words[0]} is unknown; there are doctor, {', '.join(DELEGATES)}.", file=sys.stderr)
+        return 2
     parser = argparse.ArgumentParser(
         prog="mrpo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -2,7 +2,8 @@
 
     python -m recipe.mrpo.compose --config-name mrpo trainer.nnodes=2 ...
 
-prints what `python -m verl.trainer.main_ppo --cfg job ...` prints, in a second and on any machine.
+prints what `python -m verl.trainer.main_ppo --cfg job ...` prints, in a second and on any machine. What MRPO would
+refuse about it at the start of a run is said, and the exit status is 1; data, checkpoint and judge are not looked for.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.config.search_path import register
+from recipe.mrpo.options import OptionError
+from recipe.mrpo.startup import complete, uses_mrpo
 
 
 def verl_config_dir() -> Path:
@@ -38,15 +42,27 @@ def compose_config(name: str, overrides: Sequence[str]) -> DictConfig:
         return compose(name, list(overrides))
 
 
+def check(config: DictConfig) -> None:
+    """Raise OptionError for what a run of this configuration would be refused for, as far as it tells by itself."""
+    if "algorithm" in config and uses_mrpo(config):  # SFT has no algorithm
+        complete(deepcopy(config))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m recipe.mrpo.compose", description=__doc__.split("\n")[0])
     parser.add_argument("--config-name", default="mrpo")
     parser.add_argument("overrides", nargs="*")
     args = parser.parse_args()
     try:
-        print(OmegaConf.to_yaml(compose_config(args.config_name, args.overrides)), end="")
+        config = compose_config(args.config_name, args.overrides)
     except HydraException as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(OmegaConf.to_yaml(config), end="")
+    try:
+        check(config)
+    except OptionError as error:
+        print(f"mrpo: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -23,8 +23,6 @@ from recipe.mrpo.record import RolloutRecord
 from recipe.mrpo.segments import Segments
 from recipe.mrpo.shaping import SHAPINGS
 
-ESTIMATORS = ("mrpo",)
-
 
 @dataclass
 class StepCredit:

@@ -13,6 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 OPTIONS_FILE = Path(__file__).parent / "config" / "options.yaml"
 
+ESTIMATORS = ("mrpo",)
+"""Values of algorithm.adv_estimator that are ours. GDPO keeps verl's name."""
 SHAPING_NAMES = ("mrpo", "none", "vppo", "pgrpo")
 GDPO_FINAL_NORMS = ("rollout", "token", "none")
 

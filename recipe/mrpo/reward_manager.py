@@ -13,12 +13,11 @@ from verl import DataProto
 from verl.experimental.reward_loop.reward_manager import register
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
-from recipe.mrpo.estimators import ESTIMATORS
 from recipe.mrpo.judge import Judgement, JudgeRequest, get_judge
 from recipe.mrpo.judge.members import at_router
 from recipe.mrpo.judge.private import may_leave_machine
 from recipe.mrpo.judge.skip import labels_read_by_rewards, labels_shape, skip_reason
-from recipe.mrpo.options import load_options
+from recipe.mrpo.options import ESTIMATORS, load_options
 from recipe.mrpo.parsing import parse
 from recipe.mrpo.record import RolloutRecord, is_wrong
 from recipe.mrpo.steps import split_steps

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from recipe.mrpo.estimators import ESTIMATORS
 from recipe.mrpo.guards import TIMEOUT_ENV
-from recipe.mrpo.options import OPTIONS_FILE, OptionError, changed_options, load_options
+from recipe.mrpo.options import ESTIMATORS, OPTIONS_FILE, OptionError, changed_options, load_options
 
 logger = logging.getLogger(__name__)
 
 REWARD_MANAGER = "mrpo"
 VERL_DEFAULT_REWARD_MANAGER = "naive"
 AGENT_LOOP = "single_turn_agent"
+METRICS_ENV = "VERL_FILE_LOGGER_PATH"
+"""Where verl's file logger writes."""
 ONE_RESPONSE = "MRPO's reward manager labels the steps of one response, which verl's single-turn agent loop makes"
 
 
@@ -43,13 +43,28 @@ def prepare(config: DictConfig) -> None:
     """
     if not uses_mrpo(config):
         return
-    given = config.get("mrpo")
-    options = load_options(given)
+    options = complete(config)
+    _check_model_path(config)
+    if config.reward.reward_manager.name == REWARD_MANAGER:
+        private = check_rows(config.data, "train_files", reasoning_required=options.gold_reasoning == "required")
+        private |= check_rows(config.data, "val_files", reasoning_required=False)
+        check_judge(config, options, private_data=private)
+        check_rewards(options)
+    _bound_weight_sync(config, options.guards.weight_sync_timeout_s)
+    changed = ", ".join(f"mrpo.{name}={value}" for name, value in changed_options(options).items())
+    logger.warning("MRPO: %s; every other option has its default (%s).", changed or "no option set", OPTIONS_FILE.name)
+
+
+def complete(config: DictConfig) -> DictConfig:
+    """The part of `prepare` that looks at nothing but the configuration; returns the options.
+
+    `mrpo.compose` (DRY_RUN=1) asks it too, on machines without data, checkpoint and judge.
+    """
+    options = load_options(config.get("mrpo"))
     with open_dict(config):
         config.mrpo = options
     _check_image_sizes(config)
-    ours = str(config.algorithm.adv_estimator) in ESTIMATORS
-    if ours:
+    if str(config.algorithm.adv_estimator) in ESTIMATORS:
         _choose_reward_manager(config)
         _refuse_unsupported(config)
     elif config.algorithm.adv_estimator == "gdpo" and config.algorithm.use_kl_in_reward:
@@ -59,16 +74,19 @@ def prepare(config: DictConfig) -> None:
         )
     if config.reward.reward_manager.name == REWARD_MANAGER:
         _refuse_turns(config)
-        private = check_rows(
-            _files(config.data, "train_files"), reasoning_required=options.gold_reasoning == "required"
-        )
-        private |= check_rows(_files(config.data, "val_files"), reasoning_required=False)
-        check_judge(config, options, private_data=private)
-        check_rewards(options)
+        _check_reward_model(config, options)
         check_skip(config, options)
-    _bound_weight_sync(config, options.guards.weight_sync_timeout_s)
-    changed = ", ".join(f"mrpo.{name}={value}" for name, value in changed_options(options).items())
-    logger.warning("MRPO: %s; every other option has its default (%s).", changed or "no option set", OPTIONS_FILE.name)
+    return options
+
+
+def _check_model_path(config: DictConfig) -> None:
+    """A name of the hub and the folder of that name look alike: only what can be nothing but a folder is looked for."""
+    path = str(OmegaConf.select(config, "actor_rollout_ref.model.path"))
+    if path.startswith(("/", ".", "~")) and not os.path.isdir(os.path.expanduser(path)):
+        raise OptionError(
+            f"there is no folder {path}; set actor_rollout_ref.model.path (MODEL_PATH of the example scripts) to a "
+            "checkpoint or the name of one on the hub."
+        )
 
 
 def _choose_reward_manager(config: DictConfig) -> None:
@@ -135,12 +153,11 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
     """Raise OptionError if the judge is unknown, cannot be made from its options, or may not see the data."""
     from recipe.mrpo.judge import get_judge
     from recipe.mrpo.judge.endpoint import check_endpoint
-    from recipe.mrpo.judge.members import at_router, each_judge
+    from recipe.mrpo.judge.members import at_router
 
     judge = OmegaConf.to_container(options.judge, resolve=True)
     reward_model = config.reward.reward_model
     try:
-        _check_reward_model(config, routed=any(one["name"] == "router" for one in each_judge(judge)))
         # The real address is known once the reward model is up.
         address = "127.0.0.1:1" if reward_model.enable else None
         judge = at_router(judge, address=address, model=reward_model.get("model_path"))
@@ -154,8 +171,15 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
         raise OptionError(str(error)) from error
 
 
-def _check_reward_model(config: DictConfig, *, routed: bool) -> None:
+def _check_reward_model(config: DictConfig, options: DictConfig) -> None:
     """Refuse a reward model of verl's that nothing could reach, or that would rate in place of our reward manager."""
+    from recipe.mrpo.judge.members import each_judge
+
+    try:
+        judges = list(each_judge(OmegaConf.to_container(options.judge, resolve=True)))
+    except ValueError as error:
+        raise OptionError(str(error)) from error
+    routed = any(one["name"] == "router" for one in judges)
     model, prefix = config.reward.reward_model, "reward.reward_model"
     if not (model.enable or routed):
         return
@@ -190,7 +214,7 @@ def check_skip(config: DictConfig, options: DictConfig) -> None:
     if read and estimator not in knows_unknown:
         logger.warning(
             "algorithm.adv_estimator=%s is verl's own and counts what a failed judgement leaves unknown as a reward of "
-            "0; algorithm.adv_estimator=mrpo +mrpo.shaping=none is GRPO that leaves it out.", estimator,
+            "0; algorithm.adv_estimator=mrpo ++mrpo.shaping=none is GRPO that leaves it out.", estimator,
         )  # fmt: skip
 
 
@@ -209,12 +233,12 @@ def _files(data: DictConfig, name: str) -> list[str]:
     return [] if files is None else [files] if isinstance(files, str) else [str(f) for f in files]
 
 
-def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
-    """Read the `extra_info` of every row of local parquet files; True if a row may not leave the machine.
+def check_rows(data: DictConfig, name: str, *, reasoning_required: bool) -> bool:
+    """Read the `extra_info` of every row of the local parquet files `data[name]`; True if a row may not leave here.
 
-    Raises OptionError if `reasoning_required` and a row has no gold reasoning to judge its steps against, or if the
-    column `agent_name`, by which verl chooses the agent loop of a row, names another one than the single-turn loop; and
-    if `may_leave_machine` is no boolean, or only some of the rows that verl will join have it.
+    Raises OptionError if a local file is not there; if `reasoning_required` and a row has no gold reasoning to judge
+    its steps against; if the column `agent_name`, by which verl chooses the agent loop of a row, names another one
+    than the single-turn loop; if `may_leave_machine` is no boolean, or only some rows of what verl will join have it.
     """
     import pyarrow.parquet as pq
 
@@ -222,15 +246,19 @@ def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
 
     private = False
     flagged: dict[bool, str] = {}
-    for file in files:
+    for file in _files(data, name):
         path = os.path.expanduser(file)
-        if not os.path.exists(path) or not path.endswith(".parquet"):
+        if "://" not in path and not os.path.exists(path):
+            raise OptionError(
+                f"{file} does not exist; set data.{name} (DATA_DIR of the example scripts) to what `mrpo data` made."
+            )
+        if "://" in path or not path.endswith(".parquet"):
             continue  # a remote or JSON file: verl fetches it later, and each row that lacks reasoning is counted
         parquet = pq.ParquetFile(path)
         columns = [name for name in ("extra_info", "agent_name") if name in parquet.schema_arrow.names]
         if "extra_info" not in columns:
             raise OptionError(
-                f"{file} has no column extra_info; make it with `python -m data_preprocess` (data.train_files)."
+                f"{file} has no column extra_info; make it with `python -m data_preprocess` (data.{name})."
             )
         row = 0
         for batch in parquet.iter_batches(columns=columns, batch_size=4096):
@@ -249,8 +277,8 @@ def check_rows(files: Iterable[str], *, reasoning_required: bool) -> bool:
                     raise OptionError(str(error)) from error
                 if reasoning_required and not str(info.get("gold_reasoning") or "").strip():
                     raise OptionError(
-                        f"row {row} of {file} (data.train_files) has no extra_info.gold_reasoning, so its steps cannot "
-                        "be judged; convert the data with --gold-reasoning, or set +mrpo.gold_reasoning=optional to "
+                        f"row {row} of {file} (data.{name}) has no extra_info.gold_reasoning, so its steps cannot "
+                        "be judged; convert the data with --gold-reasoning, or set ++mrpo.gold_reasoning=optional to "
                         "train such rows unshaped."
                     )
                 row += 1
@@ -271,9 +299,10 @@ def _bound_weight_sync(config: DictConfig, seconds: float) -> None:
         )  # fmt: skip
     with open_dict(config):
         env = OmegaConf.select(config, "ray_kwargs.ray_init.runtime_env.env_vars") or {}
-        OmegaConf.update(
-            config, "ray_kwargs.ray_init.runtime_env.env_vars", {**env, TIMEOUT_ENV: str(seconds)}, force_add=True
-        )
+        # verl's file logger may run on another node, whose environment is not this one's.
+        ours = {METRICS_ENV: os.environ[METRICS_ENV]} if METRICS_ENV in os.environ else {}
+        node = "ray_kwargs.ray_init.runtime_env.env_vars"
+        OmegaConf.update(config, node, {**ours, **env, TIMEOUT_ENV: str(seconds)}, force_add=True)
 
 
 def wrap_validate_config(module) -> None:

@@ -188,7 +188,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--seed", type=int, default=0, help="of the tiny model, the order of the data and the sampling")
     out.add_argument("--timeout", type=float, default=1800, help="seconds after which a stage is stopped")
     out.add_argument("--fresh", action="store_true", help="train anew; data and tiny model are kept")
-    out.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="more overrides of verl, e.g. +mrpo.tau=0.5")
+    out.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="more overrides of verl, e.g. ++mrpo.tau=0.5")
     return out
 
 

@@ -15,7 +15,7 @@ def main() -> int:
         description="Metrics, validation and a few rollouts of a run, in the terminal.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("run", type=Path, help="folder with metrics/, rollouts/ and validation/")
+    parser.add_argument("run", type=Path, help="folder with metrics/, rollouts/, validation/: a script's OUTPUT_DIR")
     parser.add_argument("--rollouts", type=int, default=3, help="rollouts to print")
     parser.add_argument("--svg", type=Path, default=None, help="also write the summary as a picture")
     args = parser.parse_args()

@@ -19,7 +19,7 @@ _COMMENT = re.compile(r"^ *# *(?P<comment>.*?)(?: *---)?$")
 _HEAD = """# Options of MRPO
 
 Made by `python -m recipe.mrpo.report.options_table docs/options.md` from
-[options.yaml](../recipe/mrpo/config/options.yaml). In any verl run: `+mrpo.<option>=<value>`; with
+[options.yaml](../recipe/mrpo/config/options.yaml). In any verl run: `++mrpo.<option>=<value>`; with
 `--config-name mrpo` and in the example scripts `mrpo.<option>=<value>` will do.
 """
 

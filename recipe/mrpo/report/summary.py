@@ -163,7 +163,10 @@ def render(run: Path, console: Console, *, rollouts: int) -> None:
     """Print the summary of a run folder. Raises ValueError if there is nothing to show."""
     steps = metrics_by_step(run)
     if not steps:
-        raise ValueError(f'{run} has no metrics/*.jsonl; add trainer.logger=\'["console","file"]\' to the run')
+        raise ValueError(
+            f"{run} has no metrics/*.jsonl. The example scripts write them into OUTPUT_DIR; another run does with "
+            'trainer.logger=\'["console","file"]\' and the variable VERL_FILE_LOGGER_PATH=RUN_DIR/metrics/1.jsonl.'
+        )
     console.print(metrics_table(steps))
     validation = validation_table(steps)
     if validation is not None:

@@ -116,7 +116,7 @@ def background(tmp_path_factory):
         ),
         mistake=Background(
             [sys.executable, "-m", "verl.trainer.main_ppo", "algorithm.adv_estimator=mrpo", "+mrpo.tau=2",
-             "data.train_files=absent.parquet", "actor_rollout_ref.rollout.name=vllm",
+             "data.train_files=hdfs://host/absent.parquet", "actor_rollout_ref.rollout.name=vllm",
              "actor_rollout_ref.rollout.n=4", "hydra.run.dir=."],
             mistake_env, here, 120,
         ),
@@ -176,6 +176,9 @@ def compose():
         if name not in _composed:
             with initialize_config_dir(str(VERL_CONFIG), version_base=None):
                 _composed[name] = hydra_compose(name)
+            for place in ("data.train_files", "data.val_files", "actor_rollout_ref.model.path"):
+                if str(OmegaConf.select(_composed[name], place)).startswith("~"):  # verl's placeholders
+                    OmegaConf.update(_composed[name], place, f"hdfs://host/{place}")
         config = _composed[name].copy()
         for override in parser.parse_overrides(list(overrides)):
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=override.is_add())

@@ -29,7 +29,7 @@ def options(tmp_path_factory):
         (folder / name).write_text(code)
     assert {path.name for path in folder.iterdir()} == {"my_rewards.py", "my_judge.py"}
     (command,) = re.findall(r"PYTHONPATH=\. python -m verl.*?\n\n", README, re.DOTALL)
-    words = [word[1:] for word in shlex.split(command.replace("\\\n", " ")) if word.startswith("+mrpo.")]
+    words = [word[2:] for word in shlex.split(command.replace("\\\n", " ")) if word.startswith("++mrpo.")]
     assert len(words) == 4
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)

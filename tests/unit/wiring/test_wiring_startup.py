@@ -310,6 +310,25 @@ def test_a_kl_penalty_in_the_reward_is_refused_for_gdpo_which_would_drop_it(conf
 
 
 @pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("data.train_files=/nowhere/train.parquet", ("/nowhere/train.parquet", "data.train_files", "DATA_DIR")),
+        ("data.val_files=[nowhere.parquet]", ("nowhere.parquet", "data.val_files", "DATA_DIR")),
+        ("actor_rollout_ref.model.path=/no/model", ("/no/model", "actor_rollout_ref.model.path", "MODEL_PATH")),
+        ("actor_rollout_ref.model.path=./model", ("./model", "actor_rollout_ref.model.path", "MODEL_PATH")),
+    ],
+)
+def test_what_is_not_on_this_machine_is_told_before_anything_starts(config_of, override, named):
+    sentence = refusal(config_of(override))
+    assert all(part in sentence for part in named)
+
+
+@pytest.mark.parametrize("override", ["actor_rollout_ref.model.path=org/model", "data.val_files=s3://bucket/a.parquet"])
+def test_what_may_be_elsewhere_is_left_to_verl(config_of, override):
+    prepare(config_of(override))
+
+
+@pytest.mark.parametrize(
     ("rows", "row"),
     [
         ([{"extra_info": {"split": "train"}}], 0),
