@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,8 @@ def parquet_facts(path: Path, whole: Path) -> dict[str, Any]:
 
 def file_digests(files: Iterable[Path]) -> dict[str, str]:
     """sha256 by name; files of one name get as much of their folders' names as tells them apart."""
-    different = list(dict.fromkeys(files))
+    # Absolute, so that no path is the end of another one: then the whole path, at least, tells them apart.
+    different = list(dict.fromkeys(Path(os.path.abspath(file)) for file in files))
     parts = [file.parts for file in different]
     named = {}
     for file, own in zip(different, parts, strict=True):

@@ -108,8 +108,8 @@ def convert(
     yet (`SplitResult.whole`). Raises BadRows if rows or images are bad and `skip_bad` is off, DataError if a split has
     no row left.
     """
-    bad = [error for error in loaded.bad if not options.splits or error.split in (None, *options.splits)]
-    bad += _listed_twice(loaded)
+    found = [*loaded.bad, *_listed_twice(loaded)]
+    bad = [error for error in found if not options.splits or error.split in (None, *options.splits)]
     if bad and not options.skip_bad:
         raise BadRows(bad)
     if not loaded.records:

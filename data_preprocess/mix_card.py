@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,9 +29,10 @@ def make_mix_card(out: Path, whole: Path, files: Sequence[Path], *, options: dic
     Raises DataError if a card beside one of the files is no JSON object.
     """
     facts = infos(whole)
+    different = list(dict.fromkeys(Path(os.path.abspath(file)) for file in files))
     sources = {
         name: {"sha256": sha256, **_terms(file)}
-        for (name, sha256), file in zip(file_digests(files).items(), dict.fromkeys(files), strict=True)
+        for (name, sha256), file in zip(file_digests(different).items(), different, strict=True)
     }
     return {
         "title": out.stem,

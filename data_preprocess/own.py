@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,8 @@ def load(source: Source) -> Loaded:
     loaded.files.append(source.options["mapping"])
     index: dict[str, int] = {}
     seen: dict[str, Any] = {}
-    for file, split in _files(mapping, source.folder):
+    by_column = "split" in mapping["optional_columns"]
+    for file, split in _files(mapping, source.folder, wants=(lambda split: True) if by_column else source.wants):
         loaded.files.append(file)
         for where, values, image in _rows(file, mapping):
             try:
@@ -95,14 +96,16 @@ def load(source: Source) -> Loaded:
                     raise BadRow(file, where, f"record_id {record.record_id!r} is also that of {there}")
                 loaded.records.append(record)
             except BadRow as error:
-                loaded.bad.append(error)
+                loaded.bad.append(error.of(None if by_column else split))
     return loaded
 
 
-def _files(mapping: dict[str, Any], folder: Path) -> Iterator[tuple[Path, str]]:
+def _files(mapping: dict[str, Any], folder: Path, *, wants: Callable[[str], bool]) -> Iterator[tuple[Path, str]]:
     """The files to read, each with the split of its rows where no column tells it."""
     named = mapping["file"] if isinstance(mapping["file"], dict) else {mapping.get("split", "train"): mapping["file"]}
     for split, pattern in named.items():
+        if not wants(split):
+            continue
         found = sorted(folder.glob(pattern)) if "*" in pattern else [folder / pattern]
         if not found:
             raise DataError(f"no file of {folder} is called {pattern}")

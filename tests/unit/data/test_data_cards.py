@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from data_preprocess import hub
 from data_preprocess.__main__ import main
+from data_preprocess.card import file_digests
 from data_preprocess.datasets import NAMES, info
 from data_preprocess.errors import DataError
 from tests.unit.data.helpers import GOLD, VQA_RAD, draw, read_rows, run, turned
@@ -170,3 +172,19 @@ def test_no_network_is_told(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(huggingface_hub, "HfApi", Api)
     assert main(["slake", "--out", str(tmp_path)]) == 1
     assert "could not be downloaded (Network is unreachable); run again to go on" in capsys.readouterr().err
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders_even_if_one_path_ends_in_the_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in (".", "sub", "sub/sub"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "a.jsonl").write_text(folder)
+    paths = [
+        Path("a.jsonl"),
+        Path("sub/a.jsonl"),
+        Path("sub/sub/a.jsonl"),
+        tmp_path / "a.jsonl",
+        Path("sub/../a.jsonl"),
+    ]
+    names = list(file_digests(paths))
+    assert names == [f"{tmp_path.name}/a.jsonl", f"{tmp_path.name}/sub/a.jsonl", "sub/sub/a.jsonl"]

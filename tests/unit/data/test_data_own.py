@@ -118,6 +118,18 @@ def test_a_mapping_that_makes_no_sense_is_told(own, capsys, written, changes, me
     assert message in capsys.readouterr().err and written() == []
 
 
+def test_the_file_of_a_split_that_is_not_asked_for_is_not_read(own, capsys):
+    with (own.folder / "fragen.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    (own.folder / "test.jsonl").write_text("\n".join(map(json.dumps, rows[3:])))
+    files = {"train": "absent.jsonl", "test": "test.jsonl"}
+    assert own("--split", "test", file=files, optional_columns=..., splits=...) == 0
+    (own.folder / "absent.jsonl").write_text("{")
+    assert own("--split", "test") == 0
+    assert own("--split", "train", "test") == 1
+    assert "absent.jsonl, line 1: no JSON" in capsys.readouterr().err
+
+
 def test_images_may_lie_elsewhere_than_the_mapping_says(own, tmp_path):
     (own.folder / "bilder").rename(tmp_path / "pictures")
     assert own("--images", str(tmp_path / "pictures")) == 0

@@ -77,3 +77,9 @@ def test_a_download_that_is_not_whole_is_told(tmp_path, capsys, written, shards,
         shard(tmp_path / "hf", number, total)
     assert run("vqa_rad", tmp_path / "hf", tmp_path / "out") == 1
     assert message in capsys.readouterr().err and written() == []
+
+
+def test_a_record_listed_twice_in_another_split_is_of_no_concern(rad):
+    rad.records(lambda records: [*records, next(r for r in records if not r["phrase_type"].startswith("test"))])
+    assert rad.convert("--split", "test") == 0
+    assert rad.convert("--split", "train") == 1
