@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _ALL_RULES = frozenset(RULES)
 _MAX_WORDS_ABOUT_A_NUMBER = 8  # "there are 4 lesions in the liver" answers "4"; a paragraph with a 4 in it does not
+_TEMPERATURES = frozenset({"celsius", "fahrenheit"})
+_BARE_DEGREES = re.compile(r"(?<=\d)\s?([CF])(?!\w)")
 _TERMS = ("rouge1", "bleu1", "bertscore")
 
 
@@ -147,6 +150,7 @@ def answer_reward(
 
 
 def _draft(prediction: str, gold: str, options: AnswerOptions) -> _Draft:
+    prediction, gold = _with_degrees(prediction, gold), _with_degrees(gold, prediction)
     gold_words = tokens(gold, _ALL_RULES)
     if options.yes_no != "mix" and gold_words in (("yes",), ("no",)):
         words = tokens(prediction, _ALL_RULES)
@@ -231,6 +235,13 @@ def _same_expression(prediction: str, gold: str, options: AnswerOptions) -> bool
         return False
     written = [as_math(text) for text in texts]
     return all(is_safe(text, max_chars=options.max_math_chars) for text in written) and math_verify_accepts(*written)
+
+
+def _with_degrees(text: str, other: str) -> str:
+    """The text with 37.5 C as 37.5 °C where the other answer has a temperature; elsewhere a C is a letter."""
+    if not _BARE_DEGREES.search(text) or _TEMPERATURES.isdisjoint(q.dimension for q in _number_and_words(other)[0]):
+        return text
+    return _BARE_DEGREES.sub(r" °\1", text)
 
 
 @lru_cache(maxsize=8192)

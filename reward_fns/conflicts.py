@@ -15,6 +15,7 @@ from reward_fns.attached import NUMBER, differ, frozen, swapped
 from reward_fns.conflict_words import AXES, BEGINNINGS, COPULAS, INTENSITIES, LETTERS, LINKS, NEGATIONS, POLES
 from reward_fns.normalise import ALL_RULES, spell_out, tokens
 from reward_fns.number_conflicts import comparison_conflict, number_conflict
+from reward_fns.opposites import opposite_poles
 
 _GRADED_PLUS = re.compile(r"[1-4]\+")  # CD20 +++ is positive
 _BREAK = re.compile(r"[;.](?!\d)|\b(?:but|however|although)\b")
@@ -89,7 +90,7 @@ def _polarity_conflict(prediction: str, gold: str) -> bool:
 
 
 def _opposite_conflict(prediction: str, gold: str) -> bool:
-    return _axis_conflict(prediction, gold, "opposite") or differ(_beginnings(prediction), _beginnings(gold))
+    return opposite_poles(prediction, gold) or differ(_beginnings(prediction), _beginnings(gold))
 
 
 @lru_cache(maxsize=8192)
@@ -169,8 +170,8 @@ def find_conflict(prediction: str, gold: str, kinds: Collection[str]) -> str | N
     things (2 lesions) against a measure (2 mm), or names that differ in their number (T1/T2, L4/L5, grade 2/3, stage
     3a/3b). letter: the same word with another letter (type A/B, hepatitis B/C, T/B cell). laterality: both name sides
     and not the same (bilateral = left and right), or the same ones on other words ("left lung, right kidney" against
-    "right lung, left kidney"). plane, modality, position, intensity: both name one and not the same. opposite: one of a
-    pair of opposites against the other or both (benign/malignant, increased/decreased, hypo-/hyperthyroidism). Each is
-    meant to hold back a high overlap, so the words are looked at wherever they stand.
+    "right lung, left kidney"). plane, modality, position, intensity: both name one and not the same. opposite:
+    opposites said of the same word (benign/malignant, increased/decreased, hypo-/hyperthyroidism), see `opposites`.
+    Each is meant to hold back a high overlap, so most look at words wherever they stand.
     """
     return next((kind for kind, check in _CHECKS.items() if kind in kinds and check(prediction, gold)), None)

@@ -43,6 +43,7 @@ _LATEX = (
     (re.compile(r"\\lt\b"), "<"),
     (re.compile(r"\\gt\b"), ">"),
     (re.compile(r"\\pm\b"), "±"),
+    (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ\b)"), "°"),
     (re.compile(r"\^\s*\{?\s*([+-])\s*\}?(?!\d)"), r"\1"),
     (re.compile(r"\\[,;:! ]|~"), " "),
     (re.compile(r"\\([%$&#_{}])"), r"\1"),

@@ -14,6 +14,8 @@ _SYNONYMS = {
     r"ct scan|mri scan": lambda m: m[0][:-5],
     r"ultrasound|ultrasonograph(?:y|ic)|sonograph(?:y|ic)|sonogram|ultrasonogram": "ultrasound",
     r"positron emission tomography|pet scan": "pet",
+    r"angiograms?|angiograph(?:y|ic)": "angiography",
+    r"mammograms?|mammograph(?:y|ic)": "mammography",
     r"h\s?&\s?e|h and e|h\s?/\s?e|haematoxylin and eosin": "hematoxylin and eosin",
     r"transaxial": "axial",
     r"(?:transverse)(?= (?:plane|section|slice|view|image|cut))": "axial",
@@ -43,6 +45,13 @@ _SPELLINGS = [
     for spelling, meaning in sorted(_SYNONYMS.items(), key=lambda item: -len(item[0]))
 ]
 _WITH = re.compile(r"(?<!\w)w/\s?(?=[^\W\d_])", re.IGNORECASE)
+# One word, however it is parted: sub-acute, pre-contrast; "pre- and post-contrast" and "post contrast" as well.
+_BEGINNING = re.compile(
+    r"\b(sub|pre|post)[-\s](?!(?:and|or|to|of|in|on|with|the)\b)(?=[^\W\d_]{2})"
+    r"|\b(intra|extra|inter|peri|supra|infra|hyper|hypo|iso|micro|macro|endo|exo)-(?=[^\W\d_]{3})",
+    re.IGNORECASE,
+)
+_TUMOR_MARKER = re.compile(r"\bca[\s-]?(\d{2,3})(?:[-.](\d{1,2}))?(?![\w-])", re.IGNORECASE)  # CA 19-9 is no range
 _NON = re.compile(r"\bnon[-\s](?=[^\W\d_])", re.IGNORECASE)
 _IMMUNOGLOBULIN = re.compile(r"\b(?:ig|immunoglobulin\s)(?=[agmed]\b)", re.IGNORECASE)
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "κ": "kappa", "λ": "lambda"}
@@ -57,6 +66,8 @@ def synonyms(text: str) -> str:
         text = pattern.sub(meaning, text)
     text = _WITH.sub("with ", text)
     text = _NON.sub("non", text)
+    text = _BEGINNING.sub(lambda m: m[1] or m[2], text)
+    text = _TUMOR_MARKER.sub(lambda m: f"ca{m[1]}{m[2] or ''}", text)
     text = _IMMUNOGLOBULIN.sub("ig ", text)
     text = _GREEK_LETTER.sub(lambda m: f"{m[1]}{' ' if m[1] else ''}{_GREEK[m[2].lower()]}{' ' if m[3] else ''}", text)
     return _SPINE.sub(r"\1\2 \1\3", text)
