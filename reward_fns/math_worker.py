@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from contextlib import suppress
 from functools import lru_cache
 
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 _MEMORY_BYTES = 4 << 30
 _ENVIRONMENT = frozenset("PATH PYTHONPATH PYTHONHOME VIRTUAL_ENV LD_LIBRARY_PATH HOME TMPDIR LANG LC_ALL".split())
 """What the child sees of the environment: no key."""
+
+
+_workers: weakref.WeakSet[MathWorker] = weakref.WeakSet()
 
 
 class MathWorker:
@@ -37,17 +41,23 @@ class MathWorker:
         self._lock = threading.Lock()
         self._process: subprocess.Popen | None = None
         self._owner = 0
+        _workers.add(self)
 
     def accepts(self, prediction: str, gold: str) -> bool:
         """`verify(parse(prediction), parse(gold))`; False if that takes longer than `timeout_s` or ends the process."""
         with self._lock:
             process = self._running()
             try:
-                process.stdin.write(json.dumps([prediction, gold]).encode() + b"\n")
-                process.stdin.flush()
+                request = memoryview(json.dumps([prediction, gold]).encode() + b"\n")
+                while request:
+                    request = request[process.stdin.write(request) :]
                 reply = process.stdout.readline()
             except BrokenPipeError:
                 reply = b""
+            except BaseException:
+                # Whoever goes on after a Ctrl-C must not read the reply to this request as one to the next.
+                self._stop()
+                raise
             if reply:
                 return json.loads(reply)
             self._stop()
@@ -74,10 +84,16 @@ class MathWorker:
             [sys.executable, os.path.abspath(__file__), str(self._timeout_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,  # a buffer that a fork copies would be sent twice
             env={name: value for name, value in os.environ.items() if name in _ENVIRONMENT},
         )
         self._process, self._owner = process, os.getpid()
-        if not process.stdout.readline():
+        try:
+            ready = process.stdout.readline()
+        except BaseException:
+            self._stop()
+            raise
+        if not ready:
             self._stop()
             raise RuntimeError(
                 f"the process for math-verify did not start (exit code {process.returncode}); its error is above. "
@@ -96,6 +112,15 @@ class MathWorker:
         with suppress(BrokenPipeError):  # what it no longer reads
             process.stdin.close()
         process.stdout.close()
+
+
+def _renew_locks() -> None:
+    """In a fork's copy: a lock that another thread held then has nobody left to release it."""
+    for worker in _workers:
+        worker._lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
 
 
 @lru_cache(maxsize=4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -92,6 +94,62 @@ def test_its_process_ends_with_it_and_a_lost_one_is_replaced(worker):
     worker.close()
     assert last.returncode is not None
     assert worker.accepts("4", "4"), "closed is not broken"
+
+
+class InterruptedOnce:
+    """A stream whose first read is interrupted."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._interrupted = False
+
+    def readline(self):
+        if not self._interrupted:
+            self._interrupted = True
+            raise KeyboardInterrupt
+        return self._stream.readline()
+
+    def close(self):
+        self._stream.close()
+
+
+def test_an_interrupted_comparison_leaves_no_reply_for_the_next(worker):
+    worker.start()
+    worker._process.stdout = InterruptedOnce(worker._process.stdout)
+    with pytest.raises(KeyboardInterrupt):
+        worker.accepts("4", "4")
+    assert [worker.accepts(number, "4") for number in ("5", "4", "5")] == [False, True, False]
+
+
+def test_an_interrupted_start_leaves_no_reply_for_the_next(worker, monkeypatch):
+    popen = math_worker.subprocess.Popen
+
+    def interrupted(*args, **kwargs):
+        process = popen(*args, **kwargs)
+        process.stdout = InterruptedOnce(process.stdout)
+        return process
+
+    monkeypatch.setattr(math_worker.subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        worker.start()
+    monkeypatch.undo()
+    assert [worker.accepts(number, "4") for number in ("5", "4")] == [False, True]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the very thing that is tested
+def test_a_fork_while_a_thread_compares_has_a_worker_of_its_own(worker):
+    worker.start()
+    with worker._lock:  # as another thread would hold it
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(60)  # a deadlock ends the copy
+            right = False
+            try:
+                right = worker.accepts("4", "4") and not worker.accepts("5", "4")
+            finally:
+                os._exit(0 if right else 1)  # whatever happens, the copy runs no further test
+    assert worker.accepts("4", "4") and not worker.accepts("5", "4")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_a_process_that_cannot_start_is_an_error_and_no_wrong_answer(monkeypatch):
