@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from reward_fns.bertscore import Encoder
 
 
+def _check_encoder_options(name: str, *, encoder_batch_size: int, encoder_cache: int) -> None:
+    for option, value, least in (("encoder_batch_size", encoder_batch_size, 1), ("encoder_cache", encoder_cache, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{NODE}.{name}.{option} must be a whole number of at least {least}, not {value!r}.")
+
+
 def _encoder(
     name: str, path: str, *, encoder_layer: int, encoder_device: str, encoder_batch_size: int, encoder_cache: int
 ) -> Encoder:
@@ -82,6 +88,7 @@ def _answer(
         max_math_chars=max_math_chars,
         math_timeout_s=math_timeout_s,
     )
+    _check_encoder_options("answer", encoder_batch_size=encoder_batch_size, encoder_cache=encoder_cache)
     if encoder is None and options.mix["rouge1"] + options.mix["bleu1"] == 0:
         raise ValueError(f"{NODE}.answer.mix weighs BERTScore alone; set {NODE}.answer.encoder.")
     load_stemmer()
@@ -143,6 +150,7 @@ def _semantic(
     encoder_batch_size: int,
     encoder_cache: int,
 ) -> RewardFn:
+    _check_encoder_options("semantic", encoder_batch_size=encoder_batch_size, encoder_cache=encoder_cache)
     if mode == "verdict":
         return lambda given: semantic.verdict_reward(given.overall if given.num_steps else 0)
     if mode != "encoder":
