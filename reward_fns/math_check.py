@@ -32,12 +32,17 @@ _ONE_VALUE = _COMMANDS - {"pm", "le", "leq", "ge", "geq", "approx", "infty"}
 # Several numbers, of which math-verify would take the last, a range, which it would subtract, a date or a version.
 _SEVERAL = re.compile(r"\d\s+\.?\d|\d\s*[-−–]\s*\d|\.\d+\.")
 _SIGNED = re.compile(r"[\d)}]\s*\+|[-−–]\W*$")  # a sum (Gleason 3+4), which is not its value, or a sign behind (2+)
+_LONG = re.compile(r"\d{16}")
 _SLASHED = re.compile(r"(\d+)\s*/\s*(\d+)")
 
 
 def is_safe(text: str, *, max_chars: int) -> bool:
     """May math-verify see this text? Short, shallow, one small power at most, no command beyond arithmetic."""
-    if len(text) > max_chars or re.search(r"\d{16}|[eE][-+]?\d{3}|!|\\\\|[\[\]_&|]|\d\s*\(.*\d\s*\(", text):
+    if (
+        len(text) > max_chars
+        or _LONG.search(text)
+        or re.search(r"[eE][-+]?\d{3}|!|\\\\|[\[\]_&|]|\d\s*\(.*\d\s*\(", text)
+    ):
         return False
     if any(command not in _COMMANDS for command in _COMMAND.findall(text)):
         return False
@@ -60,7 +65,7 @@ def is_expression(text: str) -> bool:
     A range (2-3), a list, a ratio, a sum (3+4), a date, a number with a sign behind it (2+), an inequality and a
     fraction that is not in lowest terms (120/80) are none: what they say is not a value.
     """
-    if _PLAIN_NUMBER.fullmatch(text) or not re.search(r"\d", text):
+    if _PLAIN_NUMBER.fullmatch(text) or not re.search(r"\d", text) or _LONG.search(text):
         return False
     if not _ONE_VALUE.issuperset(_COMMAND.findall(text)) or _SEVERAL.search(text) or _SIGNED.search(text):
         return False

@@ -97,6 +97,7 @@ _QUANTITY = re.compile(
     rf"|(?P<plus>\+)(?![\w+])|(?P<each>{_DENOMINATOR})(?!{_LETTER})|(?=[x×]\s?\d)|(?!{_LETTER}|[.,/:+]\d))",
     re.IGNORECASE,
 )
+_MAX_DIGITS = 1000  # Python turns no more than 4300 into a number or back; a longer number is text
 _SHARES_UNIT = re.compile(r"\s*(?:x|×|by|to|-|and|or)\s*-?", re.IGNORECASE)
 _DENOMINATORS = {"l": ("volume", "ml", Fraction(1000)), "d": ("time", "s", Fraction(86400))}  # too short elsewhere
 
@@ -135,6 +136,8 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
     """
     found: list[Quantity] = []
     for match in reversed(list(_QUANTITY.finditer(text))):
+        if len(match["number"]) > _MAX_DIGITS:
+            continue
         raw = _value(match["number"], match["sign"])
         if raw is None:
             continue

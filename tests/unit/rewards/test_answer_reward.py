@@ -448,6 +448,32 @@ def test_it_works_and_ends_in_another_thread(answer_options):
     assert found[:2] == [1.0, 1.0] and max(found[2:]) < 0.6
 
 
+@pytest.mark.parametrize(
+    "long",
+    [
+        "9" * 5000,
+        "9" * 5000 + " mm",
+        "0." + "3" * 5000,
+        "1/" + "3" * 5000,
+        "2" * 5000 + "/" + "4" * 5000,
+        "1" + ",000" * 2000,
+        r"\frac{1}{" + "3" * 5000 + "}",
+        "-" + "9" * 5000 + "%",
+        "grade " + "9" * 5000,
+        "9" * 5000 + "+1",
+        "9" * 5000 + " million",
+        "9" * 5000 + " point 5",
+        "1/" + str(2**3200),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_a_number_longer_than_python_reads_is_text(answer_options, long):
+    options = answer_options(max_chars=20000, max_math_chars=20000)
+    for prediction, gold in ((long, "9 mm"), ("9 mm", long), (long, "1/3"), (long, "9" * 5000)):
+        score = answer_reward(prediction, gold, options=options, encoder=None)
+        assert (score.value == 1.0) == (prediction == gold), score.parts
+
+
 HOSTILE = st.one_of(
     st.text(max_size=80),
     st.text(alphabet="0123456789+-*/^().,{}$\\ %x", max_size=80),
