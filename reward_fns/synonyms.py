@@ -51,7 +51,11 @@ _BEGINNING = re.compile(
     r"|\b(intra|extra|inter|peri|supra|infra|hyper|hypo|iso|micro|macro|endo|exo)-(?=[^\W\d_]{3})",
     re.IGNORECASE,
 )
-_TUMOR_MARKER = re.compile(r"\bca[\s-]?(\d{2,3})(?:[-.](\d{1,2}))?(?![\w-])", re.IGNORECASE)  # CA 19-9 is no range
+# No range, nor a number: CA 19-9, CA 125. "Ca 10-12" is calcium, "ca 125 mm" a length.
+_TUMOR_MARKER = re.compile(
+    r"\bca[\s-]?(?:(19)-9|(15)-3|(72)-4|(27)[-.]29|(125)(?!\s?(?:[mck]?m|[mk]?g|m?l|days?|weeks?|months?|years?)\b))(?![\w%-]|[.,]\d)",
+    re.IGNORECASE,
+)
 _NON = re.compile(r"\bnon[-\s](?=[^\W\d_])", re.IGNORECASE)
 _IMMUNOGLOBULIN = re.compile(r"\b(?:ig|immunoglobulin\s)(?=[agmed]\b)", re.IGNORECASE)
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "κ": "kappa", "λ": "lambda"}
@@ -67,7 +71,7 @@ def synonyms(text: str) -> str:
     text = _WITH.sub("with ", text)
     text = _NON.sub("non", text)
     text = _BEGINNING.sub(lambda m: m[1] or m[2], text)
-    text = _TUMOR_MARKER.sub(lambda m: f"ca{m[1]}{m[2] or ''}", text)
+    text = _TUMOR_MARKER.sub(lambda m: f"ca{m[m.lastindex]}", text)
     text = _IMMUNOGLOBULIN.sub("ig ", text)
     text = _GREEK_LETTER.sub(lambda m: f"{m[1]}{' ' if m[1] else ''}{_GREEK[m[2].lower()]}{' ' if m[3] else ''}", text)
     return _SPINE.sub(r"\1\2 \1\3", text)

@@ -63,6 +63,7 @@ OPPOSITE = [
     # numbers and modalities near the rows below
     ("elevated CA 19-9", "elevated CA 125", "another marker"),
     ("elevated CA 19-9", "elevated CA 15-3", "and another"),
+    ("Ca 10.5 mg/dl", "Ca 12.5 mg/dl", "calcium, another value"),
     ("temperature of 38 C", "temperature of 37.5 °C", "another temperature"),
     ("fever of 37.5 F", "fever of 37.5 °C", "another scale"),
     ("CT angiogram of neck", "MR angiogram of neck", "another modality"),
@@ -104,6 +105,9 @@ COMPATIBLE = [
     ("post contrast image", "post-contrast image", "a hyphen or none"),
     ("CA19-9", "CA 19-9", "the name of a marker is no range"),
     ("CA-125", "CA 125", "nor is its hyphen a minus"),
+    ("CA 27.29", "CA 27-29", "nor a decimal"),
+    ("ca 125 mm", "125 mm", "circa is no marker"),
+    ("Ca 10-12 mg/dl", "Ca 10 to 12 mg/dl", "nor is calcium"),
     ("37.5 C", "37.5 °C", "a bare C is a degree beside a temperature"),
     ("98.6 F", "98.6 °F", "so is a bare F"),
     (r"$37.5^\circ$C", "37.5 °C", "a degree in LaTeX"),
