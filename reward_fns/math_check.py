@@ -30,7 +30,7 @@ _PLAIN_NUMBER = re.compile(r"[\s$]*[-+]?[\d,]*\.?\d+[\s$.]*")
 _ARITHMETIC = re.compile(r"[\d\s.+\-*/^(){}$×÷]*")
 _ONE_VALUE = _COMMANDS - {"pm", "le", "leq", "ge", "geq", "approx", "infty"}
 # Several numbers, of which math-verify would take the last, a range, which it would subtract, a date or a version.
-_SEVERAL = re.compile(r"\d\s+\.?\d|\d\s*[-−–]\s*\d|\.\d+\.")
+_SEVERAL = re.compile(r"\d\s+\.?\d|\d\s*[-−–]\s*\d|\.\d+\.|/\s*\d+\s*/")
 _SIGNED = re.compile(r"[\d)}]\s*\+|[-−–]\W*$")  # a sum (Gleason 3+4), which is not its value, or a sign behind (2+)
 _LONG = re.compile(r"\d{16}")
 _SLASHED = re.compile(r"(\d+)\s*/\s*(\d+)")

@@ -251,6 +251,7 @@ TABLE = [
     ("2+2", "4+", WRONG, "", "nor a sum"),
     ("12.5.2020", "12.5", WRONG, "", "a date is no number"),
     ("12.5.2020", "12.5.2021", WRONG, "", "nor another date"),
+    ("1/2/3", "1/6", WRONG, "", "nor is a date with slashes"),
     # percentages
     ("50%", "0.5", RIGHT, "number", "a bare percentage and its share of 1"),
     ("1/2", "50%", RIGHT, "number", "as a fraction"),
