@@ -16,7 +16,7 @@ PIP_QUIET := --quiet --disable-pip-version-check
 help:
 	@echo "make quickstart   install, make data and a tiny model, train 3 steps with MRPO, show the result"
 	@echo "make test         everything, with one short run of verl; ends with pytest's summary"
-	@echo "make test-fast    the same without verl runs"
+	@echo "make test-fast    the same without verl runs and what takes seconds by its nature: two minutes"
 	@echo "make test-slow    what make test leaves out: all backbones and methods, trainer modes, killed processes (an hour)"
 	@echo "make lint         ruff"
 	@echo "make clean        remove runs/ and build output (the virtual environment stays)"
@@ -39,7 +39,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow and not verl" --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow and not verl and not long" --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

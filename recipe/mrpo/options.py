@@ -47,7 +47,8 @@ def load_options(overrides: Mapping[str, Any] | DictConfig | None = None) -> Dic
 
 def changed_options(options: DictConfig) -> dict[str, Any]:
     """Dotted names and values of the options that differ from their defaults."""
-    return {name: value for name, value in _flat(options) if (name, value) not in list(_flat(_defaults()))}
+    defaults = dict(_flat(_defaults()))
+    return {name: value for name, value in _flat(options) if name not in defaults or defaults[name] != value}
 
 
 def _flat(node: DictConfig, path: str = "") -> list[tuple[str, Any]]:

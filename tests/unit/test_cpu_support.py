@@ -53,6 +53,7 @@ def test_vllm_plugin_does_nothing_unless_the_platform_is_cpu(monkeypatch, value,
     assert hooked == (["vllm.model_executor.layers.utils"] if active else [])
 
 
+@pytest.mark.long
 def test_import_verl_activates_everything_and_children_inherit_the_shim():
     report = """
 import json, os, subprocess, sys

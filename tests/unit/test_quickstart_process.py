@@ -16,6 +16,8 @@ import pytest
 
 from recipe.mrpo.quickstart import process
 
+pytestmark = pytest.mark.long
+
 # Starts a child in a session of its own, a grandchild that has lost the mark, and both outlive it or ignore SIGTERM.
 FAMILY = """
     import os, signal, subprocess, sys, time

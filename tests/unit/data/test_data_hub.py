@@ -21,6 +21,8 @@ from PIL import Image
 
 from tests.unit.data.helpers import draw, hf_image, read_rows, write_hf
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 REPOSITORY = "flaviagiammarino/vqa-rad"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -245,6 +245,7 @@ def conversion(source: Path, out: Path) -> list[str]:
         (signal.SIGINT, INTERRUPTED, "interrupted; the same command goes on"),
     ],
 )
+@pytest.mark.long
 def test_a_process_that_is_killed_leaves_no_file_and_the_next_one_goes_on(long_source, tmp_path, number, status, said):
     root = Path(__file__).parents[3]
     whole, cut = tmp_path / "whole", tmp_path / "cut"

@@ -58,6 +58,7 @@ def test_a_dry_run_is_what_verl_composes_from_the_same_command(dry_run, main_ppo
     assert yaml.safe_load(printed) == ours.configs[0]
 
 
+@pytest.mark.long
 def test_the_default_is_the_study_on_eight_gpus(dry_run):
     config = dry_run("qwen2_5_vl").configs[0]
     assert at(config, "trainer.n_gpus_per_node") == 8 and at(config, "trainer.nnodes") == 1

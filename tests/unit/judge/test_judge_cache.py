@@ -172,6 +172,7 @@ def test_a_file_smaller_than_any_database_can_be_is_opened_all_the_same(tmp_path
     assert store.get(key(1), count=1) == (1,)
 
 
+@pytest.mark.long
 def test_a_full_file_loses_one_quarter_however_many_processes_find_it_full(tmp_path):
     store = LabelStore(tmp_path / "labels.db", max_mb=8)
     for number in range(4_000):
@@ -270,12 +271,13 @@ def test_many_processes_share_one_file(tmp_path):
 OPENER = """
 import sys, time
 from recipe.mrpo.judge.cache import LabelStore
-for attempt in range(25):
+for attempt in range(15):
     time.sleep(max(0, float(sys.argv[2]) + 0.2 * attempt - time.time()))
     LabelStore(f"{sys.argv[1]}/{attempt}.db", max_mb=8).put(sys.argv[3].encode(), (1,))
 """
 
 
+@pytest.mark.long
 def test_processes_that_open_a_new_file_at_once_wait_for_each_other(tmp_path):
     # The change to WAL fails at once where another process makes it, whatever the lock's timeout.
     at = time.time() + 4
@@ -283,7 +285,7 @@ def test_processes_that_open_a_new_file_at_once_wait_for_each_other(tmp_path):
     openers = [subprocess.Popen([*command, str(n)], stderr=subprocess.PIPE, text=True) for n in range(6)]
     said = [opener.communicate(timeout=120)[1] for opener in openers]
     assert [opener.returncode for opener in openers] == [0] * 6, said
-    for attempt in range(25):
+    for attempt in range(15):
         store = LabelStore(tmp_path / f"{attempt}.db", max_mb=8)
         assert all(store.get(str(n).encode(), count=1) == (1,) for n in range(6))
 

@@ -222,6 +222,7 @@ def test_at_most_concurrency_calls_run_at_once(options_of, request_of):
         assert server.peak == 3
 
 
+@pytest.mark.long
 def test_faults_for_a_third_of_all_calls_each_leave_labels_or_failures(options_of, request_of):
     faults = parse_faults("http_500:0.25,hang:0.25,prose:0.25")
     with FakeJudgeServer(faults=faults, seed=3) as server:

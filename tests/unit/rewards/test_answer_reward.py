@@ -270,7 +270,7 @@ TABLE = [
     ("3 lesions, 5 nodules, 7", "7", mix(1, 5, 1), "number", "however they are listed"),
     # hostile
     ("9**9**9**9", "1", WRONG, "number", "a tower of powers is turned away"),
-    ("9" * 5000, "9", WRONG, "number", "a long number"),
+    ("9" * 4400, "9", WRONG, "number", "a long number"),
     ("99999999!", "1", WRONG, "number", "a factorial"),
     ("(" * 400 + "1" + ")" * 400, "1", RIGHT, "exact", "brackets are punctuation; no parser sees them"),
     (r"\frac{" * 100 + "1", "1", mix(1, 101, 1), "", "nested LaTeX is turned away"),
@@ -432,6 +432,7 @@ def test_it_says_once_that_there_is_no_encoder(answer_options, caplog):
     assert [r for r in caplog.messages if "mrpo.rewards.answer.encoder" in r] == caplog.messages[:1]
 
 
+@pytest.mark.long
 def test_it_works_and_ends_in_another_thread(answer_options):
     """math-verify's own timeouts raise ValueError off the main thread."""
     found: list[float] = []
@@ -439,7 +440,7 @@ def test_it_works_and_ends_in_another_thread(answer_options):
     def work():
         for prediction in (r"$\sqrt{9}$", "9**9**9**9", r"$9^{9^{9^{9}}}$", "1e999999999", r"\sum_{i=1}^{99999999} i"):
             for compat in ("none", "reference"):
-                options = answer_options(compat=compat, math_timeout_s=1.5)
+                options = answer_options(compat=compat, math_timeout_s=1.0)
                 found.append(answer_reward(prediction, "3", options=options, encoder=None).value)
 
     thread = threading.Thread(target=work, daemon=True)
@@ -452,25 +453,26 @@ def test_it_works_and_ends_in_another_thread(answer_options):
 @pytest.mark.parametrize(
     "long",
     [
-        "9" * 5000,
-        "9" * 5000 + " mm",
-        "0." + "3" * 5000,
-        "1/" + "3" * 5000,
-        "2" * 5000 + "/" + "4" * 5000,
+        "9" * 4400,
+        "9" * 4400 + " mm",
+        "0." + "3" * 4400,
+        "1/" + "3" * 4400,
+        "2" * 4400 + "/" + "4" * 4400,
         "1" + ",000" * 2000,
-        r"\frac{1}{" + "3" * 5000 + "}",
-        "-" + "9" * 5000 + "%",
-        "grade " + "9" * 5000,
-        "9" * 5000 + "+1",
-        "9" * 5000 + " million",
-        "9" * 5000 + " point 5",
+        r"\frac{1}{" + "3" * 4400 + "}",
+        "-" + "9" * 4400 + "%",
+        "grade " + "9" * 4400,
+        "9" * 4400 + "+1",
+        "9" * 4400 + " million",
+        "9" * 4400 + " point 5",
         "1/" + str(2**3200),
     ],
     ids=lambda text: text[:12],
 )
+@pytest.mark.long
 def test_a_number_longer_than_python_reads_is_text(answer_options, long):
     options = answer_options(max_chars=20000, max_math_chars=20000)
-    for prediction, gold in ((long, "9 mm"), ("9 mm", long), (long, "1/3"), (long, "9" * 5000)):
+    for prediction, gold in ((long, "9 mm"), ("9 mm", long), (long, "1/3"), (long, "9" * 4400)):
         score = answer_reward(prediction, gold, options=options, encoder=None)
         assert (score.value == 1.0) == (prediction == gold), score.parts
 

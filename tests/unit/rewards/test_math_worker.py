@@ -14,6 +14,8 @@ import pytest
 from reward_fns import math_worker
 from reward_fns.math_worker import MathWorker
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def worker(request):
