@@ -14,6 +14,8 @@ from recipe.mrpo.quickstart import stages
 from recipe.mrpo.quickstart.progress import Progress, plain, values_of
 from recipe.mrpo.quickstart.state import Busy, State, only_one
 
+pytestmark = pytest.mark.long
+
 # --- progress ---
 
 RAY = "\x1b[36m(TaskRunnerV1 pid=5349)\x1b[0m "
