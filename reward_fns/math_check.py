@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 logger = logging.getLogger(__name__)
 
@@ -83,14 +83,20 @@ def as_math(text: str) -> str:
 @lru_cache(maxsize=8192)
 def math_verify_accepts(prediction: str, gold: str) -> bool:
     """Does math-verify find the two equal? Only for texts that are `is_safe`; False for whatever it cannot parse."""
+    parse, verify = load()  # outside: a math-verify that is broken is no answer that is wrong
     try:
-        parse, verify = load()
         target = parse(gold, parsing_timeout=None)
         return bool(target) and bool(verify(parse(prediction, parsing_timeout=None), target, timeout_seconds=None))
     except (ArithmeticError, AttributeError, NotImplementedError, RecursionError, TypeError, ValueError) as error:
         # Comparing what was parsed runs arbitrary symbolic code; what it cannot decide it has not accepted.
-        logger.debug("math-verify gave up: %r", error)
+        _tell_once(type(error).__name__)
+        logger.debug("math-verify gave up on %.80r against %.80r: %r", prediction, gold, error)
         return False
+
+
+@cache
+def _tell_once(kind: str) -> None:
+    logger.warning("math-verify ended in %s on an answer, which is not accepted; later ones are logged at DEBUG.", kind)
 
 
 @lru_cache(maxsize=1)

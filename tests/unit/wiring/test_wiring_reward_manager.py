@@ -192,15 +192,21 @@ def png(mode="RGB") -> bytes:
     return out.getvalue()
 
 
-def test_the_judge_is_given_every_right_answer(manager_of, row_of):
-    one, seen = manager_of(), []
-    label = one.judge.label
+def spied(one) -> list:
+    """The requests that a manager's judge is given from now on."""
+    seen, label = [], one.judge.label
 
     async def spy(request):
         seen.append(request)
         return await label(request)
 
     one.judge.label = spy
+    return seen
+
+
+def test_the_judge_is_given_every_right_answer(manager_of, row_of):
+    one = manager_of()
+    seen = spied(one)
     run(one, row_of(GOOD, extra={**EXTRA, "answers": ["pneumonia", "lung infection"]}))
     assert seen[0].answers == ("pneumonia", "lung infection") and seen[0].alternatives == ("lung infection",)
 
@@ -232,14 +238,8 @@ def test_a_rollout_that_was_not_judged_has_no_latency(manager_of, row_of):
 
 
 def test_the_judge_is_given_the_case_and_the_encoded_image(manager_of, row_of):
-    one, seen = manager_of(), []
-    label = one.judge.label
-
-    async def spy(request):
-        seen.append(request)
-        return await label(request)
-
-    one.judge.label = spy
+    one = manager_of()
+    seen = spied(one)
     data = png()
     part = {"type": "image", "image": object(), "bytes": data}
     messages = [{"role": "user", "content": [part, {"type": "text", "text": "What is seen?"}]}]
