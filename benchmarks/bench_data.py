@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from data_preprocess.convert import Options, convert
-from data_preprocess.gold import GoldReasoning
-from data_preprocess.images import Limits
-from data_preprocess.overlap import Avoid
-from data_preprocess.parquet import CHUNK_ROWS
-from data_preprocess.records import Loaded, Record
+from data_preprocess.convert.images import Limits
+from data_preprocess.convert.parquet import CHUNK_ROWS
+from data_preprocess.convert.run import Options, convert
+from data_preprocess.reasoning.gold import GoldReasoning
+from data_preprocess.source.records import Loaded, Record
+from data_preprocess.tools.shared_images import Avoid
 
 
 def noise_jpeg(kilobytes: int) -> bytes:

@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 
 def make_batch(rows: int, length: int, group: int, steps: int, seed: int):
     """Records, token rewards, mask and group ids of `rows` rollouts whose steps fill most of the response."""
-    from recipe.mrpo.record import RolloutRecord
+    from recipe.mrpo.rollout.record import RolloutRecord
 
     rng = random.Random(seed)
     records, lengths = [], []
@@ -103,8 +103,8 @@ def main() -> None:
     from verl.trainer.ppo.core_algos import get_adv_estimator_fn
 
     from recipe.mrpo import plugin  # noqa: F401 - registers `mrpo` where the entry point is not installed
-    from recipe.mrpo.estimators import CREDIT, StepCredit
-    from recipe.mrpo.options import load_options
+    from recipe.mrpo.options.tree import load_options
+    from recipe.mrpo.wiring.estimators import CREDIT, StepCredit
 
     records, rewards, mask, index = make_batch(args.rows, args.length, args.group, args.steps, args.seed)
     rewards, mask = rewards.to(args.device), mask.to(args.device)

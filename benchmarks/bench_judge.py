@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from recipe.mrpo.judge import JudgeRequest, get_judge  # noqa: E402
-from recipe.mrpo.options import load_options  # noqa: E402
+from recipe.mrpo.options.tree import load_options  # noqa: E402
 
 
 @contextmanager

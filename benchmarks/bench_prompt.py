@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.bench_steps import make_tokenizer
 from recipe.mrpo.judge import JudgeRequest, get_judge
-from recipe.mrpo.judge.prompt import PROMPTS, Rubric, build_messages
-from recipe.mrpo.options import load_options
+from recipe.mrpo.judge.chat.rubric import PROMPTS, Rubric, build_messages
+from recipe.mrpo.options.tree import load_options
 from tests.fake_judge_server import FakeJudgeServer
 
 GOLD = Path(__file__).parent.parent / "examples" / "data" / "vqa_rad_sample" / "gold_reasoning.jsonl"

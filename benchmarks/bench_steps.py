@@ -15,8 +15,8 @@ import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from recipe.mrpo.steps import SPLITTERS, parse, split_steps
-from recipe.mrpo.tokens import TokenTable, TokenText, align
+from recipe.mrpo.rollout.steps import SPLITTERS, parse, split_steps
+from recipe.mrpo.rollout.tokens import TokenTable, TokenText, align
 
 PROSE = [
     "First, the image is a frontal chest X-ray, and both lungs are visible from the apex down to the diaphragm.",

@@ -25,14 +25,14 @@ def main(argv: Sequence[str]) -> int:
     if name in TOOLS:
         import importlib
 
-        return importlib.import_module(f"data_preprocess.{name}_tool").main(argv[1:])
+        return importlib.import_module(f"data_preprocess.tools.{name}").main(argv[1:])
     if name not in datasets.NAMES:
         print(
             f"{USAGE}\nerror: {argv[0]!r} is neither a dataset nor a tool; run it without arguments for the list",
             file=sys.stderr,
         )
         return 2
-    from data_preprocess.cli import main as run_dataset
+    from data_preprocess.command.dataset import main as run_dataset
 
     return run_dataset([name, *argv[1:]])
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data_preprocess.errors import DataError
-from data_preprocess.image_refs import FileImage, ZipImage, open_zip
-from data_preprocess.records import ImageRef, Loaded
+from data_preprocess.source.errors import DataError
+from data_preprocess.source.image_refs import FileImage, ZipImage, open_zip
+from data_preprocess.source.records import ImageRef, Loaded
 
 NAMES = (
     "vqa_rad",

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.errors import BadRow, DataError
-from data_preprocess.image_refs import FileImage
-from data_preprocess.readers import field_text, optional_text, read_json_list, require_fields
-from data_preprocess.records import Loaded, Record
-from data_preprocess.text import clean
+from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.image_refs import FileImage
+from data_preprocess.source.readers import field_text, optional_text, read_json_list, require_fields
+from data_preprocess.source.records import Loaded, Record
+from data_preprocess.source.text import clean
 
 INFO = DatasetInfo(
     name="mimic_cxr_vqa",
@@ -115,6 +115,6 @@ def _record(values: Any, row: int, file: Path, split: str, images: Path, empty: 
 
 
 if __name__ == "__main__":
-    from data_preprocess.cli import main
+    from data_preprocess.command.dataset import main
 
     sys.exit(main(["mimic_cxr_vqa", *sys.argv[1:]]))

@@ -16,12 +16,12 @@ from typing import Any
 
 import yaml
 
+from data_preprocess.convert.schema import SPLITS
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.errors import BadRow, DataError
-from data_preprocess.image_refs import FileImage
-from data_preprocess.readers import field_text, hf_rows, name_of, optional_text, read_csv, read_json_list
-from data_preprocess.records import ImageRef, Loaded, Record
-from data_preprocess.schema import SPLITS
+from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.image_refs import FileImage
+from data_preprocess.source.readers import field_text, hf_rows, name_of, optional_text, read_csv, read_json_list
+from data_preprocess.source.records import ImageRef, Loaded, Record
 
 INFO = DatasetInfo(
     name="own",
@@ -237,6 +237,6 @@ def _record(
 
 
 if __name__ == "__main__":
-    from data_preprocess.cli import main
+    from data_preprocess.command.dataset import main
 
     sys.exit(main(["own", *sys.argv[1:]]))

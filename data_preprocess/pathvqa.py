@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.errors import BadRow, DataError
-from data_preprocess.image_refs import FileImage
-from data_preprocess.readers import (
+from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.image_refs import FileImage
+from data_preprocess.source.readers import (
     field_text,
     hf_files,
     hf_rows,
@@ -31,8 +31,8 @@ from data_preprocess.readers import (
     read_json_list,
     require_fields,
 )
-from data_preprocess.records import Loaded, Record
-from data_preprocess.safe_pickle import read_plain_pickle
+from data_preprocess.source.records import Loaded, Record
+from data_preprocess.source.safe_pickle import read_plain_pickle
 
 INFO = DatasetInfo(
     name="pathvqa",
@@ -170,6 +170,6 @@ def _load_hf(source: Source) -> Loaded:
 
 
 if __name__ == "__main__":
-    from data_preprocess.cli import main
+    from data_preprocess.command.dataset import main
 
     sys.exit(main(["pathvqa", *sys.argv[1:]]))

@@ -16,9 +16,17 @@ import sys
 from pathlib import Path
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.errors import BadRow, DataError
-from data_preprocess.readers import field_text, hf_files, hf_rows, name_of, names_by_bytes, optional_text, read_csv
-from data_preprocess.records import Loaded, Record
+from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.readers import (
+    field_text,
+    hf_files,
+    hf_rows,
+    name_of,
+    names_by_bytes,
+    optional_text,
+    read_csv,
+)
+from data_preprocess.source.records import Loaded, Record
 
 INFO = DatasetInfo(
     name="pmc_vqa",
@@ -107,6 +115,6 @@ def _load_hf(source: Source, files: list[Path]) -> Loaded:
 
 
 if __name__ == "__main__":
-    from data_preprocess.cli import main
+    from data_preprocess.command.dataset import main
 
     sys.exit(main(["pmc_vqa", *sys.argv[1:]]))

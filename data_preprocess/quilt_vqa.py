@@ -15,8 +15,8 @@ from __future__ import annotations
 import sys
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.errors import BadRow, DataError
-from data_preprocess.readers import (
+from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.readers import (
     field_text,
     hf_files,
     hf_rows,
@@ -26,7 +26,7 @@ from data_preprocess.readers import (
     read_json_list,
     require_fields,
 )
-from data_preprocess.records import Loaded, Record
+from data_preprocess.source.records import Loaded, Record
 
 INFO = DatasetInfo(
     name="quilt_vqa",
@@ -94,6 +94,6 @@ def _add(loaded: Loaded, values, image, name, file, row) -> None:
 
 
 if __name__ == "__main__":
-    from data_preprocess.cli import main
+    from data_preprocess.command.dataset import main
 
     sys.exit(main(["quilt_vqa", *sys.argv[1:]]))

@@ -15,9 +15,9 @@ import argparse
 import sys
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.errors import BadRow, DataError
-from data_preprocess.readers import field_text, hf_files, hf_rows, name_of, names_by_bytes, optional_text
-from data_preprocess.records import Loaded, Record
+from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.readers import field_text, hf_files, hf_rows, name_of, names_by_bytes, optional_text
+from data_preprocess.source.records import Loaded, Record
 
 INFO = DatasetInfo(
     name="radimagenet_vqa",
@@ -84,6 +84,6 @@ def load(source: Source) -> Loaded:
 
 
 if __name__ == "__main__":
-    from data_preprocess.cli import main
+    from data_preprocess.command.dataset import main
 
     sys.exit(main(["radimagenet_vqa", *sys.argv[1:]]))

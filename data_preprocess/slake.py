@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.errors import BadRow, DataError
-from data_preprocess.readers import field_text, optional_text, read_json_list, require_fields
-from data_preprocess.records import ImageRef, Loaded, Record
-from data_preprocess.slake_reasoning import RULES_SOURCE, rule_reasoning
+from data_preprocess.reasoning.slake_rules import RULES_SOURCE, rule_reasoning
+from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.readers import field_text, optional_text, read_json_list, require_fields
+from data_preprocess.source.records import ImageRef, Loaded, Record
 
 INFO = DatasetInfo(
     name="slake",
@@ -121,6 +121,6 @@ def with_rule_reasoning(record: Record, triple: list[str] | None) -> Record:
 
 
 if __name__ == "__main__":
-    from data_preprocess.cli import main
+    from data_preprocess.command.dataset import main
 
     sys.exit(main(["slake", *sys.argv[1:]]))

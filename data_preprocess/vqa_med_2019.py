@@ -20,10 +20,10 @@ import sys
 from pathlib import Path
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.errors import BadRow, DataError
-from data_preprocess.image_refs import FileImage
-from data_preprocess.readers import field_text, read_fields
-from data_preprocess.records import Loaded, Record
+from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.image_refs import FileImage
+from data_preprocess.source.readers import field_text, read_fields
+from data_preprocess.source.records import Loaded, Record
 
 INFO = DatasetInfo(
     name="vqa_med_2019",
@@ -136,6 +136,6 @@ def _read(file: Path, split: str, images: Path, loaded: Loaded, categories: list
 
 
 if __name__ == "__main__":
-    from data_preprocess.cli import main
+    from data_preprocess.command.dataset import main
 
     sys.exit(main(["vqa_med_2019", *sys.argv[1:]]))

@@ -21,10 +21,10 @@ import sys
 from pathlib import Path
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.errors import BadRow, DataError
-from data_preprocess.image_refs import FileImage
-from data_preprocess.readers import field_text, hf_files, hf_rows, name_of, names_by_bytes, read_fields
-from data_preprocess.records import Loaded, Record
+from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.image_refs import FileImage
+from data_preprocess.source.readers import field_text, hf_files, hf_rows, name_of, names_by_bytes, read_fields
+from data_preprocess.source.records import Loaded, Record
 from data_preprocess.vqa_med_2019 import find_file
 
 INFO = DatasetInfo(
@@ -144,6 +144,6 @@ def _load_hf(source: Source) -> Loaded:
 
 
 if __name__ == "__main__":
-    from data_preprocess.cli import main
+    from data_preprocess.command.dataset import main
 
     sys.exit(main(["vqa_med_2021", *sys.argv[1:]]))

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.errors import BadRow, DataError
-from data_preprocess.image_refs import FileImage
-from data_preprocess.readers import (
+from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.image_refs import FileImage
+from data_preprocess.source.readers import (
     field_text,
     hf_files,
     hf_rows,
@@ -30,7 +30,7 @@ from data_preprocess.readers import (
     read_json_list,
     require_fields,
 )
-from data_preprocess.records import Loaded, Record
+from data_preprocess.source.records import Loaded, Record
 
 INFO = DatasetInfo(
     name="vqa_rad",
@@ -142,6 +142,6 @@ def _load_hf(source: Source) -> Loaded:
 
 
 if __name__ == "__main__":
-    from data_preprocess.cli import main
+    from data_preprocess.command.dataset import main
 
     sys.exit(main(["vqa_rad", *sys.argv[1:]]))

@@ -183,7 +183,7 @@ run() {  # run [Hydra overrides]
     local command=("${LAUNCH[@]}" --config-name "$CONFIG" "${ARGS[@]}" "$@")
     if [[ ${DRY_RUN:-0} == 1 ]]; then
         printf '# %s\n' "$(printf '%q ' "${command[@]}")"
-        python -m recipe.mrpo.compose --config-name "$CONFIG" "${ARGS[@]}" "$@"
+        python -m recipe.mrpo.startup.compose --config-name "$CONFIG" "${ARGS[@]}" "$@"
         return
     fi
     mkdir -p "$OUTPUT_DIR/metrics"

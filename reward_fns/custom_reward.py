@@ -14,11 +14,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from recipe.mrpo.judge.overlap import Thresholds, judge_steps, judge_whole
-from recipe.mrpo.options import load_options
-from recipe.mrpo.parsing import parse
-from recipe.mrpo.steps import split_steps
-from reward_fns.golds import golds_of
+from recipe.mrpo.judge.overlap.judge import Thresholds, judge_steps, judge_whole
+from recipe.mrpo.options.tree import load_options
+from recipe.mrpo.rollout.parsing import parse
+from recipe.mrpo.rollout.steps import split_steps
+from reward_fns.gold_answers import golds_of
 from reward_fns.registry import Reward, RewardInput, build_rewards
 
 

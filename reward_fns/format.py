@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class HasForm(Protocol):
-    """What the format reward needs of `recipe.mrpo.parsing.Parsed`."""
+    """What the format reward needs of `recipe.mrpo.rollout.parsing.Parsed`."""
 
     @property
     def well_formed(self) -> bool: ...
@@ -15,6 +15,6 @@ class HasForm(Protocol):
 def format_reward(parsed: HasForm) -> float:
     """1 for one closed think block, then one closed answer, neither empty, and only white space around them; else 0.
 
-    Source: the response format of arXiv 2606.31825; what is well-formed is decided by `recipe.mrpo.parsing.parse`.
+    Source: the response format of arXiv 2606.31825; `recipe.mrpo.rollout.parsing.parse` decides what is well-formed.
     """
     return float(parsed.well_formed)

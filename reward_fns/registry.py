@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recipe.mrpo.parsing import Parsed
+    from recipe.mrpo.rollout.parsing import Parsed
 
 NODE = "mrpo.rewards"
 

@@ -23,9 +23,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from recipe.mrpo.judge.overlap import Thresholds, judge_steps
-from recipe.mrpo.judge.parse import json_objects
-from recipe.mrpo.options import OPTIONS_FILE
+from recipe.mrpo.judge.chat.reply import json_objects
+from recipe.mrpo.judge.overlap.judge import Thresholds, judge_steps
+from recipe.mrpo.options.tree import OPTIONS_FILE
 
 RULES = ("overlap", "seeded", "all_valid", "all_invalid")
 

@@ -93,7 +93,7 @@ BACKBONES: dict[str, Backbone] = {
         max_pixels=None,
         # At most 12 tiles and a thumbnail of 256 tokens each: 3328, and 700 and more for the question.
         max_prompt_length=4096,
-        note="HF-native layout only (-hf); verl 0.9.1 runs it with recipe/mrpo/internvl.py",
+        note="HF-native layout only (-hf); verl 0.9.1 runs it with recipe/mrpo/wiring/patches/internvl.py",
     ),
     "qwen2_vl": Backbone(
         model_type="qwen2_vl",

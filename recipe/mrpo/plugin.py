@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def _register_estimators(module) -> None:
-    from recipe.mrpo.estimators import gdpo_advantage, mrpo_advantage, with_step_credit
+    from recipe.mrpo.wiring.estimators import gdpo_advantage, mrpo_advantage, with_step_credit
 
     module.register_adv_est("mrpo")(mrpo_advantage)
     # `register_adv_est` refuses a second function for a name, so the registry's own dict is written (verl 0.9.1).
@@ -22,47 +22,47 @@ def _register_estimators(module) -> None:
 
 
 def _register_reward_manager(module) -> None:
-    import recipe.mrpo.reward_manager  # noqa: F401 - registers itself
+    import recipe.mrpo.wiring.reward_manager  # noqa: F401 - registers itself
 
 
 def _mix_into_trainers(module) -> None:
-    from recipe.mrpo.trainer import mix_into_trainers
+    from recipe.mrpo.wiring.trainer import mix_into_trainers
 
     mix_into_trainers(module)
 
 
 def _wrap_validate_config(module) -> None:
-    from recipe.mrpo.startup import wrap_validate_config
+    from recipe.mrpo.startup.prepare import wrap_validate_config
 
     wrap_validate_config(module)
 
 
 def _bound_weight_sync(module) -> None:
-    from recipe.mrpo.guards import bound_weight_sync
+    from recipe.mrpo.wiring.correlation import bound_weight_sync
 
     bound_weight_sync(module)
 
 
 def _mend_separate_async_log_call(module) -> None:
-    from recipe.mrpo.separate_async import mend_log_call
+    from recipe.mrpo.wiring.patches.async_log_call import mend_log_call
 
     mend_log_call(module)
 
 
 def _accept_internvl_processor(module) -> None:
-    from recipe.mrpo.internvl import accept_processor
+    from recipe.mrpo.wiring.patches.internvl import accept_processor
 
     accept_processor(module)
 
 
 def _restore_internvl_placeholders(module) -> None:
-    from recipe.mrpo.internvl import restore_placeholders
+    from recipe.mrpo.wiring.patches.internvl import restore_placeholders
 
     restore_placeholders(module)
 
 
 def _deduplicate_internvl_tokens(module) -> None:
-    from recipe.mrpo.internvl import deduplicate_for_vllm
+    from recipe.mrpo.wiring.patches.internvl import deduplicate_for_vllm
 
     deduplicate_for_vllm(module)
 
@@ -74,7 +74,7 @@ def _add_config_directory(module) -> None:
 
 
 def _install() -> None:
-    from recipe.mrpo.hooks import after_import
+    from recipe.mrpo.common.post_import import after_import
 
     after_import("hydra.main", _add_config_directory)
     after_import("verl.utils.config", _wrap_validate_config)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from recipe.mrpo.quickstart import process
+from recipe.mrpo.quickstart import processes
 from tests.integration.method_arithmetic import deviation
 from tests.integration.script_run import ScriptRun, assets, rl_run
 from tests.integration.verl_run import ROOT, environment
@@ -51,7 +51,7 @@ def vllm_server(model: Path, folder: Path) -> Iterator[str]:
         "--max-model-len", "8192", "--max-num-seqs", "8", "--dtype", "bfloat16",
         "--limit-mm-per-prompt", '{"image": 1}', "--structured-outputs-config", COMPACT,
     ]  # fmt: skip
-    env = environment(VLLM_CPU_KVCACHE_SPACE="1", TORCHDYNAMO_DISABLE="1", **{process.RUN_ID: run_id})
+    env = environment(VLLM_CPU_KVCACHE_SPACE="1", TORCHDYNAMO_DISABLE="1", **{processes.RUN_ID: run_id})
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
         try:
@@ -63,7 +63,7 @@ def vllm_server(model: Path, folder: Path) -> Iterator[str]:
                 time.sleep(1)
             yield f"http://127.0.0.1:{port}/v1"
         finally:
-            process.RunProcesses(run_id, session=server.pid).stop()
+            processes.RunProcesses(run_id, session=server.pid).stop()
 
 
 def _answers(url: str) -> bool:

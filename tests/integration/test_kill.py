@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from recipe.mrpo.quickstart import process
+from recipe.mrpo.quickstart import processes
 from tests.fake_judge_server import FakeJudgeServer
 
 from .verl_run import Run, command, environment, make_assets, named, one_at_a_time, wait_until
@@ -20,7 +20,7 @@ LIMIT_S = 20
 QUIET = {"trainer.val_before_train": False, "trainer.test_freq": -1}
 
 
-def start(run: Run) -> tuple[subprocess.Popen, process.RunProcesses]:
+def start(run: Run) -> tuple[subprocess.Popen, processes.RunProcesses]:
     """The command as a user types it: nothing watches it and Ray has its usual folder."""
     run.attempt += 1
     run_id = uuid.uuid4().hex
@@ -28,9 +28,9 @@ def start(run: Run) -> tuple[subprocess.Popen, process.RunProcesses]:
         driver = subprocess.Popen(
             command(run.out, steps=run.steps, overrides=run.overrides),
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-            env=environment(**{process.RUN_ID: run_id, "VERL_FILE_LOGGER_PATH": str(run.metrics_file)}),
+            env=environment(**{processes.RUN_ID: run_id, "VERL_FILE_LOGGER_PATH": str(run.metrics_file)}),
         )  # fmt: skip
-    return driver, process.RunProcesses(run_id, session=driver.pid)
+    return driver, processes.RunProcesses(run_id, session=driver.pid)
 
 
 def test_a_killed_driver_leaves_no_process_and_the_next_start_resumes(tmp_path):
@@ -71,7 +71,7 @@ def kill_engine(run: Run) -> float:
     return time.monotonic()
 
 
-def check_end(run: Run, finished: process.Finished, killed: list[float]) -> None:
+def check_end(run: Run, finished: processes.Finished, killed: list[float]) -> None:
     assert killed, run.tail()
     took = time.monotonic() - killed[0]
     assert not finished.timed_out

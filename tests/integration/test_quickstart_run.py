@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from recipe.mrpo.quickstart import process
+from recipe.mrpo.quickstart import processes
 from recipe.mrpo.report.recompute import recompute
 from recipe.mrpo.report.run_files import dump, metrics_by_step, steps_of
-from recipe.mrpo.report.summary import VALIDATION
+from recipe.mrpo.report.terminal import VALIDATION
 from tests.integration.verl_run import one_at_a_time, wait_until
 
 pytestmark = pytest.mark.verl
@@ -167,9 +167,9 @@ def test_a_second_start_reuses_everything(run):
 
 def test_processes_of_a_killed_attempt_are_stopped_at_the_next_start(tmp_path):
     sleeper = subprocess.Popen(
-        ["sleep", "600"], env={**os.environ, process.RUN_ID: "left-over"}, start_new_session=True
+        ["sleep", "600"], env={**os.environ, processes.RUN_ID: "left-over"}, start_new_session=True
     )
     (tmp_path / ".run_id").write_text("left-over")
-    assert process.clean_up_previous(tmp_path / ".run_id") == 1
+    assert processes.clean_up_previous(tmp_path / ".run_id") == 1
     assert sleeper.wait(timeout=20) != 0
     assert not (tmp_path / ".run_id").exists()

@@ -84,7 +84,7 @@ def test_the_command_prints_what_the_scripts_read(arguments, code, printed):
 
 def test_internvls_image_processor_has_the_patch_size_that_verls_sft_reads_and_saves_none(monkeypatch):
     """`MultiTurnSFTDataset` reads `processor.image_processor.patch_size`; GotOcr2's has none."""
-    from recipe.mrpo.internvl import load_processor
+    from recipe.mrpo.wiring.patches.internvl import load_processor
 
     class ImageProcessor:
         pass

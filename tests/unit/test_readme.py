@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from recipe.mrpo.compose import compose_config
-from recipe.mrpo.options import OPTIONS_FILE, load_options
-from recipe.mrpo.report.options_table import main as write_page
-from recipe.mrpo.report.options_table import page, rows
+from recipe.mrpo.options.page import main as write_page
+from recipe.mrpo.options.page import page, rows
+from recipe.mrpo.options.tree import OPTIONS_FILE, load_options
+from recipe.mrpo.startup.compose import compose_config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -83,7 +83,7 @@ def test_the_link_leads_to_a_file(page, link):
 def test_the_page_of_options_is_that_of_the_options_file():
     made = page(OPTIONS_FILE.read_text())
     assert (ROOT / "docs" / "options.md").read_text() == made, (
-        "run `python -m recipe.mrpo.report.options_table docs/options.md`"
+        "run `python -m recipe.mrpo.options.page docs/options.md`"
     )
 
 

@@ -38,8 +38,8 @@ def activate() -> None:
 
     # Registers itself. It imports verl: imported before it, it is only half done here, so nothing of it may be used.
     import recipe.mrpo.cpu.platform  # noqa: F401
+    from recipe.mrpo.common.post_import import after_import
     from recipe.mrpo.cpu import distributed, engines, weights
-    from recipe.mrpo.hooks import after_import
 
     apply_shim()
     # TransferQueue wants 8 threads and warns on every transfer where there are fewer cores.

@@ -24,7 +24,7 @@ import zmq
 from verl.checkpoint_engine.base import CheckpointEngine, CheckpointEngineRegistry
 from verl.workers.rollout.utils import ensure_async_iterator
 
-from recipe.mrpo.guards import TIMEOUT_ENV
+from recipe.mrpo.wiring.correlation import TIMEOUT_ENV
 
 _WAITING = 8  # tensors that may wait in a socket: memory on both sides stays a few tensors
 _END = b"end"

@@ -11,7 +11,7 @@ import os
 from functools import wraps
 from types import ModuleType
 
-from recipe.mrpo.cpu.expect import expect_source
+from recipe.mrpo.cpu.source_guard import expect_source
 
 GLOO = "cpu:gloo"
 _WRITTEN_FOR = "verl 0.9.1"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import ModuleType
 
-from recipe.mrpo.cpu.expect import expect_source
+from recipe.mrpo.cpu.source_guard import expect_source
 
 _WRITTEN_FOR = "verl 0.9.1"
 _MARKER = "if self.engine_config.offload_policy or self.engine_config.forward_only:"

@@ -18,7 +18,7 @@ _MARKER = "layer.weight = torch.nn.Parameter(torch.empty(0), requires_grad=False
 def register() -> None:
     """Called by vLLM in each of its processes; does nothing unless VERL_PLATFORM=cpu."""
     if is_active():
-        from recipe.mrpo.hooks import after_import
+        from recipe.mrpo.common.post_import import after_import
 
         after_import("vllm.model_executor.layers.utils", keep_unpacked_weights)
 
@@ -32,7 +32,7 @@ def keep_unpacked_weights(module: ModuleType) -> None:
     """
     from torch.nn.functional import linear
 
-    from recipe.mrpo.cpu.expect import expect_source
+    from recipe.mrpo.cpu.source_guard import expect_source
 
     pack = module.dispatch_cpu_unquantized_gemm
     expect_source(pack, _MARKER, patch="keep the weights of linear layers loadable", written_for=_WRITTEN_FOR)

@@ -13,7 +13,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.doctor.check import Check
-from recipe.mrpo.options import OptionError, load_options
+from recipe.mrpo.options.tree import OptionError, load_options
 
 PINS = Path(__file__).parents[1] / "pins.txt"
 SHARED_MEMORY = Path("/dev/shm")

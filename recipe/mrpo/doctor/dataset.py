@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
-from data_preprocess.schema import RL_SCHEMA, SFT_SCHEMA, find_fault
+from data_preprocess.convert.schema import RL_SCHEMA, SFT_SCHEMA, find_fault
 from recipe.mrpo.doctor.check import Check
-from recipe.mrpo.judge.private import may_leave_machine
+from recipe.mrpo.endpoint.privacy import may_leave_machine
 
 ADVICE = "make it anew with `mrpo data <dataset> --source DIR --out DIR`."
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from recipe.mrpo.doctor.check import Check
-from recipe.mrpo.judge.endpoint import Endpoint, read_key
-from recipe.mrpo.judge.members import each_judge
+from recipe.mrpo.endpoint.address import Endpoint, read_key
+from recipe.mrpo.judge.member_options import each_judge
 from recipe.mrpo.judge.registry import require_registered
 
 

@@ -14,7 +14,8 @@ import sys
 from collections.abc import Sequence
 
 from recipe.mrpo.doctor.command import split_options
-from recipe.mrpo.judge import audit_tool, cache_tool
+from recipe.mrpo.evaluate import cache_command as cache_tool
+from recipe.mrpo.evaluate.judge_audit import command as audit_tool
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recipe.mrpo.judge.limits import OVER_BUDGET, Budget, JobLimiter
-from recipe.mrpo.judge.members import members
+from recipe.mrpo.judge.member_options import members
+from recipe.mrpo.judge.protect.job_limits import OVER_BUDGET, Budget, JobLimiter
 from recipe.mrpo.judge.protocol import Judge, Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import get_judge, register_judge
 

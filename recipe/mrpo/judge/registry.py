@@ -16,9 +16,9 @@ Factory = Callable[[Mapping[str, Any]], Judge]
 _FACTORIES: dict[str, Factory] = {}
 # Imported only when asked for: the client library costs a second that an offline judge should not pay.
 _BUILT_IN = {
-    "overlap": "recipe.mrpo.judge.overlap",
-    "openai": "recipe.mrpo.judge.openai_compatible",
-    "router": "recipe.mrpo.judge.router",
+    "overlap": "recipe.mrpo.judge.overlap.judge",
+    "openai": "recipe.mrpo.judge.chat.judge",
+    "router": "recipe.mrpo.judge.chat.router",
     "ensemble": "recipe.mrpo.judge.ensemble",
 }
 
@@ -79,8 +79,8 @@ def _wrapped(judge: Judge, options: Mapping[str, Any]) -> Judge:
         if cache["path"] and judge.name != "ensemble":
             logger.info("mrpo.judge.cache is not used: the judge %s has no cache_key", judge.name)
         return judge
-    from recipe.mrpo.judge.breaker import guarded
-    from recipe.mrpo.judge.cache import CachedJudge, LabelStore
+    from recipe.mrpo.judge.protect.breaker import guarded
+    from recipe.mrpo.judge.protect.label_cache import CachedJudge, LabelStore
 
     judge = guarded(judge, **options["breaker"])
     if not cache["path"]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from recipe.mrpo.quickstart import process, stages
+from recipe.mrpo.quickstart import processes, stages
 from recipe.mrpo.quickstart.progress import Progress
 from recipe.mrpo.quickstart.state import Busy, State, only_one
 
@@ -38,14 +38,14 @@ class Quickstart:
         """All stages and the summary; returns the exit code."""
         self.args.out.mkdir(parents=True, exist_ok=True)
         try:
-            with only_one(self.args.out), process.signals_stop():
+            with only_one(self.args.out), processes.signals_stop():
                 return self._run()
         except Busy as error:
             say(f"quickstart: {error}")
             return 2
 
     def _run(self) -> int:
-        left = process.clean_up_previous(self.run_id_file)
+        left = processes.clean_up_previous(self.run_id_file)
         if left:
             say(f"stopped {left} processes of an attempt that had been killed")
         self.state = State.read(self.args.out)
@@ -59,7 +59,7 @@ class Quickstart:
         except Failed as error:
             say(f"\nquickstart failed: {error}")
             code = 1
-        except process.Stopped as stop:
+        except processes.Stopped as stop:
             say(f"\n{stop}: stopped, nothing is left running; the next start goes on at the last checkpoint")
             code = stop.code
         self.state.exit_code = code
@@ -123,7 +123,7 @@ class Quickstart:
         self.state.made_from["export"] = made_from
 
     def summary(self) -> None:
-        from recipe.mrpo.report.summary import show
+        from recipe.mrpo.report.terminal import show
 
         say("")
         show(self.args.out)
@@ -149,7 +149,7 @@ class Quickstart:
         if title:
             say(f"\n{title}")
         progress = on_line or Progress(0, say)
-        finished = process.run(
+        finished = processes.run(
             command,
             log=self.log,
             env={**os.environ, **QUIET, **(env or {})},

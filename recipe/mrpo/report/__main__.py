@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from recipe.mrpo.report.summary import show
+from recipe.mrpo.report.terminal import show
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 def parser() -> argparse.ArgumentParser:
-    from data_preprocess.help_text import Help
+    from recipe.mrpo.common.help_text import Help
     from recipe.mrpo.tiny.backbones import BACKBONES
 
     out = argparse.ArgumentParser(

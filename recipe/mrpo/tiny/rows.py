@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipe.mrpo.steps import parse, split_steps
+from recipe.mrpo.rollout.steps import parse, split_steps
 
 
 @dataclass(frozen=True, slots=True)

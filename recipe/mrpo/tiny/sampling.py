@@ -8,7 +8,7 @@ from statistics import fmean
 
 import torch
 
-from recipe.mrpo.steps import parse, split_steps
+from recipe.mrpo.rollout.steps import parse, split_steps
 from recipe.mrpo.tiny.batch import collate, encode
 from recipe.mrpo.tiny.rows import Row
 

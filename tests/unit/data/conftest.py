@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data_preprocess.cli import main
+from data_preprocess.command.dataset import main
 from tests.unit.data.helpers import VQA_RAD
 
 

@@ -138,7 +138,7 @@ def compose():
     from hydra._internal.core_plugins import file_config_source
     from omegaconf import OmegaConf
 
-    from recipe.mrpo.compose import compose_config
+    from recipe.mrpo.startup.compose import compose_config
 
     read, composed = {}, {}
 

@@ -12,7 +12,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.judge import Judgement, JudgeRequest, get_judge
-from recipe.mrpo.options import OPTIONS_FILE
+from recipe.mrpo.options.tree import OPTIONS_FILE
 
 STEPS = (
     "I need to examine the chest film.",

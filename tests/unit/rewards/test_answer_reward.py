@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recipe.mrpo.options import load_options
-from reward_fns.answer import answer_reward
-from reward_fns.conflicts import CONFLICTS
+from recipe.mrpo.options.tree import load_options
+from reward_fns.answer.conflicts.find import CONFLICTS
+from reward_fns.answer.reward import answer_reward
 
 RIGHT, WRONG, CAP = 1.0, 0.0, "cap"
 
@@ -424,7 +424,7 @@ def test_an_answer_reward_needs_a_gold_answer(answer_options):
 
 
 def test_it_says_once_that_there_is_no_encoder(answer_options, caplog):
-    from reward_fns import answer
+    from reward_fns.answer import reward as answer
 
     answer._warn_without_encoder.cache_clear()
     for _ in range(3):

@@ -15,8 +15,8 @@ mrpo_cpu_shim.install()  # a CUDA build of torchvision beside a CPU build of tor
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from recipe.mrpo.options import load_options  # noqa: E402
-from reward_fns.answer import answer_reward  # noqa: E402
+from recipe.mrpo.options.tree import load_options  # noqa: E402
+from reward_fns.answer.reward import answer_reward  # noqa: E402
 from reward_fns.bertscore import Encoder, get_encoder  # noqa: E402
 from reward_fns.registry import build_rewards  # noqa: E402
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recipe.mrpo.options import OptionError
+from recipe.mrpo.options.tree import OptionError
 from reward_fns.custom_reward import compute_score
 
 REASONING = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from recipe.mrpo.options import load_options
-from reward_fns.answer import answer_reward
+from recipe.mrpo.options.tree import load_options
+from reward_fns.answer.reward import answer_reward
 
 # answer, answer, reason: one contradicts the other
 OPPOSITE = [

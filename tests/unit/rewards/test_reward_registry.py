@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from recipe.mrpo.options import load_options
+from recipe.mrpo.options.tree import load_options
 from reward_fns.registry import build_rewards, register_reward, weighted_sum
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipe.mrpo.parsing import parse
+from recipe.mrpo.rollout.parsing import parse
 from reward_fns.format import format_reward
 from reward_fns.length import correct_reasoning_reward, extended_reasoning_reward, length_reward
 from reward_fns.process import process_reward

@@ -1,0 +1,163 @@
+"""The one row schema of all datasets: verl's columns, checked row by row.
+
+Checked by plain code, not by pandera: almost every rule is about nested cells (messages, image bytes, `extra_info`) or
+ties two columns together (placeholders and images, ground truth and answers), where pandera would call one's own
+function per cell anyway, on a data frame that holds every image in memory. Arrow's schema enforces the types.
+
+A row:
+
+    data_source   "vqa-rad"
+    prompt        [{"role": "user", "content": "<image>What plane is this?\\nThink first, …"}]
+    images        [{"bytes": b"\\xff\\xd8…"}]                       the original bytes
+    ability       "medical_vqa"
+    reward_model  {"style": "rule", "ground_truth": "Axial"}
+    extra_info    {"split": "test", "index": 14, "question": "What plane is this?", "answer": "Axial",
+                   "answers": ["Axial"], "image_id": "synpic35191.jpg", "answer_type": "OPEN", "organ": "HEAD",
+                   "gold_reasoning": "The image shows the skull cut across …", "may_leave_machine": true, …}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from data_preprocess.convert.prompts import IMAGE, PLACEHOLDERS, assistant_turn, user_prompt
+from data_preprocess.source.records import Record
+
+ABILITY = "medical_vqa"
+SPLITS = ("train", "validation", "test")
+ANSWER_TYPES = ("OPEN", "CLOSED")
+
+_MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+_IMAGES = pa.list_(pa.struct([("bytes", pa.binary())]))
+_EXTRA_INFO = pa.struct(
+    [
+        ("split", pa.string()),  # train | validation | test
+        ("index", pa.int64()),  # position in the source's split, before any filter
+        ("question", pa.string()),
+        ("answer", pa.string()),  # equals reward_model.ground_truth
+        ("answers", pa.list_(pa.string())),  # every reference answer, `answer` first
+        ("answer_raw", pa.string()),  # the source's answer field, where `answers` was made from it
+        ("answer_type", pa.string()),  # OPEN | CLOSED as the source says; by the answer (yes/no) where it does not
+        ("question_type", pa.string()),  # the source's own category
+        ("image_id", pa.string()),  # name of the image in the source
+        ("image_sha256", pa.string()),  # of the bytes in `images`
+        ("image_quirks", pa.list_(pa.string())),  # images.py: exif_rotation, 16_bit, alpha, cmyk, palette, …
+        ("record_id", pa.string()),  # the source's own id
+        ("modality", pa.string()),
+        ("organ", pa.string()),
+        ("language", pa.string()),
+        ("context", pa.string()),
+        ("gold_reasoning", pa.string()),  # null: none
+        ("gold_source", pa.string()),  # who wrote it
+        ("may_leave_machine", pa.bool_()),  # false: no judge outside this machine may see the row
+    ]
+)
+RL_SCHEMA = pa.schema(
+    [
+        ("data_source", pa.string()),
+        ("prompt", _MESSAGES),
+        ("images", _IMAGES),
+        ("ability", pa.string()),
+        ("reward_model", pa.struct([("style", pa.string()), ("ground_truth", pa.string())])),
+        ("extra_info", _EXTRA_INFO),
+    ]
+)
+SFT_SCHEMA = pa.schema(
+    [("data_source", pa.string()), ("messages", _MESSAGES), ("images", _IMAGES), ("extra_info", _EXTRA_INFO)]
+)
+
+
+def make_row(
+    record: Record,
+    image: bytes,
+    *,
+    sha256: str,
+    quirks: tuple[str, ...],
+    data_source: str,
+    tag: str,
+    may_leave_machine: bool,
+    sft: bool,
+) -> dict[str, Any]:
+    """One row of RL_SCHEMA, or of SFT_SCHEMA with the gold reasoning as the assistant's think block.
+
+    Raises BadRow naming the record's file and row if the row breaks a rule of the schema.
+    """
+    try:
+        content = user_prompt(record.question, tag=tag)
+    except ValueError as error:
+        raise record.bad(str(error)) from error
+    user = {"role": "user", "content": content}
+    row: dict[str, Any] = {
+        "data_source": data_source,
+        "images": [{"bytes": image}],
+        "extra_info": {
+            "split": record.split,
+            "index": record.index,
+            "question": record.question,
+            "answer": record.answer,
+            "answers": list(record.answers),
+            "answer_raw": record.answer_raw,
+            "answer_type": record.answer_type or ("OPEN" if record.is_open else "CLOSED"),
+            "question_type": record.question_type,
+            "image_id": record.image_id,
+            "image_sha256": sha256,
+            "image_quirks": list(quirks),
+            "record_id": record.record_id,
+            "modality": record.modality,
+            "organ": record.organ,
+            "language": record.language,
+            "context": record.context,
+            "gold_reasoning": record.gold_reasoning,
+            "gold_source": record.gold_source,
+            "may_leave_machine": may_leave_machine,
+        },
+    }
+    if sft:
+        if not record.gold_reasoning:
+            raise record.bad("SFT needs gold reasoning and this row has none")
+        turn = assistant_turn(record.gold_reasoning, record.answer, tag=tag)
+        row["messages"] = [user, {"role": "assistant", "content": turn}]
+    else:
+        row |= {"prompt": [user], "ability": ABILITY, "reward_model": {"style": "rule", "ground_truth": record.answer}}
+    fault = find_fault(row)
+    if fault is not None:
+        raise record.bad(fault)
+    return row
+
+
+def find_fault(row: dict[str, Any]) -> str | None:
+    """First rule of the schema that a row of either kind breaks, as a sentence; None for a good row."""
+    schema = SFT_SCHEMA if "messages" in row else RL_SCHEMA
+    if set(row) != set(schema.names):
+        missing, unknown = set(schema.names) - set(row), set(row) - set(schema.names)
+        return f"columns missing: {sorted(missing)}, unknown: {sorted(unknown)}"
+    info = row["extra_info"]
+    absent = {field.name for field in _EXTRA_INFO} - set(info)
+    if absent:
+        return f"extra_info lacks {sorted(absent)}"
+    for name in ("question", "answer", "image_id", "image_sha256"):
+        if not isinstance(info[name], str) or not info[name].strip():
+            return f"extra_info.{name} is empty"
+    if info["split"] not in SPLITS:
+        return f"extra_info.split={info['split']!r} is none of {', '.join(SPLITS)}"
+    if info["answer_type"] not in ANSWER_TYPES:
+        return f"extra_info.answer_type={info['answer_type']!r} is none of {', '.join(ANSWER_TYPES)}"
+    if not info["answers"] or info["answers"][0] != info["answer"] or not all(map(str.strip, info["answers"])):
+        return "extra_info.answers must begin with the answer and hold no empty text"
+    if info["gold_reasoning"] is not None and not info["gold_reasoning"].strip():
+        return "extra_info.gold_reasoning is empty; a row without gold reasoning has null"
+    if not row["data_source"]:
+        return "data_source is empty"
+    if not row["images"] or any(not image["bytes"] for image in row["images"]):
+        return "there is no image, or one without bytes"
+    turns = row.get("messages") or row["prompt"]
+    text = "".join(turn["content"] for turn in turns)
+    if text.count(IMAGE) != len(row["images"]):
+        return f"{text.count(IMAGE)} {IMAGE} placeholders for {len(row['images'])} images"
+    if any(placeholder in text for placeholder in PLACEHOLDERS[1:]):
+        return f"a message contains one of {', '.join(PLACEHOLDERS[1:])}"
+    if "prompt" in row and row["reward_model"] != {"style": "rule", "ground_truth": info["answer"]}:
+        return "reward_model must be {style: rule, ground_truth: the answer}"
+    return None

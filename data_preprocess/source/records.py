@@ -1,0 +1,94 @@
+"""A record: one question as a loader read it, before its image is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from data_preprocess.source.errors import BadRow
+from data_preprocess.source.text import is_yes_no
+
+
+class ImageRef(Protocol):
+    """Where an image's original bytes are; nothing is read before `load`."""
+
+    name: str
+
+    def load(self, max_bytes: int) -> bytes:
+        """The bytes as they are stored. Raises OSError or ValueError with the reason if there are none or too many."""
+        ...
+
+    def stamp(self) -> tuple[object, ...]:
+        """What tells these bytes from others without reading them (name, size, time of change), equal in every run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One question about one image. Text is cleaned (`text.clean`); None means that the source does not say."""
+
+    split: str
+    index: int
+    """Position in the official split of the source, from 0, before anything is filtered."""
+    question: str
+    answers: tuple[str, ...]
+    """Reference answers, all of them right; the first is the one that rewards and tables use."""
+    image: ImageRef
+    image_id: str
+    """Name of the image in the source; with question and answer the key of joins."""
+    file: str
+    """File the record was read from, for messages."""
+    where: int | str
+    record_id: str | None = None
+    answer_raw: str | None = None
+    """The source's answer field where alternatives or optional parts were taken out of it."""
+    answer_type: str | None = None
+    open_by_type: bool = False
+    """The source's answer type, not the answer's text, says whether the question is open."""
+    question_type: str | None = None
+    modality: str | None = None
+    organ: str | None = None
+    language: str = "en"
+    context: str | None = None
+    """What the source knows beyond question and answer (SLAKE's triple, a caption); not shown to the model."""
+    gold_reasoning: str | None = None
+    gold_source: str | None = None
+    """Who wrote the gold reasoning."""
+    rule_reasoning: str | None = None
+    rule_source: str | None = None
+    """Reasoning made by rule, and by which: taken where the join finds none."""
+
+    @property
+    def answer(self) -> str:
+        return self.answers[0]
+
+    @property
+    def is_open(self) -> bool:
+        """By the answer, as the study does; by the source's answer type in other languages than English."""
+        if (self.open_by_type or self.language != "en") and self.answer_type is not None:
+            return self.answer_type == "OPEN"
+        return not is_yes_no(self.answer)
+
+    def bad(self, reason: str) -> BadRow:
+        return BadRow(self.file, self.where, reason, self.split)
+
+
+@dataclass
+class Loaded:
+    """What a loader yields: records in official order, and the rows that cannot be used."""
+
+    records: list[Record] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Facts about the source that a reader of the dataset card needs (layout, what the loader left out and why)."""
+    files: list[Path] = field(default_factory=list)
+    """Files whose hashes go into the dataset card."""
+    data_source: str | None = None
+    licence: str | None = None
+    may_leave_machine: bool | None = None
+    """These three only where the source itself says so (one's own data); else they stand in its DatasetInfo."""
+
+    def splits(self) -> Iterator[str]:
+        yield from dict.fromkeys(record.split for record in self.records)

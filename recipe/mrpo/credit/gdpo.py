@@ -1,0 +1,54 @@
+"""GDPO: normalise each reward in its group, sum, then normalise over the batch (arXiv 2601.05242). Pure tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import torch
+
+from recipe.mrpo.credit.group import EPSILON, group_advantages
+from recipe.mrpo.options.tree import GDPO_FINAL_NORMS
+
+
+def gdpo_advantages(
+    rewards: torch.Tensor,
+    weights: Sequence[float],
+    groups: Sequence[Hashable],
+    *,
+    norm_by_std: bool,
+    final_norm: str,
+    counted: torch.Tensor,
+    lengths: torch.Tensor,
+    missing: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Advantage of each rollout.
+
+        A_im = (r_im - mean_G r_m) / (std_G r_m + 1e-4)        each reward m in its own group
+        A_i  = sum_m w_m A_im
+        out  = (A_i - mean A) / (std A + 1e-4)                 over the batch
+
+    `rewards`: (B, M) before weights. `weights`: M numbers. `missing`: (B, M) bool, unknown rewards, as in
+    `group_advantages`. `counted`: (B,) bool, rows of the batch statistics (verl's padding rows are left out).
+    `lengths`: (B,) response tokens. `final_norm`: "rollout" takes the batch statistics over rollouts (the paper),
+    "token" over tokens, each rollout counting as often as it is long (verl), "none" leaves A_i.
+
+    Returns (B,) float64. Raises ValueError for another `final_norm`. Source: arXiv 2601.05242, section 3.
+    """
+    if final_norm not in GDPO_FINAL_NORMS:
+        raise ValueError(
+            f"mrpo.gdpo.final_norm={final_norm!r} is unknown; choose one of {', '.join(GDPO_FINAL_NORMS)}."
+        )
+    values = rewards.to(torch.float64)
+    total = torch.zeros(len(values), dtype=torch.float64, device=values.device)
+    for m in range(values.shape[1]):
+        column = None if missing is None else missing[:, m]
+        total += weights[m] * group_advantages(values[:, m], groups, norm_by_std=norm_by_std, missing=column)
+    if final_norm == "none":
+        return total
+    weight = torch.where(counted, lengths.to(torch.float64) if final_norm == "token" else 1.0, 0.0)
+    count = weight.sum()
+    if count <= 1:
+        return torch.zeros_like(total)
+    mean = (weight * total).sum() / count
+    std = ((weight * (total - mean) ** 2).sum() / (count - 1)).sqrt()
+    return (total - mean) / (std + EPSILON)

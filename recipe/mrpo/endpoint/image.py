@@ -1,0 +1,50 @@
+"""The image of a case in the size and format that a judge is sent."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+# What chat endpoints take as it is; everything else is re-encoded.
+_PASS_ON = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+
+
+class BadImage(ValueError):
+    """The bytes are no image that can be read."""
+
+
+# The rollouts of a group share their image, so that it is prepared once a group.
+@lru_cache(maxsize=32)
+def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
+    """(bytes, MIME type) of at most `max_pixels` pixels; unchanged if it is small enough and of a common format.
+
+    A JPEG stays a JPEG, all else becomes PNG of 8 bits (16 bits scaled from their own range, transparent pixels over
+    white); sides keep their ratio. Raises BadImage.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    # Read as data_preprocess reads the images that it puts into a row.
+    from data_preprocess.convert.images import BROKEN, FORMATS, as_rgb, is_deep
+
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            kind = image.format or ""
+            width, height = image.size
+            # 16 bits are passed on by nobody: endpoints that read them with Pillow cut them off at 255.
+            if width * height <= max_pixels and kind in _PASS_ON and not is_deep(image.mode):
+                image.load()  # a cut-off file is found here, not at the judge
+                return data, _PASS_ON[kind]
+            scale = min(1.0, (max_pixels / (width * height)) ** 0.5)
+            wide, high = max(1, int(width * scale)), max(1, int(height * scale))
+            # A side that cannot get shorter than one pixel leaves the other one too long.
+            high = min(high, max_pixels)
+            wide = min(wide, max_pixels // high)
+            small = as_rgb(image).resize((wide, high), Image.Resampling.BICUBIC)
+            out = io.BytesIO()
+            small.save(out, "JPEG", quality=95) if kind == "JPEG" else small.save(out, "PNG")
+    except UnidentifiedImageError as error:
+        raise BadImage(f"not an image of a known format ({', '.join(FORMATS)})") from error
+    # What Pillow was seen to raise on files that are cut off, damaged, or too large to be images.
+    except (*BROKEN, NotImplementedError, Image.DecompressionBombError) as error:
+        raise BadImage(f"{type(error).__name__}: {error}"[:200]) from error
+    return out.getvalue(), "image/jpeg" if kind == "JPEG" else "image/png"

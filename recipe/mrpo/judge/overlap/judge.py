@@ -1,0 +1,206 @@
+"""An offline judge: word overlap with the gold reasoning, and rules. No model, no network, no dependency.
+
+It is deterministic and fast, made for tests, dry runs and as a floor to compare a model judge with; it knows words,
+not medicine.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from recipe.mrpo.judge.overlap.clinical_words import Facts, content_words, facts, numbers_in, sides_in
+from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
+from recipe.mrpo.judge.registry import register_judge
+
+Reason = Literal[
+    "aligned",
+    "contributes",
+    "empty",
+    "meta",
+    "repetition",
+    "laterality",
+    "negation",
+    "number",
+    "restates_question",
+    "unsupported",
+]
+
+_META = re.compile(
+    r"""^\W*(?:(?:okay|ok|so|now|well|hmm+|wait|first|alright|right)\b[\s,.!:…-]*)*
+    (?: let(?:\ me|['’]s|\ us)\b
+      | (?:i|we)(?:['’]ll|['’]d)?\ (?:first\ |now\ |also\ |then\ )?
+        (?:need|have|want|should|must|will|shall|would|can|could|am\ going|are\ going|think\ about|try)\b
+      | (?:i|we)(?:['’]ll|['’]m\ going|['’]re\ going)\b
+      | my\ (?:task|job|goal|answer)\b
+      | the\ (?:question|user|task|prompt)\ (?:is|asks?|wants?|requires?|says?|here)\b
+      | (?:in\ order\ )?to\ (?:answer|solve|address|determine|respond\ to)\b
+      | (?:okay|ok|hmm+|wait|alright)\W*$ )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When overlap counts (the node `mrpo.judge.overlap`).
+
+    min_alignment     share of a step's new content words that stand in the gold reasoning
+    min_contribution  share of the gold answer's content words that stand in the step
+    max_repeat        Jaccard similarity to an earlier step from which on a step repeats it
+    repeat_window     how many earlier steps are compared (exact repeats are found at any distance)
+    """
+
+    min_alignment: float
+    min_contribution: float
+    max_repeat: float
+    repeat_window: int
+
+    def __post_init__(self) -> None:
+        for name in ("min_alignment", "min_contribution", "max_repeat"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"mrpo.judge.overlap.{name} must be in (0, 1], not {getattr(self, name)!r}.")
+        if self.repeat_window < 0:
+            raise ValueError(f"mrpo.judge.overlap.repeat_window must be at least 0, not {self.repeat_window!r}.")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Label of one step and the rule that gave it."""
+
+    label: int
+    reason: Reason
+
+
+def judge_steps(
+    steps: Iterable[str], *, question: str, answers: Sequence[str], gold_reasoning: str, thresholds: Thresholds
+) -> list[Verdict]:
+    """One verdict per step; a step is valid if no rule forbids it and it aligns or contributes.
+
+        new       = content words of the step that are not in the question
+        aligned   : |new & gold reasoning| / |new| >= min_alignment
+        contributes: |answer & step| / |answer|    >= min_contribution, for one of the right `answers`
+
+    A step that only repeats the question's words is valid when it denies what the gold reasoning denies. Where the
+    answer is a number, a step whose numbers are all others is invalid.
+    """
+    told = "\n".join((gold_reasoning, *answers))
+    gold = facts(told)
+    gold_words = content_words(gold_reasoning)
+    asked = content_words(question)
+    # The answer's own words tell more than those that the question gave away.
+    wanted = [(content_words(a) - asked) or content_words(a) or sides_in(a) for a in answers]
+    numbers = numbers_in(f"{question}\n{told}") if all(map(numbers_in, answers)) else frozenset()
+    verdicts: list[Verdict] = []
+    earlier: list[frozenset[str]] = []
+    seen: set[frozenset[str]] = set()
+    for step in steps:
+        verdicts.append(_judge_step(step, gold, gold_words, asked, wanted, numbers, earlier, seen, thresholds))
+    return verdicts
+
+
+def judge_whole(
+    steps: Sequence[str],
+    verdicts: Sequence[Verdict],
+    *,
+    answers: Sequence[str],
+    gold_reasoning: str,
+    thresholds: Thresholds,
+) -> int:
+    """1 if the steps together say what the gold reasoning says: none contradicts it, and
+
+    |gold & steps| / |gold| >= min_alignment,   |answer & steps| / |answer| >= min_contribution      (content words)
+
+    for one of the right `answers`.
+    """
+    if not steps or any(verdict.reason in ("laterality", "negation") for verdict in verdicts):
+        return 0
+    said = facts("\n".join(steps))
+    gold, wanted = content_words(gold_reasoning), [content_words(a) or sides_in(a) for a in answers]
+    covered = len(gold & said.words) >= thresholds.min_alignment * len(gold)
+    return int(covered and any(_states(said, words, thresholds) for words in wanted))
+
+
+def _judge_step(
+    step: str,
+    gold: Facts,
+    gold_words: frozenset[str],
+    asked: frozenset[str],
+    wanted: Sequence[frozenset[str]],
+    numbers: frozenset[float],
+    earlier: list[frozenset[str]],
+    seen: set[frozenset[str]],
+    thresholds: Thresholds,
+) -> Verdict:
+    if not any(c.isalpha() for c in step):  # a bare number is no statement either
+        return Verdict(0, "empty")
+    said = facts(step)
+    # "no effusion" and "effusion", "left" and "right" are no repetitions of one another.
+    print_ = said.words | {f"side:{s}" for s in said.all_sides} | {f"not:{w}" for w in said.denied}
+    recent = earlier[-thresholds.repeat_window :] if thresholds.repeat_window else []
+    repeated = bool(print_) and (print_ in seen or any(_jaccard(print_, e) >= thresholds.max_repeat for e in recent))
+    earlier.append(print_)
+    seen.add(print_)
+    if _META.search(step):
+        return Verdict(0, "meta")
+    if repeated:
+        return Verdict(0, "repetition")
+    if said.contradicts_side(gold):
+        return Verdict(0, "laterality")
+    if said.contradicts_polarity(gold):
+        return Verdict(0, "negation")
+    if numbers and (counted := numbers_in(step)) and not counted & numbers:
+        return Verdict(0, "number")
+    new = said.words - asked
+    if any(words and _states(said, words, thresholds) for words in wanted):
+        return Verdict(1, "contributes")
+    if not new:
+        return Verdict(1, "aligned") if said.denied & gold.denied else Verdict(0, "restates_question")
+    if len(new & gold_words) >= thresholds.min_alignment * len(new):
+        return Verdict(1, "aligned")
+    return Verdict(0, "unsupported")
+
+
+def _states(said: Facts, words: frozenset[str], thresholds: Thresholds) -> bool:
+    return len(words & (said.words | said.all_sides)) >= thresholds.min_contribution * len(words)
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    shared = len(a & b)
+    return shared / (len(a) + len(b) - shared) if shared else 0.0
+
+
+class OverlapJudge:
+    """The rules above as a judge; it makes no calls and never fails."""
+
+    name = "overlap"
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self.thresholds = thresholds
+
+    async def label(self, request: JudgeRequest) -> Judgement:
+        start = time.perf_counter()
+        verdicts: Sequence[Verdict] = judge_steps(
+            request.steps,
+            question=request.question,
+            answers=request.answers,
+            gold_reasoning=request.gold_reasoning,
+            thresholds=self.thresholds,
+        )
+        whole = None
+        if request.overall:
+            gold = {"answers": request.answers, "gold_reasoning": request.gold_reasoning}
+            whole = judge_whole(request.steps, verdicts, **gold, thresholds=self.thresholds)
+        labels = tuple(v.label for v in verdicts)
+        return Judgement(labels=labels, overall=whole, latency_s=time.perf_counter() - start)
+
+    async def close(self) -> None:
+        return None
+
+
+@register_judge("overlap")
+def overlap_judge(options: Mapping[str, Any]) -> OverlapJudge:
+    """The offline judge with the thresholds of `mrpo.judge.overlap`."""
+    return OverlapJudge(Thresholds(**options["overlap"]))

@@ -1,0 +1,127 @@
+"""The options tree: defaults from `config/options.yaml`, a user's values over them, ranges checked."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+OPTIONS_FILE = Path(__file__).parents[1] / "config" / "options.yaml"
+
+ESTIMATORS = ("mrpo",)
+"""Values of algorithm.adv_estimator that are ours. GDPO keeps verl's name."""
+SHAPING_NAMES = ("mrpo", "none", "vppo", "pgrpo")
+GDPO_FINAL_NORMS = ("rollout", "token", "none")
+
+# Below these nodes a user may add names of their own (a reward, a judge); everywhere else an unknown name is a typo.
+OPEN_NODES = ("rewards", "judge.members")
+
+
+class OptionError(ValueError):
+    """A value or name that MRPO cannot run with; the message names the option to change."""
+
+
+@cache
+def _defaults() -> DictConfig:
+    return OmegaConf.load(OPTIONS_FILE)
+
+
+def load_options(overrides: Mapping[str, Any] | DictConfig | None = None) -> DictConfig:
+    """All options of MRPO: the defaults with `overrides` merged over them.
+
+    Raises OptionError for an unknown name or a value out of range.
+    """
+    if not isinstance(overrides, (Mapping, DictConfig, type(None))):
+        raise OptionError(f"mrpo must be a group of options such as mrpo.tau, not {overrides!r}.")
+    given = OmegaConf.create({} if overrides is None else overrides)
+    _refuse_unknown(given, _defaults(), "")
+    options = OmegaConf.merge(_defaults(), given)
+    check_options(options)
+    return options
+
+
+def changed_options(options: DictConfig) -> dict[str, Any]:
+    """Dotted names and values of the options that differ from their defaults."""
+    defaults = dict(_flat(_defaults()))
+    return {name: value for name, value in _flat(options) if name not in defaults or defaults[name] != value}
+
+
+def _flat(node: DictConfig, path: str = "") -> list[tuple[str, Any]]:
+    out = []
+    for key in node:
+        name = f"{path}.{key}" if path else str(key)
+        value = node[key]
+        out += _flat(value, name) if isinstance(value, DictConfig) else [(name, value)]
+    return out
+
+
+def _refuse_unknown(given: DictConfig, known: DictConfig, path: str) -> None:
+    for key in given:
+        name = f"{path}.{key}" if path else str(key)
+        if key not in known:
+            if path in OPEN_NODES:
+                continue
+            close = difflib.get_close_matches(str(key), [str(k) for k in known], n=1)
+            hint = (
+                f"did you mean mrpo.{path + '.' if path else ''}{close[0]}?" if close else f"see {OPTIONS_FILE.name}."
+            )
+            raise OptionError(f"mrpo.{name} is no option of MRPO; {hint}")
+        child = known[key] if not OmegaConf.is_missing(known, key) else None
+        if isinstance(child, DictConfig) and isinstance(given[key], DictConfig):
+            _refuse_unknown(given[key], child, name)
+        elif isinstance(child, DictConfig):
+            raise OptionError(f"mrpo.{name} is a group of options ({', '.join(map(str, child))}), not {given[key]!r}.")
+
+
+def _number(options: DictConfig, name: str, low: float, high: float | None = None) -> None:
+    value = OmegaConf.select(options, name)
+    inside = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= low
+    if not inside or (high is not None and value > high):
+        limits = f"at least {low}" if high is None else f"in [{low}, {high}]"
+        raise OptionError(f"mrpo.{name} must be a number {limits}, not {value!r}.")
+
+
+def _choice(options: DictConfig, name: str, allowed: tuple[str, ...]) -> None:
+    value = OmegaConf.select(options, name)
+    if value not in allowed:
+        raise OptionError(f"mrpo.{name}={value!r} is unknown; choose one of {', '.join(allowed)}.")
+
+
+def check_options(options: DictConfig) -> None:
+    """Raise OptionError for the first value out of range."""
+    from recipe.mrpo.judge.when_to_judge import SKIPS
+    from recipe.mrpo.rollout.steps import SPLITTERS, UNCLOSED
+
+    _choice(options, "shaping", SHAPING_NAMES)
+    _number(options, "tau", 0, 1)
+    _number(options, "factor_base", 1)
+    if not isinstance(options.round_factors, bool):
+        raise OptionError(f"mrpo.round_factors must be true or false, not {options.round_factors!r}.")
+    _choice(options, "gdpo.final_norm", GDPO_FINAL_NORMS)
+    _choice(options, "steps.splitter", SPLITTERS)
+    _choice(options, "steps.unclosed", UNCLOSED)
+    _choice(options, "gold_reasoning", ("required", "optional"))
+    if options.judge.skip == "all_right_groups":
+        raise OptionError(
+            "mrpo.judge.skip=all_right_groups cannot be had: verl hands each rollout to a reward worker by itself, "
+            "before its group is complete; mrpo.judge.skip=right leaves out every right rollout."
+        )
+    _choice(options, "judge.skip", SKIPS)
+    prices = options.judge.price_per_million
+    if (prices.prompt is None) != (prices.completion is None):
+        raise OptionError("mrpo.judge.price_per_million needs both, prompt and completion, or neither.")
+    if prices.prompt is not None:
+        _number(options, "judge.price_per_million.prompt", 0)
+        _number(options, "judge.price_per_million.completion", 0)
+    _number(options, "metrics.stage_cuts.early", 0, 1)
+    _number(options, "metrics.stage_cuts.mid", options.metrics.stage_cuts.early, 1)
+    _number(options, "guards.min_probs_correlation", -1, 1)
+    _choice(options, "guards.on_low_correlation", ("warn", "stop"))
+    _number(options, "guards.weight_sync_timeout_s", 0)
+    if "answer" not in options.rewards:
+        raise OptionError("mrpo.rewards.answer is missing; without it no rollout can be right or wrong.")

@@ -1,0 +1,298 @@
+"""A judge that is down is left alone, and found again: the breaker by itself, and many rollouts over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+import pytest
+
+from recipe.mrpo.judge import Judgement, get_judge
+from recipe.mrpo.judge.protect.breaker import CircuitBreaker, GuardedJudge, Passage, is_outage
+from tests.fake_judge_server import FakeJudgeServer
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def breaker_of(clock):
+    return CircuitBreaker(failures=2, pause_s=10, clock=clock)
+
+
+def pass_through(breaker, *, outage):
+    passage = Passage(breaker)
+    assert passage.may_call()
+    breaker.record(passage, outage=outage)
+
+
+def test_a_breaker_opens_after_outages_in_a_row_and_one_probe_decides():
+    clock = Clock()
+    breaker = breaker_of(clock)
+    for outage in (True, False, True):
+        pass_through(breaker, outage=outage)
+    assert not breaker.is_open, "a good reply between two outages starts the count anew"
+    pass_through(breaker, outage=True)
+    assert breaker.is_open and not Passage(breaker).may_call()
+    clock.now = 10
+    probe = Passage(breaker)
+    assert probe.may_call() and not Passage(breaker).may_call(), "one probe, not two"
+    assert probe.may_call() and not probe.may_retry(), "it may ask again what it may, but tries once"
+    breaker.record(probe, outage=True)
+    assert not Passage(breaker).may_call(), "the probe failed: another pause"
+    clock.now = 20
+    pass_through(breaker, outage=False)
+    assert not breaker.is_open and Passage(breaker).may_call() and Passage(breaker).may_call()
+
+
+def test_a_probe_without_an_outcome_does_not_block_the_next():
+    clock = Clock()
+    breaker = breaker_of(clock)
+    pass_through(breaker, outage=True)
+    pass_through(breaker, outage=True)
+    clock.now = 10
+    pass_through(breaker, outage=None)
+    assert Passage(breaker).may_call()
+
+
+@pytest.mark.parametrize("late", [True, None])
+def test_only_the_outcome_of_the_probe_itself_ends_the_probing(late):
+    clock = Clock()
+    breaker = breaker_of(clock)
+    early = [Passage(breaker) for _ in range(4)]
+    assert all(p.may_call() for p in early)
+    breaker.record(early[0], outage=True)
+    breaker.record(early[1], outage=True)
+    assert not early[2].may_call() and not early[2].may_retry(), "whoever is under way stops, too"
+    clock.now = 10
+    probe = Passage(breaker)
+    assert probe.may_call()
+    breaker.record(early[2], outage=late)
+    assert not Passage(breaker).may_call(), "the probe is still out"
+    breaker.record(probe, outage=None)
+    assert Passage(breaker).may_call(), "and what began before the pause does not make it longer"
+
+
+def test_a_good_reply_to_an_early_request_closes_the_breaker():
+    breaker = breaker_of(Clock())
+    early = Passage(breaker)
+    assert early.may_call()
+    pass_through(breaker, outage=True)
+    pass_through(breaker, outage=True)
+    breaker.record(early, outage=False)
+    assert not breaker.is_open
+
+
+async def label_at_once(judge, request, count):
+    return await asyncio.gather(*(judge.label(request) for _ in range(count)))
+
+
+def test_rollouts_that_wait_for_a_slot_do_not_wait_for_every_timeout_of_a_hanging_judge(options_of, request_of):
+    slots, retries, failures, timeout_s = 2, 1, 2, 0.4
+    with FakeJudgeServer(faults={"hang": 1.0}) as server:
+        node = {"openai__timeout_s": timeout_s, "openai__max_retries": retries, "openai__concurrency": slots,
+                "breaker__failures": failures, "breaker__pause_s": 60}  # fmt: skip
+        judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, **node))
+        start = time.monotonic()
+        judgements = asyncio.run(label_at_once(judge, request_of(), 40))
+        seconds = time.monotonic() - start
+    timeouts = [j for j in judgements if j.failure == "timeout"]
+    # Those whose outages opened it, and at most one call more in each other slot.
+    assert failures <= len(timeouts) < failures + slots
+    assert sum(j.failure == "circuit_open" for j in judgements) == 40 - len(timeouts)
+    assert len(server.requests) == sum(j.calls for j in judgements) <= failures * (1 + retries) + slots - 1
+    assert seconds < (2 + retries) * timeout_s + 1
+
+
+def test_no_retry_is_made_once_the_breaker_is_open(options_of, request_of):
+    with FakeJudgeServer(faults={"http_500": 1.0}) as server:
+        node = {"openai__max_retries": 5, "openai__backoff_base_s": 0.2, "openai__backoff_max_s": 0.2,
+                "breaker__failures": 1}  # fmt: skip
+        judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, **node))
+
+        async def run():
+            waiting = asyncio.create_task(judge.label(request_of()))
+            while not server.requests:
+                await asyncio.sleep(0.01)
+            other = Passage(judge.breaker)
+            judge.breaker.record(other, outage=True)
+            return await waiting
+
+        judgement = asyncio.run(run())
+    assert (judgement.failure, judgement.calls, judgement.retries) == ("http_500", 1, 0), "its own failure, not ours"
+
+
+def test_a_call_that_waited_for_its_rate_is_not_sent_when_the_breaker_has_opened(options_of, request_of):
+    with FakeJudgeServer() as server:
+        node = {"limits__requests_per_minute": 120, "breaker__failures": 1}
+        judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, **node))
+
+        async def run():
+            assert all(j.labels for j in await label_at_once(judge, request_of(), 2))  # the burst
+            waiting = asyncio.create_task(label_at_once(judge, request_of(), 2))
+            await asyncio.sleep(0.1)
+            judge.breaker.record(Passage(judge.breaker), outage=True)
+            return await waiting
+
+        assert [(j.failure, j.calls) for j in asyncio.run(run())] == [("circuit_open", 0)] * 2
+    assert len(server.requests) == 2
+
+
+def test_judgements_that_wait_for_a_rate_fail_when_the_breaker_opens_and_the_probe_does_not_wait_behind_them(
+    options_of, request_of
+):
+    with FakeJudgeServer() as server:
+        node = {"limits__requests_per_minute": 60, "breaker__failures": 1, "openai__concurrency": 50}
+        judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, **node))
+        clock = judge.breaker.clock = Clock()
+
+        async def run():
+            assert (await judge.label(request_of())).labels  # the burst
+            waiting = asyncio.create_task(label_at_once(judge, request_of(), 20))
+            await asyncio.sleep(0.1)
+            judge.breaker.record(Passage(judge.breaker), outage=True)
+            start = time.monotonic()
+            assert [(j.failure, j.calls) for j in await waiting] == [("circuit_open", 0)] * 20
+            assert time.monotonic() - start < 0.5, "the first permit would come after a second, the last after twenty"
+            clock.now = judge.breaker.pause_s
+            assert (await judge.label(request_of())).labels
+            return time.monotonic() - start
+
+        assert asyncio.run(run()) < 3
+    assert len(server.requests) == 2
+
+
+def test_who_waits_when_the_breaker_opens_goes_on_only_as_its_probe():
+    async def run(pause_s):
+        breaker = CircuitBreaker(failures=1, pause_s=pause_s, clock=Clock())
+        waiting = [asyncio.create_task(Passage(breaker).wait(asyncio.sleep(0.1, "permit"))) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        breaker.record(Passage(breaker), outage=True)
+        late = asyncio.create_task(Passage(breaker).wait(asyncio.sleep(0.1, "permit")))
+        return await asyncio.gather(*waiting, late)
+
+    assert asyncio.run(run(10)) == [None] * 4
+    assert asyncio.run(run(0)) == ["permit", None, None, None]
+
+
+def test_a_request_that_is_cancelled_while_it_waits_cancels_its_wait():
+    async def run():
+        breaker, ended = breaker_of(Clock()), []
+
+        async def wait():
+            try:
+                await asyncio.sleep(100)
+            finally:
+                ended.append(True)
+
+        waiting = asyncio.create_task(Passage(breaker).wait(wait()))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        await asyncio.sleep(0)
+        return waiting.cancelled(), ended, breaker._told
+
+    assert asyncio.run(run()) == (True, [True], [])
+
+
+def test_after_the_pause_one_of_many_rollouts_probes_and_its_reply_lets_all_through(options_of, request_of):
+    with FakeJudgeServer(faults={"http_500": 1.0}, latency_s=0.05) as server:
+        node = {"openai__max_retries": 0, "openai__concurrency": 4, "breaker__failures": 2, "breaker__pause_s": 30}
+        judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, **node))
+        clock = judge.breaker.clock = Clock()
+
+        async def at(now):
+            clock.now = now
+            return Counter(j.failure for j in await label_at_once(judge, request_of(), 20))
+
+        async def run():
+            down = await at(0)
+            assert 2 <= down["http_500"] < 2 + 4 and down["circuit_open"] == 20 - down["http_500"]
+            assert await at(29) == {"circuit_open": 20}
+            assert await at(31) == {"http_500": 1, "circuit_open": 19}
+            server._faults.clear()
+            assert await at(32) == {"circuit_open": 20}, "the failed probe began another pause"
+            assert await at(62) == {None: 1, "circuit_open": 19}
+            assert await at(63) == {None: 20}
+
+        asyncio.run(run())
+
+
+def test_a_failed_probe_is_a_single_call(options_of, request_of):
+    with FakeJudgeServer(faults={"http_503": 1.0}) as server:
+        node = {"openai__max_retries": 3, "breaker__failures": 1, "breaker__pause_s": 0}
+        judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, **node))
+
+        async def run():
+            return [await judge.label(request_of()) for _ in range(3)]
+
+        assert [(j.failure, j.calls) for j in asyncio.run(run())] == [("http_503", 4), ("http_503", 1), ("http_503", 1)]
+
+
+def test_a_judgement_stopped_by_our_own_limits_says_nothing_about_the_endpoint(request_of):
+    class Spent:
+        name = "spent"
+
+        async def label(self, request):
+            return Judgement(failure="token_budget", calls=1)
+
+        def cache_key(self, request):
+            return b""
+
+        async def close(self):
+            return None
+
+    breaker = breaker_of(Clock())
+    pass_through(breaker, outage=True)
+    asyncio.run(GuardedJudge(Spent(), breaker).label(request_of()))
+    pass_through(breaker, outage=True)
+    assert breaker.is_open, "two outages in a row: the one between was none of the endpoint's"
+
+
+@pytest.mark.parametrize(
+    ("failure", "outage"),
+    [
+        (None, False),
+        ("timeout", True),
+        ("connection", True),
+        ("http_503", True),
+        ("http_401", True),
+        ("unparsable", False),
+        ("too_many_steps", False),
+        ("missing_step", False),
+        ("token_budget", False),
+    ],
+)
+def test_only_an_endpoint_that_does_not_work_is_an_outage(failure, outage):
+    assert is_outage(failure) == outage
+
+
+def test_a_judge_that_is_down_is_left_alone_and_found_again(options_of, request_of, caplog):
+    script = ["http_500"] * 3 + ["ok"] * 9
+    with FakeJudgeServer(script=script) as server:
+
+        async def run():
+            judge = get_judge(
+                options_of(
+                    name="openai",
+                    openai__base_url=server.base_url,
+                    openai__max_retries=0,
+                    breaker__failures=3,
+                    breaker__pause_s=0.5,
+                )
+            )
+            early = [await judge.label(request_of()) for _ in range(3)]
+            judge.breaker.clock = lambda: judge.breaker._opened_at + 0.1
+            during = await judge.label(request_of())
+            judge.breaker.clock = lambda: judge.breaker._opened_at + 0.6
+            return early, during, await judge.label(request_of())
+
+        early, during, late = asyncio.run(run())
+    assert [j.failure for j in early] == ["http_500"] * 3
+    assert (during.failure, during.calls) == ("circuit_open", 0)
+    assert late.labels == (0, 1, 0, 1)
+    assert "is down (http_500)" in caplog.text and "is back" in caplog.text

@@ -1,0 +1,70 @@
+"""Which rollouts are left unjudged, as a table of laws."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from recipe.mrpo.judge.when_to_judge import SKIPS, labels_read_by_rewards, labels_shape, refusal, skip_reason
+from recipe.mrpo.options.tree import SHAPING_NAMES
+
+EVERY = list(itertools.product((False, True), repeat=3))
+
+
+@pytest.mark.parametrize(("wrong", "read", "shaped"), EVERY)
+def test_none_leaves_nobody_out(wrong, read, shaped):
+    assert skip_reason("none", wrong=wrong, read_by_rewards=read, shaped=shaped) is None
+
+
+@pytest.mark.parametrize(("wrong", "read", "shaped"), EVERY)
+def test_unused_judges_every_rollout_whose_labels_something_reads(wrong, read, shaped):
+    reason = skip_reason("unused", wrong=wrong, read_by_rewards=read, shaped=shaped)
+    assert reason == (None if read or (shaped and wrong) else "unused")
+
+
+@pytest.mark.parametrize(("wrong", "read", "shaped"), EVERY)
+def test_right_leaves_out_right_rollouts_and_no_other(wrong, read, shaped):
+    assert skip_reason("right", wrong=wrong, read_by_rewards=read, shaped=shaped) == (None if wrong else "right")
+
+
+def test_an_unknown_option_is_an_error():
+    with pytest.raises(ValueError, match=r"mrpo\.judge\.skip='all' is unknown"):
+        skip_reason("all", wrong=True, read_by_rewards=True, shaped=True)
+
+
+@pytest.mark.parametrize(
+    ("rewards", "read"),
+    [
+        ({"answer": {"weight": 1}}, False),
+        ({"answer": {"weight": 1}, "length": {"weight": 1}, "format": {"weight": 1}}, False),  # counts and tags alone
+        ({"process": {"weight": 1}}, True),
+        ({"process": {"weight": 0}}, False),  # logged, not summed
+        ({"process": {}}, False),
+        ({"process": {"weight": 1, "enabled": False}}, False),
+        ({"process": {"weight": -0.5}}, True),  # a penalty reads them as well
+        ({"semantic": {"weight": 1, "enabled": True, "mode": "verdict"}}, True),
+        ({"semantic": {"weight": 1, "enabled": True, "mode": "encoder"}}, False),
+        ({"mine": {"weight": 0.1, "function": "a.b:c"}}, True),  # nobody knows what it reads
+    ],
+)
+def test_which_rewards_read_labels(rewards, read):
+    assert labels_read_by_rewards(rewards) is read
+
+
+@pytest.mark.parametrize("shaping", SHAPING_NAMES)
+@pytest.mark.parametrize("estimator", ["mrpo", "grpo", "gdpo", None])
+def test_labels_shape_only_where_our_estimator_shapes_by_them(shaping, estimator):
+    expected = estimator == "mrpo" and shaping in ("mrpo", "vppo")
+    assert labels_shape(shaping, estimator=estimator, ours=("mrpo",)) is expected
+
+
+@pytest.mark.parametrize("skip", SKIPS)
+@pytest.mark.parametrize("estimator", ["mrpo", "gdpo", "grpo"])
+@pytest.mark.parametrize("read", [False, True])
+def test_an_estimator_that_counts_the_unknown_as_0_is_refused(skip, estimator, read):
+    said = refusal(skip, estimator=estimator, knows_unknown=("mrpo", "gdpo"), read_by_rewards=read)
+    if skip == "right" and estimator == "grpo" and read:
+        assert "mrpo.judge.skip=none" in said and "\n" not in said
+    else:
+        assert said is None

@@ -1,0 +1,177 @@
+"""A quickstart's run ends with all of its processes, however it ends; here with small stand-ins for verl."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from recipe.mrpo.quickstart import processes
+
+pytestmark = pytest.mark.long
+
+# Starts a child in a session of its own, a grandchild that has lost the mark, and both outlive it or ignore SIGTERM.
+FAMILY = """
+    import os, signal, subprocess, sys, time
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+    marked = subprocess.Popen(["sleep", "300"], start_new_session=True)
+    unmarked = subprocess.Popen([sys.executable, "-c", deaf], env={"PATH": os.environ["PATH"]})
+    print("pids", marked.pid, unmarked.pid, flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(processes, "_STOP_SECONDS", 1)
+    monkeypatch.setattr(processes, "_SAMPLE_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "_POLL_SECONDS", 0.02)
+
+
+def run(tmp_path: Path, code: str, *, timeout: float = 30, on_line=lambda line: None) -> processes.Finished:
+    return processes.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        log=tmp_path / "log", env=os.environ, timeout=timeout, run_id_file=tmp_path / "id", on_line=on_line,
+    )  # fmt: skip
+
+
+def pids(lines: list[str]) -> list[int]:
+    return [int(word) for line in lines if line.startswith("pids") for word in line.split()[1:]]
+
+
+def living(numbers: list[int]) -> list[int]:
+    return [n for n in numbers if psutil.pid_exists(n) and psutil.Process(n).status() != psutil.STATUS_ZOMBIE]
+
+
+def test_exit_code_log_and_lines_are_those_of_the_command(tmp_path):
+    lines = []
+    code = "import sys; print('out'); print('err', file=sys.stderr); print('last, no newline', end=''); sys.exit(3)"
+    done = run(tmp_path, code, on_line=lines.append)
+    assert (done.exit_code, done.timed_out) == (3, False)
+    assert sorted(lines) == ["err", "out"] and "last, no newline" in (tmp_path / "log").read_text()
+    assert not (tmp_path / "id").exists()
+
+
+def test_lines_arrive_while_the_command_runs(tmp_path):
+    started, seen = time.monotonic(), []
+    run(
+        tmp_path,
+        "import time; print('early', flush=True); time.sleep(1.5)",
+        on_line=lambda line: seen.append((line, time.monotonic() - started)),
+    )
+    assert seen[0][0] == "early" and seen[0][1] < time.monotonic() - started - 1
+
+
+def test_a_second_run_adds_to_the_log_and_sees_only_its_own_lines(tmp_path):
+    lines = []
+    run(tmp_path, "print('one')")
+    run(tmp_path, "print('two')", on_line=lines.append)
+    assert lines == ["two"] and (tmp_path / "log").read_text() == "one\ntwo\n"
+
+
+def test_processes_that_outlive_the_command_are_stopped(tmp_path):
+    """One is in another session, one has no mark and ignores SIGTERM; both still hold the log open."""
+    lines = []
+    done = run(tmp_path, FAMILY + "\n    time.sleep(1)", on_line=lines.append)
+    assert done.exit_code == 0 and len(pids(lines)) == 2
+    assert living(pids(lines)) == []
+
+
+def test_a_run_ends_at_its_time_limit_with_all_its_processes(tmp_path):
+    lines = []
+    done = run(tmp_path, FAMILY + "\n    time.sleep(300)", timeout=1.5, on_line=lines.append)
+    assert done.timed_out and 1.5 <= done.seconds < 15
+    assert len(pids(lines)) == 2 and living(pids(lines)) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_everything_and_tells_its_exit_code(tmp_path, number):
+    lines = []
+
+    def interrupt_once_started(line):
+        lines.append(line)
+        threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
+
+    before = signal.getsignal(number)
+    with pytest.raises(processes.Stopped) as stopped, processes.signals_stop():
+        run(tmp_path, FAMILY + "\n    time.sleep(300)", on_line=interrupt_once_started)
+    assert stopped.value.code == 128 + number
+    assert len(pids(lines)) == 2 and living(pids(lines)) == []
+    assert signal.getsignal(number) is before, "the handlers of before are back"
+    assert not (tmp_path / "id").exists()
+
+
+def test_what_a_killed_quickstart_left_is_stopped_at_the_next_start(tmp_path):
+    """kill -9 of the quickstart itself: nobody is left to clean up, only the file that names the run."""
+    script = f"""
+        import os, sys
+        from pathlib import Path
+        from recipe.mrpo.quickstart import processes
+        out = Path({str(tmp_path)!r})
+        processes.run([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(300)"], log=out / "log",
+                    env=os.environ, timeout=300, run_id_file=out / "id", on_line=lambda line: os.kill(os.getpid(), 9))
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    run_id = (tmp_path / "id").read_text()
+    folder = processes.ray_folder(run_id)
+    folder.mkdir()
+    left = processes.RunProcesses(run_id).find()
+    assert len(left) == 1
+    assert processes.clean_up_previous(tmp_path / "id") == 1
+    assert living([p.pid for p in left]) == []
+    assert not folder.exists() and not (tmp_path / "id").exists()
+    assert processes.clean_up_previous(tmp_path / "id") == 0, "nothing to do the second time"
+
+
+def test_another_run_is_left_alone(tmp_path):
+    other = subprocess.Popen(["sleep", "60"], env=os.environ | {processes.RUN_ID: "other"}, start_new_session=True)
+    try:
+        run(tmp_path, "print('done')")
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+@pytest.mark.parametrize("damaged", ["", "../../etc", "a/b"])
+def test_a_damaged_file_of_a_previous_run_deletes_nothing_else(tmp_path, monkeypatch, damaged):
+    monkeypatch.setattr(processes.shutil, "rmtree", lambda *args, **kwargs: pytest.fail(f"removes {args}"))
+    (tmp_path / "id").write_text(damaged)
+    assert processes.clean_up_previous(tmp_path / "id") == 0
+
+
+def test_peak_memory_counts_all_processes_together(tmp_path):
+    child = "x = bytearray(80_000_000); import time; time.sleep(2)"
+    done = run(
+        tmp_path,
+        f"""
+        import subprocess, sys, time
+        ps = [subprocess.Popen([sys.executable, "-c", {child!r}]) for _ in range(2)]
+        [p.wait() for p in ps]
+        """,
+    )
+    assert 160e6 < done.peak_memory_bytes < 400e6
+
+
+def test_rays_folder_goes_and_its_logs_stay_only_after_a_failure(tmp_path):
+    code = """
+        import os, pathlib, sys
+        logs = pathlib.Path(os.environ["RAY_TMPDIR"]) / "ray" / "session_latest" / "logs"
+        logs.mkdir(parents=True)
+        (logs / "raylet.out").write_text("why")
+        print(os.environ["RAY_TMPDIR"])
+        sys.exit({})
+    """
+    for exit_code in (0, 1):
+        lines = []
+        run(tmp_path, code.format(exit_code), on_line=lines.append)
+        assert not Path(lines[0]).exists()
+        assert (tmp_path / "ray_logs" / "raylet.out").exists() == bool(exit_code)
