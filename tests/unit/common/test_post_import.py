@@ -80,7 +80,9 @@ def test_a_reloaded_module_gets_its_callbacks_again(write_module):
 @pytest.mark.parametrize("imported_first", [False, True])
 def test_a_failing_callback_names_itself_and_the_module(write_module, imported_first):
     write_module("hooked")
-    with pytest.raises(RuntimeError, match=r"test_hooks\.fail failed after the import of hooked: 'marker'") as caught:
+    with pytest.raises(
+        RuntimeError, match=r"test_post_import\.fail failed after the import of hooked: 'marker'"
+    ) as caught:
         if imported_first:
             importlib.import_module("hooked")
         hooks.after_import("hooked", fail)
@@ -90,7 +92,10 @@ def test_a_failing_callback_names_itself_and_the_module(write_module, imported_f
 
 
 def test_a_module_that_is_just_being_executed_is_refused(write_module):
-    write_module("hooked", "from recipe.mrpo import hooks\nimport test_hooks\nhooks.after_import('hooked', print)\n")
+    write_module(
+        "hooked",
+        "from recipe.mrpo.common import post_import as hooks\nimport test_hooks\nhooks.after_import('hooked', print)\n",
+    )
     write_module("test_hooks", "")
     with pytest.raises(RuntimeError, match="before the import of hooked starts"):
         importlib.import_module("hooked")

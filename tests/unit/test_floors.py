@@ -1,0 +1,178 @@
+"""The house has floors: a room imports only rooms below it, and no room imports itself in a circle.
+
+docs/architecture.md draws the same list. A door (a command line, verl's entry point, a file that verl loads by its
+path) holds no logic, stands above everything, and nothing imports it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLOORS = (
+    ("common", "config"),
+    ("rollout", "tables", "cpu"),
+    ("credit", "reward_fns", "endpoint", "tiny"),
+    ("judge", "data_preprocess"),
+    ("options",),
+    ("scoring", "doctor"),
+    ("startup",),
+    ("wiring", "evaluate"),
+    ("report",),
+    ("quickstart",),
+    ("door",),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+TABLES = ("recipe.mrpo", "recipe.mrpo.backbones", "recipe.mrpo.methods", "recipe.mrpo.hooks")
+DOORS = ("recipe.mrpo.plugin", "recipe.mrpo.cli", "recipe.mrpo.schedule", "reward_fns.custom_reward")
+
+EMPTY = {"scoring"}
+"""Rooms that are planned and have no file yet."""
+
+KNOWN: set[tuple[str, str]] = {
+    ("data_preprocess/reasoning/annotation.py", "recipe.mrpo.judge.chat.reply"),
+    ("data_preprocess/tools/sampling.py", "recipe.mrpo.report.run_files"),
+    ("recipe/mrpo/cpu/checkpoint_engine.py", "recipe.mrpo.wiring.correlation"),
+    ("recipe/mrpo/credit/gdpo.py", "recipe.mrpo.options.tree"),
+    ("recipe/mrpo/endpoint/address.py", "recipe.mrpo.judge.member_options"),
+    ("recipe/mrpo/endpoint/image.py", "data_preprocess.convert.images"),
+    ("recipe/mrpo/evaluate/judge_audit/command.py", "recipe.mrpo.report.run_files"),
+    ("recipe/mrpo/startup/prepare.py", "recipe.mrpo.wiring.correlation"),
+}
+"""Arrows that go up today, (file, module); every one is to be cut, none is to be added."""
+
+
+def room(module: str) -> str:
+    if module in DOORS or module.endswith("__main__"):
+        return "door"
+    if module in TABLES:
+        return "tables"
+    parts = module.split(".")
+    return parts[0] if parts[0] != "recipe" else parts[2]
+
+
+def imported(source: str, package: str) -> Iterator[str]:
+    """Full names of the modules of ours that `source` imports, wherever in the file."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            full = ".".join(package.split(".")[: -node.level + 1 or None]) + "." if node.level else ""
+            names = [f"{full}{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            while name and not is_module(name):
+                name = name.rpartition(".")[0]
+            if name.split(".")[0] in ("recipe", "reward_fns", "data_preprocess") and name != "recipe":
+                yield name
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for package in ("recipe/mrpo", "reward_fns", "data_preprocess"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            if "shim" not in file.parts:  # found by Python through PYTHONPATH, imported by name from nowhere
+                yield ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), file
+
+
+def arrows_up(module: str, source: str) -> list[str]:
+    """Modules that `module` must not import: on its own floor in another room, or above."""
+    here = room(module)
+    found = []
+    for target in imported(source, module):
+        there = room(target)
+        if there != here and FLOOR[there] >= FLOOR[here]:
+            found.append(target)
+    return found
+
+
+def test_every_room_has_a_floor():
+    assert {room(module) for module, _ in modules()} == set(FLOOR) - EMPTY
+
+
+def test_a_room_imports_only_rooms_below_it():
+    found = {
+        (str(file.relative_to(ROOT)), target)
+        for module, file in modules()
+        for target in arrows_up(module, file.read_text())
+    }
+    assert found == KNOWN, "\n".join(f"{a} imports {b}" for a, b in sorted(found ^ KNOWN))
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "why"),
+    [
+        ("recipe.mrpo.rollout.steps", "from recipe.mrpo.judge import get_judge", "up two floors"),
+        (
+            "recipe.mrpo.credit.gdpo",
+            "from recipe.mrpo.endpoint.address import Endpoint",
+            "the same floor, another room",
+        ),
+        ("reward_fns.length", "import recipe.mrpo.options.tree", "a module named whole"),
+        ("data_preprocess.slake", "def f():\n    from recipe.mrpo import plugin", "a door, inside a function"),
+    ],
+)
+def test_a_forbidden_import_is_found(module, line, why):
+    assert arrows_up(module, line), why
+
+
+def test_no_module_imports_itself_through_others():
+    graph = {module: set(imported(file.read_text(), module)) - {module} for module, file in modules()}
+    state: dict[str, int] = {}
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert state.get(module) != 1, " -> ".join((*path[path.index(module) :], module))
+        if module in state:
+            return
+        state[module] = 1
+        for target in graph.get(module, ()):
+            # A package that re-exports its own modules is no circle: they do not import the package.
+            visit(target, (*path, module))
+        state[module] = 2
+
+    for module in graph:
+        visit(module, ())
+
+
+LONG = {
+    "data_preprocess/command/dataset.py",
+    "data_preprocess/convert/run.py",
+    "data_preprocess/tools/annotate.py",
+    "recipe/mrpo/evaluate/judge_audit/command.py",
+    "recipe/mrpo/judge/chat/judge.py",
+    "recipe/mrpo/judge/protect/job_limits.py",
+    "recipe/mrpo/quickstart/processes.py",
+    "recipe/mrpo/startup/prepare.py",
+    "reward_fns/answer/reward.py",
+}
+"""Files above 250 lines today; every one is to be split, none is to be added."""
+
+
+def test_no_file_is_too_long_to_read_at_once():
+    sizes = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for _, file in modules()}
+    assert {name for name, lines in sizes.items() if lines > 250} == set(LONG)
+
+
+LONG_TESTS = {
+    "tests/unit/cpu/test_cpu_support.py",
+    "tests/unit/doctor/test_doctor.py",
+    "tests/unit/judge/test_limits.py",
+    "tests/unit/rewards/test_answer_reward.py",
+    "tests/unit/startup/test_prepare.py",
+    "tests/unit/wiring/test_reward_manager.py",
+    "tests/unit/wiring/test_trainer.py",
+}
+
+
+def test_no_test_file_is_too_long_to_read_at_once():
+    sizes = {str(f.relative_to(ROOT)): len(f.read_text().splitlines()) for f in (ROOT / "tests").rglob("*.py")}
+    assert {name for name, lines in sizes.items() if lines > 400} == set(LONG_TESTS)
