@@ -23,7 +23,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from recipe.mrpo.judge.chat.reply import json_objects
+from recipe.mrpo.endpoint.json_in_text import json_objects
 from recipe.mrpo.judge.overlap.judge import Thresholds, judge_steps
 from recipe.mrpo.options.tree import OPTIONS_FILE
 

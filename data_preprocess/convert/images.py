@@ -10,23 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import struct
 import warnings
 from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
-"""What is tried: untrusted files should meet few parsers."""
+from recipe.mrpo.common.images import BROKEN, FORMATS, as_rgb, has_alpha, is_deep
+
 NEEDS_CONVERSION = frozenset({"exif_rotation", "16_bit", "alpha"})
 POLICIES = ("convert", "keep", "fail")
 MAX_ASPECT = 200  # the Qwen-VL processors refuse a longer side of more than 200 times the shorter one
 _ORIENTATION = 0x0112
-# All that Pillow's parsers were seen to raise on mutated files; SyntaxError: a broken PNG, struct.error: broken EXIF.
-BROKEN = (
-    OSError, SyntaxError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError,
-    OverflowError, AssertionError, struct.error, MemoryError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,19 +93,6 @@ def to_plain(data: bytes) -> bytes:
             raise ValueError(f"the image is corrupt: {error or type(error).__name__}") from error
 
 
-def as_rgb(image: Image.Image) -> Image.Image:
-    """The pixels as a viewer shows them, in 8 bits: over white, 16 bits scaled from their own range. Raises BROKEN."""
-    if is_deep(image.mode):
-        image = image.convert("F")
-        low, high = image.getextrema()
-        scale = 255.0 / (high - low) if high > low else 0.0
-        image = image.point(lambda value: value * scale - low * scale).convert("L")
-    if _has_alpha(image):
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
-
-
 def _opened(data: bytes) -> Image.Image:
     """Raises BROKEN. Pillow's own limit on pixels is lifted: ours is checked before anything is decoded."""
     Image.MAX_IMAGE_PIXELS = None
@@ -133,7 +114,7 @@ def _quirks(image: Image.Image) -> list[str]:
         found.append("exif_rotation")
     if is_deep(image.mode):
         found.append("16_bit")
-    if _has_alpha(image):
+    if has_alpha(image):
         found.append("alpha")
     names = {"CMYK": "cmyk", "P": "palette", "PA": "palette", "1": "1_bit"}
     if image.mode in names:
@@ -141,15 +122,6 @@ def _quirks(image: Image.Image) -> list[str]:
     if getattr(image, "n_frames", 1) > 1:
         found.append("frames")
     return found
-
-
-def is_deep(mode: str) -> bool:
-    """More than 8 bits a channel, in Pillow's words?"""
-    return mode in ("I", "F") or mode.startswith("I;16")
-
-
-def _has_alpha(image: Image.Image) -> bool:
-    return image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info
 
 
 def _is_transparent(image: Image.Image) -> bool:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from recipe.mrpo.judge.chat.reply import TooCostly, json_objects
+from recipe.mrpo.endpoint.json_in_text import TooCostly, json_objects
 from reward_fns.answer.conflicts.find import find_conflict
 from reward_fns.answer.words.normalise import RULES, tokens
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from data_preprocess.source.errors import DataError
 from data_preprocess.source.text import join_text
-from recipe.mrpo.report.run_files import read_jsonl
+from recipe.mrpo.common.jsonl import read_jsonl
 
 
 def quotas(sizes: Mapping[Hashable, int], total: int) -> dict[Hashable, int]:

@@ -7,7 +7,6 @@ part belongs to. verl swallows what a plugin raises (at DEBUG level), hence the 
 from __future__ import annotations
 
 import logging
-import os
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ def _wrap_validate_config(module) -> None:
 
 
 def _bound_weight_sync(module) -> None:
-    from recipe.mrpo.wiring.correlation import bound_weight_sync
+    from recipe.mrpo.wiring.patches.weight_sync_timeout import bound_weight_sync
 
     bound_weight_sync(module)
 
@@ -74,6 +73,7 @@ def _add_config_directory(module) -> None:
 
 
 def _install() -> None:
+    from recipe.mrpo.common.environment import on_cpu
     from recipe.mrpo.common.post_import import after_import
 
     after_import("hydra.main", _add_config_directory)
@@ -86,7 +86,7 @@ def _install() -> None:
     after_import("verl.utils.tokenizer.tokenizer", _accept_internvl_processor)
     after_import("verl.experimental.agent_loop.agent_loop", _restore_internvl_placeholders)
     after_import("verl.workers.rollout.vllm_rollout.vllm_async_server", _deduplicate_internvl_tokens)
-    if os.environ.get("VERL_PLATFORM", "").lower() == "cpu":
+    if on_cpu():
         from recipe.mrpo.cpu import activate
 
         activate()

@@ -33,16 +33,7 @@ DOORS = ("recipe.mrpo.plugin", "recipe.mrpo.cli", "recipe.mrpo.schedule", "rewar
 EMPTY = {"scoring"}
 """Rooms that are planned and have no file yet."""
 
-KNOWN: set[tuple[str, str]] = {
-    ("data_preprocess/reasoning/annotation.py", "recipe.mrpo.judge.chat.reply"),
-    ("data_preprocess/tools/sampling.py", "recipe.mrpo.report.run_files"),
-    ("recipe/mrpo/cpu/checkpoint_engine.py", "recipe.mrpo.wiring.correlation"),
-    ("recipe/mrpo/credit/gdpo.py", "recipe.mrpo.options.tree"),
-    ("recipe/mrpo/endpoint/address.py", "recipe.mrpo.judge.member_options"),
-    ("recipe/mrpo/endpoint/image.py", "data_preprocess.convert.images"),
-    ("recipe/mrpo/evaluate/judge_audit/command.py", "recipe.mrpo.report.run_files"),
-    ("recipe/mrpo/startup/prepare.py", "recipe.mrpo.wiring.correlation"),
-}
+KNOWN: set[tuple[str, str]] = set()
 """Arrows that go up today, (file, module); every one is to be cut, none is to be added."""
 
 

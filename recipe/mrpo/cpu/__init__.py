@@ -14,11 +14,6 @@ from pathlib import Path
 SHIM_DIR = Path(__file__).parent / "shim"
 
 
-def is_active() -> bool:
-    """Whether this process was asked to run verl without a GPU."""
-    return os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu"
-
-
 def apply_shim() -> None:
     """Install the import shim in this process, and in every Python process started from it (through PYTHONPATH)."""
     from recipe.mrpo.cpu.shim import mrpo_cpu_shim

@@ -13,9 +13,10 @@ import sys
 
 
 def main(command: list[str]) -> int:
-    from recipe.mrpo.cpu import activate, apply_shim, is_active
+    from recipe.mrpo.common.environment import on_cpu
+    from recipe.mrpo.cpu import activate, apply_shim
 
-    if not is_active():
+    if not on_cpu():
         print("VERL_PLATFORM is not 'cpu': nothing of recipe.mrpo.cpu is active.")
         return 1
     if command:

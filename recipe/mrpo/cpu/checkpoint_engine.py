@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
@@ -24,7 +23,7 @@ import zmq
 from verl.checkpoint_engine.base import CheckpointEngine, CheckpointEngineRegistry
 from verl.workers.rollout.utils import ensure_async_iterator
 
-from recipe.mrpo.wiring.correlation import TIMEOUT_ENV
+from recipe.mrpo.common.environment import weight_sync_limit_s
 
 _WAITING = 8  # tensors that may wait in a socket: memory on both sides stays a few tensors
 _END = b"end"
@@ -59,7 +58,7 @@ class ZMQCheckpointEngine(CheckpointEngine):
 
     def _socket(self, kind: int) -> zmq.Socket:
         socket = zmq.Context.instance().socket(kind)
-        limit = float(os.environ.get(TIMEOUT_ENV) or 0)
+        limit = weight_sync_limit_s()
         socket.sndhwm = socket.rcvhwm = _WAITING
         socket.sndtimeo = socket.rcvtimeo = int(limit * 1000) if limit > 0 else -1
         self.sockets.append(socket)

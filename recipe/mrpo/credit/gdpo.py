@@ -7,7 +7,8 @@ from collections.abc import Hashable, Sequence
 import torch
 
 from recipe.mrpo.credit.group import EPSILON, group_advantages
-from recipe.mrpo.options.tree import GDPO_FINAL_NORMS
+
+FINAL_NORMS = ("rollout", "token", "none")
 
 
 def gdpo_advantages(
@@ -34,10 +35,8 @@ def gdpo_advantages(
 
     Returns (B,) float64. Raises ValueError for another `final_norm`. Source: arXiv 2601.05242, section 3.
     """
-    if final_norm not in GDPO_FINAL_NORMS:
-        raise ValueError(
-            f"mrpo.gdpo.final_norm={final_norm!r} is unknown; choose one of {', '.join(GDPO_FINAL_NORMS)}."
-        )
+    if final_norm not in FINAL_NORMS:
+        raise ValueError(f"mrpo.gdpo.final_norm={final_norm!r} is unknown; choose one of {', '.join(FINAL_NORMS)}.")
     values = rewards.to(torch.float64)
     total = torch.zeros(len(values), dtype=torch.float64, device=values.device)
     for m in range(values.shape[1]):

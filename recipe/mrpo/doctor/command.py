@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from recipe.mrpo.common.environment import PLATFORM, on_cpu
 from recipe.mrpo.doctor.check import Check
+from recipe.mrpo.options.command_line import read_options, split_options
 from recipe.mrpo.options.tree import OptionError, load_options
 
 PINS = Path(__file__).parents[1] / "pins.txt"
@@ -21,17 +22,6 @@ NEEDS = {  # GB of disk and of shared memory: a checkpoint of 8 B parameters wit
     "gpu": (130, 10),
     "cpu": (5, 1),
 }
-
-
-_OPTION = re.compile(r"\+*mrpo(\.[^=\s/]+)?=")
-
-
-def split_options(words: Iterable[str]) -> tuple[list[str], list[str]]:
-    """(options of MRPO, all other words): an option may stand anywhere in a command, after `--data FILE` too."""
-    options, others = [], []
-    for word in words:
-        (options if _OPTION.match(word) else others).append(word)
-    return options, others
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,23 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.parse_known_args = parse_known_args
 
 
-def read_options(texts: Iterable[str]) -> DictConfig:
-    """MRPO's options from `mrpo.x=y` words (a leading + is as good). Raises OptionError."""
-    node = OmegaConf.from_dotlist([text.lstrip("+") for text in texts])
-    others = [str(key) for key in node if key != "mrpo"]
-    if others:
-        raise OptionError(f"{others[0]} is no option of the doctor; it takes mrpo.<option>=<value>.")
-    return load_options(node.get("mrpo"))
-
-
-def _on_cpu() -> bool:
-    return os.environ.get("VERL_PLATFORM", "").lower() == "cpu"
-
-
 def _versions(args: argparse.Namespace, _: DictConfig) -> list[Check]:
     from recipe.mrpo.doctor.versions import check_versions, installed_version, read_pins, wanted_here
 
-    return [check_versions(wanted_here(_on_cpu(), read_pins(args.pins), installed_version), installed_version)]
+    return [check_versions(wanted_here(on_cpu(), read_pins(args.pins), installed_version), installed_version)]
 
 
 def _processes(args: argparse.Namespace, _: DictConfig) -> list[Check]:
@@ -96,14 +73,14 @@ def _processes(args: argparse.Namespace, _: DictConfig) -> list[Check]:
 def _device(args: argparse.Namespace, _: DictConfig) -> list[Check]:
     from recipe.mrpo.doctor.device import check_device, find_gpus
 
-    platform = os.environ.get("VERL_PLATFORM", "")
-    return [check_device(platform, [] if _on_cpu() else find_gpus(), args.n_gpus)]
+    platform = os.environ.get(PLATFORM, "")
+    return [check_device(platform, [] if on_cpu() else find_gpus(), args.n_gpus)]
 
 
 def _disk(args: argparse.Namespace, _: DictConfig) -> list[Check]:
     from recipe.mrpo.doctor.disk import check_disk, check_shared_memory
 
-    disk, memory = NEEDS["cpu" if _on_cpu() else "gpu"]
+    disk, memory = NEEDS["cpu" if on_cpu() else "gpu"]
     return [
         check_disk(args.output, disk if args.min_disk_gb is None else args.min_disk_gb),
         check_shared_memory(SHARED_MEMORY, memory if args.min_shm_gb is None else args.min_shm_gb),

@@ -5,12 +5,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
-
-from recipe.mrpo.judge.member_options import each_judge
 
 
 def is_loopback(host: str) -> bool:
@@ -134,16 +131,3 @@ def read_key(api_key_env: str | None, words: Wording = OF_A_RUN) -> str | None:
             "which no key has; export it again."
         )
     return key
-
-
-def check_endpoint(options: Mapping[str, Any], *, private_data: bool) -> None:
-    """For start-up: can the judge of `options` (the node `mrpo.judge`) take the data of this run?
-
-    `private_data`: does some row say may_leave_machine=false? Raises ValueError for an address or key that cannot work
-    and PermissionError for private rows with a host that they may not go to; nothing is sent.
-    """
-    for judge in each_judge(options):
-        if judge["name"] == "openai":
-            read_key(judge["openai"]["api_key_env"])
-            endpoint = Endpoint.of(judge["openai"]["base_url"], judge["allow_hosts"])
-            endpoint.require(may_leave_machine=not private_data)

@@ -24,7 +24,7 @@ def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
     from PIL import Image, UnidentifiedImageError
 
     # Read as data_preprocess reads the images that it puts into a row.
-    from data_preprocess.convert.images import BROKEN, FORMATS, as_rgb, is_deep
+    from recipe.mrpo.common.images import BROKEN, FORMATS, as_rgb, is_deep
 
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:

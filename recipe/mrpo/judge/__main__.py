@@ -13,9 +13,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from recipe.mrpo.doctor.command import split_options
 from recipe.mrpo.evaluate import cache_command as cache_tool
 from recipe.mrpo.evaluate.judge_audit import command as audit_tool
+from recipe.mrpo.options.command_line import split_options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,7 +16,6 @@ OPTIONS_FILE = Path(__file__).parents[1] / "config" / "options.yaml"
 ESTIMATORS = ("mrpo",)
 """Values of algorithm.adv_estimator that are ours. GDPO keeps verl's name."""
 SHAPING_NAMES = ("mrpo", "none", "vppo", "pgrpo")
-GDPO_FINAL_NORMS = ("rollout", "token", "none")
 
 # Below these nodes a user may add names of their own (a reward, a judge); everywhere else an unknown name is a typo.
 OPEN_NODES = ("rewards", "judge.members")
@@ -94,6 +93,7 @@ def _choice(options: DictConfig, name: str, allowed: tuple[str, ...]) -> None:
 
 def check_options(options: DictConfig) -> None:
     """Raise OptionError for the first value out of range."""
+    from recipe.mrpo.credit.gdpo import FINAL_NORMS
     from recipe.mrpo.judge.when_to_judge import SKIPS
     from recipe.mrpo.rollout.steps import SPLITTERS, UNCLOSED
 
@@ -102,7 +102,7 @@ def check_options(options: DictConfig) -> None:
     _number(options, "factor_base", 1)
     if not isinstance(options.round_factors, bool):
         raise OptionError(f"mrpo.round_factors must be true or false, not {options.round_factors!r}.")
-    _choice(options, "gdpo.final_norm", GDPO_FINAL_NORMS)
+    _choice(options, "gdpo.final_norm", FINAL_NORMS)
     _choice(options, "steps.splitter", SPLITTERS)
     _choice(options, "steps.unclosed", UNCLOSED)
     _choice(options, "gold_reasoning", ("required", "optional"))

@@ -11,15 +11,14 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from recipe.mrpo.common.environment import METRICS_FILE, WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.options.tree import ESTIMATORS, OPTIONS_FILE, OptionError, changed_options, load_options
-from recipe.mrpo.wiring.correlation import TIMEOUT_ENV
 
 logger = logging.getLogger(__name__)
 
 REWARD_MANAGER = "mrpo"
 VERL_DEFAULT_REWARD_MANAGER = "naive"
 AGENT_LOOP = "single_turn_agent"
-METRICS_ENV = "VERL_FILE_LOGGER_PATH"
 """Where verl's file logger writes."""
 ONE_RESPONSE = "MRPO's reward manager labels the steps of one response, which verl's single-turn agent loop makes"
 
@@ -151,9 +150,9 @@ def _check_image_sizes(config: DictConfig) -> None:
 
 def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) -> None:
     """Raise OptionError if the judge is unknown, cannot be made from its options, or may not see the data."""
-    from recipe.mrpo.endpoint.address import check_endpoint
     from recipe.mrpo.judge import get_judge
     from recipe.mrpo.judge.member_options import at_router
+    from recipe.mrpo.judge.private_data import check_endpoint
 
     judge = OmegaConf.to_container(options.judge, resolve=True)
     reward_model = config.reward.reward_model
@@ -300,9 +299,9 @@ def _bound_weight_sync(config: DictConfig, seconds: float) -> None:
     with open_dict(config):
         env = OmegaConf.select(config, "ray_kwargs.ray_init.runtime_env.env_vars") or {}
         # verl's file logger may run on another node, whose environment is not this one's.
-        ours = {METRICS_ENV: os.environ[METRICS_ENV]} if METRICS_ENV in os.environ else {}
+        ours = {METRICS_FILE: os.environ[METRICS_FILE]} if METRICS_FILE in os.environ else {}
         node = "ray_kwargs.ray_init.runtime_env.env_vars"
-        OmegaConf.update(config, node, {**ours, **env, TIMEOUT_ENV: str(seconds)}, force_add=True)
+        OmegaConf.update(config, node, {**ours, **env, WEIGHT_SYNC_TIMEOUT_S: str(seconds)}, force_add=True)
 
 
 def wrap_validate_config(module) -> None:

@@ -1,16 +1,12 @@
-"""Two guards against training that looks healthy and is not, or that waits forever."""
+"""A guard against training that looks healthy and is not: do rollout engine and trainer compute one model?"""
 
 from __future__ import annotations
 
 import logging
-import os
-from types import ModuleType
 
 logger = logging.getLogger(__name__)
 
 CORRELATION = "training/rollout_actor_probs_pearson_corr"
-TIMEOUT_ENV = "MRPO_WEIGHT_SYNC_TIMEOUT_S"
-"""Carries `mrpo.guards.weight_sync_timeout_s` into verl's worker processes, which know no options of ours."""
 
 
 class RolloutMismatch(RuntimeError):
@@ -35,45 +31,3 @@ def check_correlation(value: float | None, *, minimum: float, action: str) -> fl
         raise RolloutMismatch(message)
     logger.warning(message)
     return value
-
-
-def bound_weight_sync(module: ModuleType) -> None:
-    """Give verl's weight sender a time limit, so that a dead rollout engine ends the job instead of hanging it.
-
-    Patches `BucketedWeightSender._init_socket` of verl 0.9.1 (`verl.workers.rollout.vllm_rollout.
-    bucketed_weight_transfer`): its ZMQ socket waits for an acknowledgement without a limit, and a receiver that
-    raised or died sends none. No setting exists and no upstream issue was found. Runs where TIMEOUT_ENV is set.
-    SGLang is given its weights over HTTP, with limits of verl's own.
-
-    Raises RuntimeError if the class no longer looks as it did.
-    """
-    limit = float(os.environ.get(TIMEOUT_ENV) or 0)
-    if limit <= 0:
-        return
-    sender = getattr(module, "BucketedWeightSender", None)
-    if sender is None or not {"_init_socket", "async_send_weights"} <= set(vars(sender)):
-        raise RuntimeError(
-            f"{module.__name__}.BucketedWeightSender is not the class of verl 0.9.1 that MRPO's weight-sync limit was "
-            "written for; set mrpo.guards.weight_sync_timeout_s=0 to run without it."
-        )
-    init_socket, send = sender._init_socket, sender.async_send_weights
-
-    def limited_init_socket(self):
-        init_socket(self)
-        if self.socket is None:
-            raise RuntimeError("BucketedWeightSender._init_socket left no socket; verl is not the version MRPO knows.")
-        self.socket.rcvtimeo = self.socket.sndtimeo = int(limit * 1000)
-        self.socket.linger = 0  # closing must not wait for a peer that is gone
-
-    async def limited_send(self, weights):
-        import zmq
-
-        try:
-            return await send(self, weights)
-        except zmq.Again as error:
-            raise TimeoutError(
-                f"the rollout engine did not take the new weights within {limit:g} s; it has failed or was killed (its "
-                "own log says why). Raise mrpo.guards.weight_sync_timeout_s if it is only slow."
-            ) from error
-
-    sender._init_socket, sender.async_send_weights = limited_init_socket, limited_send

@@ -15,8 +15,8 @@ pytest.importorskip("verl")
 
 from verl.checkpoint_engine.base import CheckpointEngineRegistry  # noqa: E402
 
+from recipe.mrpo.common.environment import WEIGHT_SYNC_TIMEOUT_S  # noqa: E402
 from recipe.mrpo.cpu.checkpoint_engine import ZMQCheckpointEngine, pack, unpack  # noqa: E402
-from recipe.mrpo.wiring.correlation import TIMEOUT_ENV  # noqa: E402
 
 WEIGHTS = {
     "matrix": torch.randn(33, 7).bfloat16(),
@@ -107,7 +107,7 @@ def test_an_unknown_dtype_is_refused_by_name():
 
 @pytest.mark.parametrize("dead", ["sender", "receiver"])
 def test_a_dead_side_ends_the_update_within_the_limit_and_names_the_option(monkeypatch, dead):
-    monkeypatch.setenv(TIMEOUT_ENV, "0.3")
+    monkeypatch.setenv(WEIGHT_SYNC_TIMEOUT_S, "0.3")
     (sender,), (receiver,) = connected(1, 1)
     start = time.monotonic()
     with pytest.raises(TimeoutError, match="weight_sync_timeout_s"):

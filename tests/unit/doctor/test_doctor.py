@@ -18,12 +18,13 @@ import pytest
 from packaging.requirements import Requirement
 
 from recipe.mrpo.cli import main
-from recipe.mrpo.doctor.command import PINS, read_options
+from recipe.mrpo.doctor.command import PINS
 from recipe.mrpo.doctor.device import Gpu, check_device
 from recipe.mrpo.doctor.disk import check_disk, check_shared_memory
 from recipe.mrpo.doctor.model import check_model
 from recipe.mrpo.doctor.plugin import check_plugin
 from recipe.mrpo.doctor.versions import Wanted, check_versions, read_pins, wanted_here
+from recipe.mrpo.options.command_line import read_options
 from recipe.mrpo.options.tree import OptionError
 
 ROOT = Path(__file__).parents[3]
@@ -347,7 +348,7 @@ def test_a_model_that_can_only_be_downloaded_is_an_error_offline(monkeypatch, tm
 def test_a_mistyped_option_is_one_more_failed_check(doctor):
     code, found = doctor("mrpo.judge.nam=openai", "--only", "device")
     assert code == 1 and "did you mean mrpo.judge.name?" in found["options"]["says"]
-    with pytest.raises(OptionError, match="trainer is no option of the doctor"):
+    with pytest.raises(OptionError, match="trainer is not an option of MRPO"):
         read_options(["trainer.nnodes=2"])
 
 

@@ -5,9 +5,10 @@ import asyncio
 import numpy as np
 import pytest
 
-from recipe.mrpo.endpoint.address import check_endpoint, is_loopback
+from recipe.mrpo.endpoint.address import is_loopback
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 from recipe.mrpo.judge import get_judge
+from recipe.mrpo.judge.private_data import check_endpoint
 from tests.fake_judge_server import FakeJudgeServer
 
 MEMBER = {"name": "openai", "openai": {"model": "m", "base_url": "http://judge.example.org/v1"}}

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from recipe.mrpo.doctor.command import add_arguments, read_options
+from recipe.mrpo.doctor.command import add_arguments
 from recipe.mrpo.endpoint.address import Endpoint
+from recipe.mrpo.options.command_line import read_options
 from tests.unit.examples.conftest import ROOT, script_env
 
 CLUSTER = ROOT / "examples" / "cluster"

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from recipe.mrpo.judge.chat.reply import json_objects, parse_reply
+from recipe.mrpo.endpoint.json_in_text import json_objects
+from recipe.mrpo.judge.chat.reply import parse_reply
 from recipe.mrpo.judge.chat.rubric import PROMPTS, Rubric, build_messages
 from tests.fake_judge_server import FakeJudgeServer
 

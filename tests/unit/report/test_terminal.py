@@ -11,10 +11,11 @@ import pytest
 import torch
 from rich.console import Console
 
+from recipe.mrpo.common.jsonl import read_jsonl
 from recipe.mrpo.credit import group as algorithm
 from recipe.mrpo.report import terminal
 from recipe.mrpo.report.recompute import recompute
-from recipe.mrpo.report.run_files import metrics_by_step, read_jsonl
+from recipe.mrpo.report.run_files import metrics_by_step
 
 COLOUR = r"\x1b\[(?:\d;)*(?:3[0-8]|9[0-7])[;m]"
 

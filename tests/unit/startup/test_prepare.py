@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from omegaconf import OmegaConf, open_dict
 
+from recipe.mrpo.common.environment import WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.options.tree import OptionError, load_options
 from recipe.mrpo.startup.prepare import prepare, wrap_validate_config
-from recipe.mrpo.wiring.correlation import TIMEOUT_ENV
 
 BASE = ("actor_rollout_ref.rollout.name=vllm", "actor_rollout_ref.rollout.n=4", "actor_rollout_ref.model.path=model")
 MRPO = ("algorithm.adv_estimator=mrpo", *BASE)
@@ -74,7 +74,7 @@ def test_everything_else_stays_as_the_user_had_it(config_of):
     after = OmegaConf.to_container(config)
     assert after.pop("mrpo")
     before["reward"]["reward_manager"]["name"] = "mrpo"
-    assert after["ray_kwargs"]["ray_init"]["runtime_env"].pop("env_vars") == {TIMEOUT_ENV: "600"}
+    assert after["ray_kwargs"]["ray_init"]["runtime_env"].pop("env_vars") == {WEIGHT_SYNC_TIMEOUT_S: "600"}
     assert after == before
 
 
@@ -117,7 +117,7 @@ def test_the_weight_sync_limit_reaches_ray_beside_the_users_own_environment(verl
     with pytest.raises(Reached) as caught:
         main_ppo.run_ppo(config, task_runner_class=None)
     env = caught.value.args[0]["runtime_env"]["env_vars"]
-    assert env[TIMEOUT_ENV] == "20"
+    assert env[WEIGHT_SYNC_TIMEOUT_S] == "20"
     assert str(env["MINE"]) == "1"
     assert main_ppo.get_ppo_ray_runtime_env(config)["env_vars"].items() <= env.items()  # verl's own are still there
 

@@ -15,13 +15,9 @@ import pytest
 import torch
 import zmq
 
-from recipe.mrpo.wiring.correlation import (
-    CORRELATION,
-    TIMEOUT_ENV,
-    RolloutMismatch,
-    bound_weight_sync,
-    check_correlation,
-)
+from recipe.mrpo.common.environment import WEIGHT_SYNC_TIMEOUT_S
+from recipe.mrpo.wiring.correlation import CORRELATION, RolloutMismatch, check_correlation
+from recipe.mrpo.wiring.patches.weight_sync_timeout import bound_weight_sync
 
 LIMIT = 0.5
 
@@ -110,7 +106,7 @@ def weights():
 
 
 def sender_of(transfer, monkeypatch, tmp_path, limit):
-    monkeypatch.setenv(TIMEOUT_ENV, str(limit))
+    monkeypatch.setenv(WEIGHT_SYNC_TIMEOUT_S, str(limit))
     bound_weight_sync(transfer)
     handle = f"ipc://{tmp_path}/w.sock"
     return transfer.BucketedWeightSender(zmq_handle=handle, bucket_size_mb=1, use_shm=True), handle
@@ -139,9 +135,9 @@ def test_a_healthy_weight_sync_goes_through(transfer, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("value", [None, "", "0"])
 def test_without_a_limit_verls_class_stays_untouched(transfer, monkeypatch, value):
-    monkeypatch.delenv(TIMEOUT_ENV, raising=False)
+    monkeypatch.delenv(WEIGHT_SYNC_TIMEOUT_S, raising=False)
     if value is not None:
-        monkeypatch.setenv(TIMEOUT_ENV, value)
+        monkeypatch.setenv(WEIGHT_SYNC_TIMEOUT_S, value)
     before = dict(vars(transfer.BucketedWeightSender))
     bound_weight_sync(transfer)
     assert dict(vars(transfer.BucketedWeightSender)) == before
@@ -153,7 +149,7 @@ def test_without_a_limit_verls_class_stays_untouched(transfer, monkeypatch, valu
     ids=["no class", "no async_send_weights"],
 )
 def test_an_unknown_sender_is_refused_with_the_way_out(monkeypatch, members):
-    monkeypatch.setenv(TIMEOUT_ENV, "5")
+    monkeypatch.setenv(WEIGHT_SYNC_TIMEOUT_S, "5")
     with pytest.raises(RuntimeError, match=r"not the class of verl 0\.9\.1.*mrpo\.guards\.weight_sync_timeout_s=0"):
         bound_weight_sync(types.SimpleNamespace(__name__="verl.future", **members))
 
@@ -168,7 +164,7 @@ def test_a_sender_that_makes_its_socket_elsewhere_is_refused(monkeypatch):
         async def async_send_weights(self, weights):
             self._init_socket()
 
-    monkeypatch.setenv(TIMEOUT_ENV, "5")
+    monkeypatch.setenv(WEIGHT_SYNC_TIMEOUT_S, "5")
     bound_weight_sync(types.SimpleNamespace(__name__="verl.future", BucketedWeightSender=BucketedWeightSender))
     with pytest.raises(RuntimeError, match="left no socket"):
         asyncio.run(BucketedWeightSender().async_send_weights(None))

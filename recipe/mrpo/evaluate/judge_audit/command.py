@@ -21,12 +21,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.common.help_text import Help
-from recipe.mrpo.endpoint.address import check_endpoint
+from recipe.mrpo.common.jsonl import read_jsonl
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 from recipe.mrpo.evaluate.judge_audit.agreement import Audit, Confusion, compare, kappa_interval
+from recipe.mrpo.judge.private_data import check_endpoint
 from recipe.mrpo.judge.protocol import JudgeRequest
 from recipe.mrpo.judge.registry import get_judge
-from recipe.mrpo.report.run_files import read_jsonl
 
 RowKey = tuple[str, str, str]
 """(data_source, split, index) of a row of the data."""
@@ -220,7 +220,7 @@ def add_command(commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from recipe.mrpo.doctor.command import read_options
+    from recipe.mrpo.options.command_line import read_options
 
     options = read_options(arguments.options)
     rollouts = labelled_rollouts([Path(word) for word in arguments.dumps])

@@ -1,0 +1,22 @@
+"""Environment variables that MRPO reads or hands on, each named once."""
+
+from __future__ import annotations
+
+import os
+
+PLATFORM = "VERL_PLATFORM"
+"""verl's choice of device; `cpu` switches on recipe.mrpo.cpu."""
+METRICS_FILE = "VERL_FILE_LOGGER_PATH"
+"""Where verl's file logger writes the metrics."""
+WEIGHT_SYNC_TIMEOUT_S = "MRPO_WEIGHT_SYNC_TIMEOUT_S"
+"""Carries `mrpo.guards.weight_sync_timeout_s` into verl's worker processes, which know no options of ours."""
+
+
+def on_cpu() -> bool:
+    """Was this process asked to run verl without a GPU (`VERL_PLATFORM=cpu`)?"""
+    return os.environ.get(PLATFORM, "").strip().lower() == "cpu"
+
+
+def weight_sync_limit_s() -> float:
+    """Seconds that a weight transfer may take; 0: no limit."""
+    return float(os.environ.get(WEIGHT_SYNC_TIMEOUT_S) or 0)

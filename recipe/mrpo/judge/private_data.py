@@ -1,0 +1,22 @@
+"""May the judge of a run see the rows of that run?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recipe.mrpo.endpoint.address import Endpoint, read_key
+from recipe.mrpo.judge.member_options import each_judge
+
+
+def check_endpoint(options: Mapping[str, Any], *, private_data: bool) -> None:
+    """For start-up: can the judge of `options` (the node `mrpo.judge`) take the data of this run?
+
+    `private_data`: does some row say may_leave_machine=false? Raises ValueError for an address or key that cannot work
+    and PermissionError for private rows with a host that they may not go to; nothing is sent.
+    """
+    for judge in each_judge(options):
+        if judge["name"] == "openai":
+            read_key(judge["openai"]["api_key_env"])
+            endpoint = Endpoint.of(judge["openai"]["base_url"], judge["allow_hosts"])
+            endpoint.require(may_leave_machine=not private_data)
