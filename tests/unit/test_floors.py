@@ -137,7 +137,6 @@ def test_no_module_imports_itself_through_others():
 LONG = {
     "data_preprocess/command/dataset.py",
     "data_preprocess/convert/run.py",
-    "data_preprocess/tools/annotate.py",
     "recipe/mrpo/evaluate/judge_audit/command.py",
     "recipe/mrpo/judge/chat/judge.py",
     "recipe/mrpo/judge/protect/job_limits.py",
