@@ -11,14 +11,21 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from recipe.mrpo.options.renamed import RENAMED, with_new_names
+
 OPTIONS_FILE = Path(__file__).parents[1] / "config" / "options.yaml"
 
 ESTIMATORS = ("mrpo",)
 """Values of algorithm.adv_estimator that are ours. GDPO keeps verl's name."""
 SHAPING_NAMES = ("mrpo", "none", "vppo", "pgrpo")
 
-# Below these nodes a user may add names of their own (a reward, a judge); everywhere else an unknown name is a typo.
-OPEN_NODES = ("rewards", "judge.members")
+OPEN_NODES = {
+    "rewards": "a reward of the user's own",
+    "judge.members": "a member of an ensemble",
+    "judge.options": "an option of the user's own judge",
+    "shaping_options": "an option of the user's own shaping rule",
+}
+"""Groups of options in which a user may add names; everywhere else an unknown name is a typo."""
 
 
 class OptionError(ValueError):
@@ -38,6 +45,12 @@ def load_options(overrides: Mapping[str, Any] | DictConfig | None = None) -> Dic
     if not isinstance(overrides, (Mapping, DictConfig, type(None))):
         raise OptionError(f"mrpo must be a group of options such as mrpo.tau, not {overrides!r}.")
     given = OmegaConf.create({} if overrides is None else overrides)
+    if RENAMED:
+        plain, defaults = (OmegaConf.to_container(tree, resolve=False) for tree in (given, _defaults()))
+        try:
+            given = OmegaConf.create(with_new_names(plain, defaults))
+        except ValueError as error:
+            raise OptionError(str(error)) from error
     _refuse_unknown(given, _defaults(), "")
     options = OmegaConf.merge(_defaults(), given)
     check_options(options)
