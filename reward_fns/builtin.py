@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from reward_fns import length, semantic
 from reward_fns.answer.math_gate import load as load_math_verify
-from reward_fns.answer.reward import AnswerOptions, AnswerScore, PairEncoder, answer_reward
+from reward_fns.answer.options import AnswerOptions
+from reward_fns.answer.reward import PairEncoder, answer_reward
 from reward_fns.answer.sandbox import get_worker
+from reward_fns.answer.score import AnswerScore
 from reward_fns.answer.similarity import load_stemmer
 from reward_fns.format import format_reward
 from reward_fns.process import process_reward

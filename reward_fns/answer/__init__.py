@@ -1,12 +1,18 @@
 """Is the answer right? `answer_reward` says how right it is, in [0, 1].
 
 reward.py        the measure itself
+options.py       its options, the node mrpo.rewards.answer
+score.py         what a score is made of, and the weighted mean of an answer that is not accepted
+accepted.py      the same text, quantity, share or expression: right without a look at the overlap
+published.py     compat=reference, the published arithmetic
 similarity.py    ROUGE-1 and BLEU-1
-math_gate.py     which pairs of texts math-verify may compare; sandbox.py runs it in a process of its own
-words/           what makes no difference between two answers (spelling, numbers, units, synonyms)
-conflicts/       what makes two similar answers differ (sides, negation, numbers, opposites)
+math_gate.py     which pairs of texts math-verify may compare; sandbox.py runs it in a separate process
+words/           differences that do not matter between two answers (spelling, numbers, units, synonyms)
+conflicts/       differences that make two similar answers contradict each other (sides, negation, numbers, opposites)
 """
 
-from reward_fns.answer.reward import AnswerOptions, AnswerScore, PairEncoder, answer_reward
+from reward_fns.answer.options import AnswerOptions
+from reward_fns.answer.reward import PairEncoder, answer_reward
+from reward_fns.answer.score import AnswerScore
 
 __all__ = ["AnswerOptions", "AnswerScore", "PairEncoder", "answer_reward"]

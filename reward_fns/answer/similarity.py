@@ -7,13 +7,9 @@ Both are ten lines, so no metrics package is needed; the Porter stemmer is nltk'
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-
-_TAG = re.compile(r"<[^>]+>")
-_NOT_ALNUM = re.compile(r"[^a-z0-9]+")
 
 
 def rouge1_f1(prediction: Sequence[str], reference: Sequence[str]) -> float:
@@ -44,11 +40,6 @@ def bleu1(prediction: Sequence[str], reference: Sequence[str]) -> float:
 def stem(tokens: Sequence[str]) -> tuple[str, ...]:
     """Porter stems of the tokens longer than three characters; shorter ones stay, as in `rouge_score`."""
     return tuple(_stem(token) if len(token) > 3 else token for token in tokens)
-
-
-def reference_rouge_tokens(text: str) -> tuple[str, ...]:
-    """Tokens of the published ROUGE-1: tags dropped, lower case, runs of a-z0-9, Porter stems (ASCII only)."""
-    return stem(_NOT_ALNUM.sub(" ", _TAG.sub(" ", text).lower()).split())
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ NUMBER = re.compile(r"[<>≤≥±√≠]?-?\d")
 
 
 @lru_cache(maxsize=8192)
-def attached(text: str) -> dict[str, frozenset[str]]:
+def words_bound_to(text: str) -> dict[str, frozenset[str]]:
     """The sides and numbers that stand right before a word: "left lung, right kidney" -> lung: left, kidney: right."""
     words = tokens(text, ALL_RULES)
     found: dict[str, set[str]] = {}
@@ -24,24 +24,25 @@ def attached(text: str) -> dict[str, frozenset[str]]:
         if head in SIDES or NUMBER.match(head):
             side = SIDES.get(head, head.lstrip("<>≤≥±√≠"))
             found.setdefault(word.rstrip("s"), set()).update(("left", "right") if side == "both" else (side,))
-    return frozen(found)
+    return freeze(found)
 
 
-def frozen(found: dict[str, set[str]]) -> dict[str, frozenset[str]]:
+def freeze(found: dict[str, set[str]]) -> dict[str, frozenset[str]]:
     return {word: frozenset(heads) for word, heads in found.items()}
 
 
-def differ(p: dict[str, frozenset[str]], g: dict[str, frozenset[str]]) -> bool:
+def bound_differently(p: dict[str, frozenset[str]], g: dict[str, frozenset[str]]) -> bool:
     """Does a word that both answers hold go with other things in the one than in the other?"""
     return any(p[word] and g[word] and p[word] != g[word] for word in p.keys() & g.keys())
 
 
-def swapped(prediction: str, gold: str, kind: Callable[[str], bool]) -> bool:
+def bound_to_others(prediction: str, gold: str, kind: Callable[[str], bool]) -> bool:
     """Does a word that both answers hold have another side (or number) before it in the one than in the other?"""
     p, g = (
-        {word: frozenset(filter(kind, heads)) for word, heads in attached(text).items()} for text in (prediction, gold)
+        {word: frozenset(filter(kind, bound)) for word, bound in words_bound_to(text).items()}
+        for text in (prediction, gold)
     )
-    return differ(p, g)
+    return bound_differently(p, g)
 
 
 def is_number(head: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from functools import lru_cache, partial
 from itertools import pairwise
 
-from reward_fns.answer.conflicts.bound_words import NUMBER, differ, frozen, swapped
+from reward_fns.answer.conflicts.bound_words import NUMBER, bound_differently, bound_to_others, freeze
 from reward_fns.answer.conflicts.numbers import comparison_conflict, number_conflict
 from reward_fns.answer.conflicts.opposites import opposite_poles
 from reward_fns.answer.conflicts.word_lists import (
@@ -45,7 +45,7 @@ def _axis_conflict(prediction: str, gold: str, conflict: str) -> bool:
 
 
 def _laterality_conflict(prediction: str, gold: str) -> bool:
-    return _axis_conflict(prediction, gold, "laterality") or swapped(prediction, gold, str.isalpha)
+    return _axis_conflict(prediction, gold, "laterality") or bound_to_others(prediction, gold, str.isalpha)
 
 
 @lru_cache(maxsize=8192)
@@ -65,11 +65,11 @@ def _lettered(text: str) -> dict[str, frozenset[str]]:
                 if neighbour and neighbour not in LINKS:
                     found.setdefault(neighbour.rstrip("s"), set()).update(run)
             run, head = [], word
-    return frozen(found)
+    return freeze(found)
 
 
 def _letter_conflict(prediction: str, gold: str) -> bool:
-    return differ(_lettered(prediction), _lettered(gold))
+    return bound_differently(_lettered(prediction), _lettered(gold))
 
 
 @lru_cache(maxsize=8192)
@@ -89,17 +89,17 @@ def _poles(text: str) -> dict[str, frozenset[str]]:
             before = next((w for w in words[i + 1 :] if w not in LINKS), "")
         if before and before not in POLES:
             found.setdefault(before, set()).add(pole)
-    return frozen(found)
+    return freeze(found)
 
 
 def _polarity_conflict(prediction: str, gold: str) -> bool:
     p, g = dict(_poles(prediction)), dict(_poles(gold))
     p_all, g_all = p.pop("", frozenset()), g.pop("", frozenset())
-    return bool(p_all and g_all and not p_all & g_all) or differ(p, g)
+    return bool(p_all and g_all and not p_all & g_all) or bound_differently(p, g)
 
 
 def _opposite_conflict(prediction: str, gold: str) -> bool:
-    return opposite_poles(prediction, gold) or differ(_beginnings(prediction), _beginnings(gold))
+    return opposite_poles(prediction, gold) or bound_differently(_beginnings(prediction), _beginnings(gold))
 
 
 @lru_cache(maxsize=8192)
@@ -110,7 +110,7 @@ def _beginnings(text: str) -> dict[str, frozenset[str]]:
             for beginning in group:
                 if word.startswith(beginning) and len(word) > len(beginning) + 2:
                     found.setdefault(f"{number} {word[len(beginning) :]}", set()).add(beginning)
-    return frozen(found)
+    return freeze(found)
 
 
 def _opening(words: tuple[str, ...]) -> str | None:

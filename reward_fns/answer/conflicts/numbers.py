@@ -7,10 +7,11 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 
-from reward_fns.answer.conflicts.bound_words import differ, frozen, is_number, swapped
+from reward_fns.answer.conflicts.bound_words import bound_differently, bound_to_others, freeze, is_number
 from reward_fns.answer.conflicts.word_lists import LINKS
 from reward_fns.answer.words.normalise import ALL_RULES, spell_out, tokens
-from reward_fns.answer.words.quantities import COUNT, SUM, Quantity, find_quantities
+from reward_fns.answer.words.quantities import Quantity, find_quantities
+from reward_fns.answer.words.units import COUNT, SUM
 
 _NAMED_NUMBER = re.compile(r"([^\W\d_]+)(\d+)")
 _NAMED_NUMBERS = re.compile(r"(?:[^\W\d_]+\d+)+([a-c])?")  # T2, T2N0M0, T1a
@@ -44,11 +45,11 @@ def _named(text: str) -> dict[str, frozenset[str]]:
             named.setdefault(f"{before} number", set()).add(match[1].lstrip("0"))
             if match[2]:
                 named.setdefault(f"{before} {match[1]} letter", set()).add(match[2])
-    return frozen(named)
+    return freeze(named)
 
 
 def number_conflict(prediction: str, gold: str) -> bool:
-    if differ(_named(prediction), _named(gold)):
+    if bound_differently(_named(prediction), _named(gold)):
         return True
     p_values, g_values = _by_dimension(_quantities(prediction)), _by_dimension(_quantities(gold))
     if not p_values or not g_values:
@@ -57,11 +58,11 @@ def number_conflict(prediction: str, gold: str) -> bool:
     if common:
         if any(p_values[dimension] != g_values[dimension] for dimension in common):
             return True
-        return swapped(prediction, gold, is_number)
+        return bound_to_others(prediction, gold, is_number)
     if {COUNT, SUM} & (p_values.keys() | g_values.keys()):
         # A unit left out is no conflict as long as the number is the same and counts nothing ("2 mm" and "2 lesions").
-        p_raw, g_raw = ({q.raw for q in _quantities(text)} for text in (prediction, gold))
-        return p_raw != g_raw or swapped(prediction, gold, lambda head: is_number(head) and "." not in head)
+        p_raw, g_raw = ({q.as_written for q in _quantities(text)} for text in (prediction, gold))
+        return p_raw != g_raw or bound_to_others(prediction, gold, lambda head: is_number(head) and "." not in head)
     return True  # 3.5 cm against 3.5 kg
 
 
@@ -78,8 +79,8 @@ def _bounds(text: str, *, units: bool) -> dict[str, set[str]]:
     plain, quantities = spell_out(text, ALL_RULES), _quantities(text)
     ends = [plain[a.end : b.start].strip() in ("to", "-") for a, b in pairwise(quantities)]
     for quantity, follows, leads in zip(quantities, [False, *ends], [*ends, False], strict=False):
-        number = f"{quantity.value} {quantity.dimension}" if units else str(quantity.raw)
-        bounds.setdefault(number, set()).update({"range"} if follows or leads else _ALLOWED[quantity.relation])
+        number = f"{quantity.value} {quantity.dimension}" if units else str(quantity.as_written)
+        bounds.setdefault(number, set()).update({"range"} if follows or leads else _ALLOWED[quantity.bound])
     return bounds
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from reward_fns.answer.words.number_words import number_words
 from reward_fns.answer.words.quantities import find_quantities
-from reward_fns.answer.words.symbols import comparisons, joined, signs
+from reward_fns.answer.words.symbols import comparisons_to_symbols, glue_numbers, symbols_to_words
 from reward_fns.answer.words.synonyms import synonyms
 
 RULES = ("case", "articles", "punctuation", "number_words", "units", "synonyms")
@@ -88,7 +88,7 @@ def spell_out(text: str, rules: frozenset[str]) -> str:
     """The folded text in one spelling: every rule of `tokens` but its division into tokens."""
     text = fold(text)
     if "punctuation" in rules:
-        text = signs(text)
+        text = symbols_to_words(text)
     if "articles" in rules:
         text = _ARTICLE.sub(" ", text)
     if "case" in rules:
@@ -98,9 +98,9 @@ def spell_out(text: str, rules: frozenset[str]) -> str:
     if "number_words" in rules:
         text = number_words(text)
     if "synonyms" in rules:
-        text = comparisons(text)
+        text = comparisons_to_symbols(text)
     if "punctuation" in rules:
-        text = joined(text)
+        text = glue_numbers(text)
     return " ".join(text.split())
 
 

@@ -7,72 +7,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-COUNT = "count"  # dimension of a number without a unit
-PERCENT = "percent"
-SUM = "sum"  # of a sum such as a Gleason score, 3+4, which is not 4+3
+from reward_fns.answer.words.units import ANY_UNIT, COUNT, DENOMINATORS, SUM, known, lookup
 
-# dimension: base unit, then each spelling with its factor to the base unit; cm^2 is tried before cm
-_UNITS: dict[str, tuple[str, dict[str, str]]] = {
-    "area": ("mm2", {r"mm\^?2|sq(?:uare)?\.? mm": "1", r"cm\^?2|sq(?:uare)?\.? cm": "100", r"m\^?2": "1000000"}),
-    "volume": (
-        "ml",
-        {
-            r"mm\^?3|[uμ]l|microlit(?:er|re)s?": "1/1000",
-            r"mls?|ccs?|cm\^?3|millilit(?:er|re)s?": "1",
-            "dl|decilit(?:er|re)s?": "100",
-            "lit(?:er|re)s?": "1000",
-        },
-    ),
-    "pressure": ("mmhg", {"mm ?hg": "1"}),
-    "length": (
-        "mm",
-        {
-            "nm|nanomet(?:er|re)s?": "1/1000000",
-            "[uμ]m|microns?|micromet(?:er|re)s?": "1/1000",
-            "mms?|millimet(?:er|re)s?": "1",
-            "cms?|centimet(?:er|re)s?": "10",
-            "m|met(?:er|re)s?": "1000",
-            "inch(?:es)?": "127/5",
-        },
-    ),
-    "mass": (
-        "mg",
-        {"[uμ]g|mcg|micrograms?": "1/1000", "mg|milligrams?": "1", "g|gm|grams?": "1000", "kgs?|kilograms?": "1000000"},
-    ),
-    PERCENT: ("pct", {"%|per ?cent": "1"}),
-    "celsius": ("degc", {r"(?:° ?|deg(?:ree)?s? )c(?:elsius)?|celsius|centigrade": "1"}),
-    "fahrenheit": ("degf", {r"(?:° ?|deg(?:ree)?s? )f(?:ahrenheit)?|fahrenheit": "1"}),
-    "angle": ("deg", {"°|degs?|degrees?": "1"}),
-    "amount": ("μmol", {"nmol": "1/1000", "[uμ]mol": "1", "mmol": "1000", "mol": "1000000"}),
-    "equivalents": ("meq", {"meq": "1"}),
-    "activity": ("iu", {"iu": "1"}),
-    "rate": ("bpm", {r"bpm|(?:beats?|breaths?)(?: per |/)min(?:ute)?": "1"}),
-    "frequency": ("hz", {"hz": "1", "khz": "1000", "mhz": "1000000"}),
-    "voltage": ("kv", {"kvp?": "1"}),
-    "time": (
-        "s",
-        {
-            "ms|msecs?|milliseconds?": "1/1000",
-            "s|secs?|seconds?": "1",
-            "mins?|minutes?": "60",
-            "h|hrs?|hours?": "3600",
-            "days?": "86400",
-            "wks?|weeks?": "604800",
-        },
-    ),
-    "calendar": ("months", {"mos?|months?": "1", "yrs?|years?|yo": "12"}),
-    "dose": ("cgy", {"mgy": "1/10", "cgy": "1", "gy|grays?": "100"}),
-    "field": ("t", {"t|teslas?": "1"}),
-    "density": ("hu", {"hus?|hounsfield(?: units?)?": "1"}),
-    "magnification": ("x", {r"[x×](?!\s*\d)": "1"}),
-}
-
-_SPELLINGS = [
-    (re.compile(rf"(?:{spelling})", re.IGNORECASE), dimension, base, Fraction(factor))
-    for dimension, (base, table) in _UNITS.items()
-    for spelling, factor in table.items()
-]
-_ANY_UNIT = "|".join(spelling for _, table in _UNITS.values() for spelling in table)
 _LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff]"  # or a digit: glues a number to a name; CJK characters do not
 _NUMBER = "|".join(
     (
@@ -90,40 +26,39 @@ _NUMBER = "|".join(
 _PER = r"(?:\s?/\s?|\s?per\s)"
 _DENOMINATOR = rf"{_PER}[^\W\d_\u3040-\u30ff\u3400-\u9fff]+"
 _QUANTITY = re.compile(
-    rf"(?:(?P<relation>[<>≤≥±√≠])\s?)?"
+    rf"(?:(?P<bound>[<>≤≥±√≠])\s?)?"
     rf"(?P<times>(?<![\w.])(?<!\d\s)[x×]\s?(?=\d))?(?<![^\W_x×\u3040-\u30ff\u3400-\u9fff])(?<![.,/:])(?<!\d[\^+])"
     rf"(?P<sign>(?:^|(?<=[\s(<>≤≥±√≠]))-)?(?P<number>{_NUMBER})(?!\^)"
-    rf"(?:(?P<unit>[\s-]?(?:{_ANY_UNIT}))(?P<per>{_DENOMINATOR})?(?!{_LETTER})"
+    rf"(?:(?P<unit>[\s-]?(?:{ANY_UNIT}))(?P<per>{_DENOMINATOR})?(?!{_LETTER})"
     rf"|(?P<plus>\+)(?![\w+])|(?P<each>{_DENOMINATOR})(?!{_LETTER})|(?=[x×]\s?\d)|(?!{_LETTER}|[.,/:+]\d))",
     re.IGNORECASE,
 )
 _MAX_DIGITS = 1000  # Python turns no more than 4300 into a number or back; a longer number is text
 _SHARES_UNIT = re.compile(r"\s*(?:x|×|by|to|-|and|or)\s*-?", re.IGNORECASE)
-_DENOMINATORS = {"l": ("volume", "ml", Fraction(1000)), "d": ("time", "s", Fraction(86400))}  # too short elsewhere
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """`text[start:end]` is a number with its unit; `value` is in the base unit of `dimension`, `raw` as written.
+    """`text[start:end]` is a number with its unit; `value` is in the base unit of `dimension`, `as_written` as written.
 
     A fraction in lowest terms is a number (1/2 = 0.5), any other a/b (a blood pressure, an acuity), a:b and a+b is what
-    it is written as: value and raw of 120/80 are "120/80". The raw of a sum is its total. `relation` is one of
-    < > ≤ ≥ ± √ ≠ before the number, + behind it (2+), or nothing.
+    it is written as: value and as_written of 120/80 are "120/80". The as_written of a sum is its total. `bound` is one
+    of < > ≤ ≥ ± √ ≠ before the number, + behind it (2+), or nothing.
     """
 
     start: int
     end: int
-    raw: Fraction | str
+    as_written: Fraction | str
     value: Fraction | str
     dimension: str
     unit: str
-    relation: str = ""
+    bound: str = ""
 
     def __str__(self) -> str:
         number = self.value
         if isinstance(number, Fraction):
             number = str(number.numerator) if number.denominator == 1 else _decimal(number)
-        before, behind = ("", self.relation) if self.relation == "+" else (self.relation, "")
+        before, behind = ("", self.bound) if self.bound == "+" else (self.bound, "")
         return f"{before}{number}{behind}{self.unit}"
 
 
@@ -138,14 +73,14 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
     for match in reversed(list(_QUANTITY.finditer(text))):
         if len(match["number"]) > _MAX_DIGITS:
             continue
-        raw = _value(match["number"], match["sign"])
-        if raw is None:
+        as_written = _value(match["number"], match["sign"])
+        if as_written is None:
             continue
         dimension, unit, factor = COUNT, "", Fraction(1)
         if match["times"] and not match["unit"]:
             dimension, unit = "magnification", "x"
         elif match["unit"]:
-            dimension, unit, factor = _lookup(match["unit"].lstrip(" \t\n-"))
+            dimension, unit, factor = lookup(match["unit"].lstrip(" \t\n-"))
             if match["per"]:
                 dimension, unit, factor = _per(dimension, unit, factor, match["per"])
         elif match["each"]:
@@ -154,16 +89,16 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
             dimension = SUM
         elif (shared := _shared(text, match.end(), found)) is not None:
             dimension, unit, factor = shared
-        value = raw
-        if isinstance(raw, Fraction):
-            value = raw * factor
+        value = as_written
+        if isinstance(as_written, Fraction):
+            value = as_written * factor
         elif factor != 1:
-            value = f"{raw}x{factor}"  # 12/8 in a unit other than the base unit
+            value = f"{as_written}x{factor}"  # 12/8 in a unit other than the base unit
         if dimension == SUM:
-            raw = Fraction(sum(map(int, match["number"].split("+"))))
-        relation = match["relation"] or match["plus"] or ""
+            as_written = Fraction(sum(map(int, match["number"].split("+"))))
+        bound = match["bound"] or match["plus"] or ""
         start = match.start("number") if match["times"] and match["unit"] else match.start()  # the x of 2 cm x 1 cm
-        found.append(Quantity(start, match.end(), raw, value, dimension, unit, relation))
+        found.append(Quantity(start, match.end(), as_written, value, dimension, unit, bound))
     return tuple(reversed(found))
 
 
@@ -172,28 +107,15 @@ def _shared(text: str, end: int, found: list[Quantity]) -> tuple[str, str, Fract
     if not found or found[-1].dimension in (COUNT, SUM) or not _SHARES_UNIT.fullmatch(text, end, found[-1].start):
         return None
     following = found[-1]
-    known = isinstance(following.raw, Fraction) and isinstance(following.value, Fraction) and following.raw
-    return following.dimension, following.unit, following.value / following.raw if known else Fraction(1)
-
-
-def _lookup(spelling: str) -> tuple[str, str, Fraction]:
-    found = _known(spelling)
-    if found is None:
-        raise AssertionError(f"unit {spelling!r} is in no table")  # the alternation above is built from the same table
-    return found
-
-
-def _known(spelling: str) -> tuple[str, str, Fraction] | None:
-    for pattern, dimension, base, factor in _SPELLINGS:
-        if pattern.fullmatch(spelling):
-            return dimension, base, factor
-    return None
+    number, value = following.as_written, following.value
+    divisible = isinstance(number, Fraction) and isinstance(value, Fraction) and number
+    return following.dimension, following.unit, value / number if divisible else Fraction(1)
 
 
 def _per(dimension: str, unit: str, factor: Fraction, per: str) -> tuple[str, str, Fraction]:
     """The unit divided by what `per` (`/dl`, ` per minute`) names; an unknown name stands for itself (`/hpf`)."""
     name = re.sub(rf"^{_PER}", "", per, flags=re.IGNORECASE)
-    below, below_unit, below_factor = _DENOMINATORS.get(name) or _known(name) or (name, name, Fraction(1))
+    below, below_unit, below_factor = DENOMINATORS.get(name) or known(name) or (name, name, Fraction(1))
     return f"{dimension}/{below}", f"{unit}per{below_unit}", factor / below_factor
 
 

@@ -68,7 +68,7 @@ _EQUALS = re.compile(r"([<>])\s?=|=([<])")
 _GLUED = re.compile(r"([<>≤≥±√≠])\s+(?=-?\.?\d)")
 
 
-def signs(text: str) -> str:
+def symbols_to_words(text: str) -> str:
     """The text with a + or - behind a name as the word that it stands for, and arrows and the like as words."""
     text = _PLUS_MINUS.sub("±", text.translate(_SYMBOLS))
     if "+" not in text and "-" not in text:
@@ -84,7 +84,7 @@ def _polarity(match: re.Match) -> str:
     return f"{name}-{pole} " if name else f" {pole} "  # a hyphen, for the A of A+ is no article
 
 
-def comparisons(text: str) -> str:
+def comparisons_to_symbols(text: str) -> str:
     """Comparisons in words as signs: "less than 5" is <5, "between 2 and 3" is 2 to 3; numbers are digits by now."""
     for pattern, sign in _COMPARISONS:
         text = pattern.sub(sign, text)
@@ -92,7 +92,7 @@ def comparisons(text: str) -> str:
     return _FROM.sub("", _BETWEEN.sub(r"\1 to ", text))
 
 
-def joined(text: str) -> str:
+def glue_numbers(text: str) -> str:
     """What belongs to a number close to it: "< 5" is <5, "120 / 80" 120/80, "3 + 4" 3+4, and "2-3" is 2 to 3."""
     text = _GLUED.sub(r"\1", _EQUALS.sub(lambda m: "≥" if m[1] == ">" else "≤", text))
     text = _SLASHED.sub(lambda m: m[1] or m[2], _SUM.sub(_sum, text))

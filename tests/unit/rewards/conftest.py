@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from recipe.mrpo.options.tree import load_options
-from reward_fns.answer.reward import AnswerOptions
+from reward_fns.answer.options import AnswerOptions
 from reward_fns.builtin import AnswerReward
 from reward_fns.registry import RewardInput, build_rewards
 
