@@ -2,5 +2,6 @@
 
 from recipe.mrpo.judge.protocol import Judge, Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import get_judge, register_judge
+from recipe.mrpo.judge.usage import Usage
 
-__all__ = ["Judge", "JudgeRequest", "Judgement", "get_judge", "register_judge"]
+__all__ = ["Judge", "JudgeRequest", "Judgement", "Usage", "get_judge", "register_judge"]

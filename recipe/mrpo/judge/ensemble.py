@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from recipe.mrpo.judge.member_options import members
@@ -55,15 +58,8 @@ class EnsembleJudge:
             labels=labels,
             failure=lost if labels is None else None,
             detail="; ".join(failed)[:300],
-            calls=sum(j.calls for j in given),
-            retries=sum(j.retries for j in given),
-            fallbacks=sum(j.fallbacks for j in given),
-            cache_faults=sum(j.cache_faults for j in given),
-            estimated_calls=sum(j.estimated_calls for j in given),
-            latency_s=time.perf_counter() - start,
-            cached=all(j.cached for j in given),
-            prompt_tokens=sum(j.prompt_tokens for j in given),
-            completion_tokens=sum(j.completion_tokens for j in given),
+            # The members work at the same time: their latencies are no sum.
+            usage=replace(reduce(operator.add, (j.usage for j in given)), latency_s=time.perf_counter() - start),
             agreement=agreement if labels is not None else None,
             overall=whole[0] if whole is not None and labels is not None else None,
         )

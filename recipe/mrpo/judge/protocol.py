@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
+
+from recipe.mrpo.judge.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,9 @@ class Judgement:
 
     Exactly one of `labels` and `failure` is set: a failed judgement is never a label and never a reward of 0.
     `failure` is a short kind such as "timeout", "http_500" or "missing_step"; `detail` says more, for people.
-    `calls` counts requests sent, `retries` those repeated after a failed call, tokens are those of all calls,
-    `estimated_calls` counts those whose endpoint did not report them, `fallbacks` calls sent without a setting that the
-    endpoint refused, `cache_faults` entries of the cache that were damaged and accesses to it that failed, `agreement`
-    is the mean share of an ensemble's members that voted with the majority (None: a single judge), `overall` is the
-    grade of the reasoning as a whole, 1 or 0 (None: not asked for).
+    `usage` says what the judgement cost, failed or not. `agreement` is the mean share of an ensemble's members that
+    voted with the majority (None: a single judge), `overall` the grade of the reasoning as a whole, 1 or 0 (None: not
+    asked for).
 
     Raises ValueError if both or neither of labels and failure are set, or a label is not 0 or 1.
     """
@@ -48,17 +48,9 @@ class Judgement:
     labels: tuple[int, ...] | None = None
     failure: str | None = None
     detail: str = ""
-    calls: int = 0
-    retries: int = 0
-    fallbacks: int = 0
-    latency_s: float = 0.0
-    cached: bool = False
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    usage: Usage = field(default_factory=Usage)
     agreement: float | None = None
     overall: int | None = None
-    cache_faults: int = 0
-    estimated_calls: int = 0
 
     def __post_init__(self) -> None:
         if (self.labels is None) == (self.failure is None):

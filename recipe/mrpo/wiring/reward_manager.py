@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -161,7 +161,7 @@ class MRPORewardManager(RewardManagerBase):
             wrong=wrong,
             well_formed=parsed.well_formed,
             response_tokens=len(ids),
-            judge={} if judgement is None else _usage(judgement),
+            judge={} if judgement is None else {**asdict(judgement.usage), "agreement": judgement.agreement},
         )
 
     def _token_table(self) -> TokenTable:
@@ -190,18 +190,3 @@ class MRPORewardManager(RewardManagerBase):
 
 def _row_name(data_source: str, extra_info: dict[str, Any]) -> str:
     return f"row {data_source}/{extra_info.get('split') or ''}/{extra_info.get('index', '')} of the data"
-
-
-def _usage(judgement: Judgement) -> dict[str, Any]:
-    return {
-        "calls": judgement.calls,
-        "retries": judgement.retries,
-        "fallbacks": judgement.fallbacks,
-        "agreement": judgement.agreement,
-        "latency_s": judgement.latency_s,
-        "cached": judgement.cached,
-        "cache_faults": judgement.cache_faults,
-        "prompt_tokens": judgement.prompt_tokens,
-        "completion_tokens": judgement.completion_tokens,
-        "estimated_calls": judgement.estimated_calls,
-    }

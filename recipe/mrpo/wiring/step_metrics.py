@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from omegaconf import DictConfig
 
+from recipe.mrpo.judge.usage import COUNTERS, Usage
 from recipe.mrpo.judge.when_to_judge import SKIPS
 from recipe.mrpo.rollout import first_failure as metrics
 from recipe.mrpo.rollout.record import RolloutRecord
@@ -49,6 +50,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
     lost = len(rows) - len(records)
     tokens = sum((Counter(credit.token_counts) for credit in credits), Counter())
     judging = judge_tokens(records)
+    used = sum((Usage.of(r.judge) for r in records), Usage())
     labelled = [r.labels for r in records if r.labels]
     cuts = (options.metrics.stage_cuts.early, options.metrics.stage_cuts.mid)
     ffps = [p for p in map(metrics.first_failure_position, labelled) if p is not None]
@@ -71,23 +73,17 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
         "ffp": _mean(ffps),
         "far": _mean(f for f in map(metrics.failure_after, labelled) if f is not None),
         "judge/judged_total": float(sum(bool(r.judge) for r in records)),
-        "judge/calls_total": float(sum(r.judge.get("calls", 0) for r in records)),
-        "judge/retries_total": float(sum(r.judge.get("retries", 0) for r in records)),
-        "judge/fallbacks_total": float(sum(r.judge.get("fallbacks", 0) for r in records)),
         "judge/agreement": _mean(r.judge["agreement"] for r in judged if r.judge.get("agreement") is not None),
         "judge/failures_total": float(sum(r.judge_failed for r in records)),
         "judge/failure_share": _mean(r.judge_failed for r in judged),
         "judge/skipped_total": float(sum(r.judge_status.startswith("skipped") for r in records)),
         "judge/skipped_by_option_total": float(sum(r.judge_status in SKIPPED for r in records)),
         "judge/cached_total": float(sum(bool(r.judge.get("cached")) for r in records)),
-        "judge/cache_faults_total": float(sum(r.judge.get("cache_faults", 0) for r in records)),
         "judge/latency_s": _mean(r.judge["latency_s"] for r in judged),
-        "judge/prompt_tokens_total": float(judging["prompt"]),
-        "judge/completion_tokens_total": float(judging["completion"]),
-        "judge/estimated_calls_total": float(sum(r.judge.get("estimated_calls", 0) for r in records)),
         "judge/cost_total": cost(judging, options),
         "rows_without_record_total": float(lost),
     }
+    out |= {f"judge/{name}_total": float(getattr(used, name)) for name in COUNTERS}
     out |= {f"ffp/{name}": share for name, share in shares.items()}
     if tokens:
         out |= {f"tokens/{name}": tokens[name] / tokens.total() for name in ("up", "down", "unchanged")}

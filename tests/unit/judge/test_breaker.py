@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from recipe.mrpo.judge import Judgement, get_judge
+from recipe.mrpo.judge import Judgement, Usage, get_judge
 from recipe.mrpo.judge.protect.breaker import CircuitBreaker, GuardedJudge, Passage, is_outage
 from tests.fake_judge_server import FakeJudgeServer
 
@@ -104,7 +104,7 @@ def test_rollouts_that_wait_for_a_slot_do_not_wait_for_every_timeout_of_a_hangin
     # Those whose outages opened it, and at most one call more in each other slot.
     assert failures <= len(timeouts) < failures + slots
     assert sum(j.failure == "circuit_open" for j in judgements) == 40 - len(timeouts)
-    assert len(server.requests) == sum(j.calls for j in judgements) <= failures * (1 + retries) + slots - 1
+    assert len(server.requests) == sum(j.usage.calls for j in judgements) <= failures * (1 + retries) + slots - 1
     assert seconds < (2 + retries) * timeout_s + 1
 
 
@@ -123,7 +123,9 @@ def test_no_retry_is_made_once_the_breaker_is_open(options_of, request_of):
             return await waiting
 
         judgement = asyncio.run(run())
-    assert (judgement.failure, judgement.calls, judgement.retries) == ("http_500", 1, 0), "its own failure, not ours"
+    assert (judgement.failure, judgement.usage.calls, judgement.usage.retries) == ("http_500", 1, 0), (
+        "its own failure, not ours"
+    )
 
 
 def test_a_call_that_waited_for_its_rate_is_not_sent_when_the_breaker_has_opened(options_of, request_of):
@@ -138,7 +140,7 @@ def test_a_call_that_waited_for_its_rate_is_not_sent_when_the_breaker_has_opened
             judge.breaker.record(Passage(judge.breaker), outage=True)
             return await waiting
 
-        assert [(j.failure, j.calls) for j in asyncio.run(run())] == [("circuit_open", 0)] * 2
+        assert [(j.failure, j.usage.calls) for j in asyncio.run(run())] == [("circuit_open", 0)] * 2
     assert len(server.requests) == 2
 
 
@@ -156,7 +158,7 @@ def test_judgements_that_wait_for_a_rate_fail_when_the_breaker_opens_and_the_pro
             await asyncio.sleep(0.1)
             judge.breaker.record(Passage(judge.breaker), outage=True)
             start = time.monotonic()
-            assert [(j.failure, j.calls) for j in await waiting] == [("circuit_open", 0)] * 20
+            assert [(j.failure, j.usage.calls) for j in await waiting] == [("circuit_open", 0)] * 20
             assert time.monotonic() - start < 0.5, "the first permit would come after a second, the last after twenty"
             clock.now = judge.breaker.pause_s
             assert (await judge.label(request_of())).labels
@@ -230,7 +232,11 @@ def test_a_failed_probe_is_a_single_call(options_of, request_of):
         async def run():
             return [await judge.label(request_of()) for _ in range(3)]
 
-        assert [(j.failure, j.calls) for j in asyncio.run(run())] == [("http_503", 4), ("http_503", 1), ("http_503", 1)]
+        assert [(j.failure, j.usage.calls) for j in asyncio.run(run())] == [
+            ("http_503", 4),
+            ("http_503", 1),
+            ("http_503", 1),
+        ]
 
 
 def test_a_judgement_stopped_by_our_own_limits_says_nothing_about_the_endpoint(request_of):
@@ -238,7 +244,7 @@ def test_a_judgement_stopped_by_our_own_limits_says_nothing_about_the_endpoint(r
         name = "spent"
 
         async def label(self, request):
-            return Judgement(failure="token_budget", calls=1)
+            return Judgement(failure="token_budget", usage=Usage(calls=1))
 
         def cache_key(self, request):
             return b""
@@ -293,6 +299,6 @@ def test_a_judge_that_is_down_is_left_alone_and_found_again(options_of, request_
 
         early, during, late = asyncio.run(run())
     assert [j.failure for j in early] == ["http_500"] * 3
-    assert (during.failure, during.calls) == ("circuit_open", 0)
+    assert (during.failure, during.usage.calls) == ("circuit_open", 0)
     assert late.labels == (0, 1, 0, 1)
     assert "is down (http_500)" in caplog.text and "is back" in caplog.text

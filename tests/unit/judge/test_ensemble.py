@@ -41,8 +41,8 @@ def test_an_ensemble_asks_all_members_and_sums_their_costs(options_of, request_o
         }
         judgement = asyncio.run(get_judge(options_of(name="ensemble", members=members)).label(request_of()))
         assert [s.requests[0]["model"] for s in (yes, no, rules)] == ["yes", "no", "rules"]
-    assert (judgement.labels, judgement.calls) == ((0, 1, 0, 1), 3)
-    assert judgement.agreement == pytest.approx(2 / 3) and judgement.prompt_tokens > 0
+    assert (judgement.labels, judgement.usage.calls) == ((0, 1, 0, 1), 3)
+    assert judgement.agreement == pytest.approx(2 / 3) and judgement.usage.prompt_tokens > 0
 
 
 def test_members_that_fail_are_named_when_no_majority_is_left(options_of, request_of):
@@ -75,7 +75,11 @@ def test_each_member_has_a_place_of_its_own_in_the_cache(options_of, request_of,
         first = asyncio.run(get_judge(options).label(request_of()))
         again = asyncio.run(get_judge(options).label(request_of()))
     assert len(server.requests) == 3
-    assert (first.cached, again.cached, again.calls) == (False, True, 0) and first.labels == again.labels
+    assert (first.usage.cached, again.usage.cached, again.usage.calls) == (
+        False,
+        True,
+        0,
+    ) and first.labels == again.labels
 
 
 def vote_thrice(options, request):
@@ -99,7 +103,7 @@ def test_members_of_one_model_name_at_several_servers_keep_their_own_labels(
         assert [len(server.requests) for server in (a, b, c)] == [1, 1, 1]
     assert [run.labels for run in runs] == [(0,) * 4] * 3
     assert [run.agreement for run in runs] == [pytest.approx(2 / 3)] * 3
-    assert [run.cached for run in runs] == [False, True, True]
+    assert [run.usage.cached for run in runs] == [False, True, True]
 
 
 def test_three_samples_of_one_model_stay_three_in_the_cache(options_of, request_of, tmp_path):
@@ -119,7 +123,7 @@ def test_the_router_finds_its_labels_again_at_another_port(options_of, request_o
             address = server.base_url.removeprefix("http://").removesuffix("/v1")
             options = options_of(name="router", cache__path=str(tmp_path / "labels.db"))
             judge = get_judge(at_router(options, address=address, model="models/judge"))
-            assert asyncio.run(judge.label(request_of())).cached is cached
+            assert asyncio.run(judge.label(request_of())).usage.cached is cached
 
 
 def test_the_router_judge_asks_verls_reward_model(options_of, request_of):

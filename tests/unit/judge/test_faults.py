@@ -108,7 +108,7 @@ def test_every_fault_ends_in_labels_or_a_counted_failure(
 ):
     judgement, server, seconds = serve_and_ask(asked, request_of(), script)
     assert (judgement.labels, judgement.failure) == (labels, failure), (why, judgement)
-    assert (judgement.calls, judgement.retries) == (calls, retries), (why, judgement)
+    assert (judgement.usage.calls, judgement.usage.retries) == (calls, retries), (why, judgement)
     assert len(server.requests) == calls
     assert seconds < calls * (timeout_of(script) + 0.1) + 3, "nothing hangs beyond its timeout"
     assert judgement.failure is None or judgement.detail
@@ -117,8 +117,11 @@ def test_every_fault_ends_in_labels_or_a_counted_failure(
 def test_tokens_are_recorded_for_replies_that_are_no_verdict(asked, request_of):
     good, _, _ = serve_and_ask(asked, request_of(), ["ok"])
     bad, _, _ = serve_and_ask(asked, request_of(), ["prose"] * 2)
-    assert (bad.prompt_tokens, bad.completion_tokens) == (2 * good.prompt_tokens, 2 * good.completion_tokens)
-    assert good.prompt_tokens > 0 and good.latency_s > 0
+    assert (bad.usage.prompt_tokens, bad.usage.completion_tokens) == (
+        2 * good.usage.prompt_tokens,
+        2 * good.usage.completion_tokens,
+    )
+    assert good.usage.prompt_tokens > 0 and good.usage.latency_s > 0
 
 
 def test_a_retry_after_is_waited_for(asked, request_of):
@@ -130,7 +133,7 @@ def test_an_endpoint_that_is_down_is_a_lost_connection(asked, request_of):
     with FakeJudgeServer() as server:
         url = server.base_url
     judgement = asked(request_of(), name="openai", openai__base_url=url, openai__max_retries=1)
-    assert (judgement.failure, judgement.calls, judgement.retries) == ("connection", 2, 1)
+    assert (judgement.failure, judgement.usage.calls, judgement.usage.retries) == ("connection", 2, 1)
 
 
 def test_the_second_ask_uses_its_own_temperature(asked, request_of):
@@ -171,7 +174,7 @@ def test_structured_output_falls_back_only_by_its_option(
 
         with caplog.at_level(logging.WARNING):
             judgements = asyncio.run(run())
-    assert [j.fallbacks for j in judgements] == fallbacks and {j.failure for j in judgements} == {failure}, why
+    assert [j.usage.fallbacks for j in judgements] == fallbacks and {j.failure for j in judgements} == {failure}, why
     assert failure or all(j.labels == LABELS for j in judgements), why
     assert ["response_format" in r for r in server.requests] == schemas, why
     assert ("has refused structured output 3 times" in caplog.text) == (fallbacks == [1] * 5), why
@@ -179,7 +182,7 @@ def test_structured_output_falls_back_only_by_its_option(
 
 def test_too_many_steps_are_not_sent(asked, request_of):
     judgement, server, _ = serve_and_ask(asked, request_of(steps=("A dense lung.",) * 10_000), ["ok"])
-    assert (judgement.failure, judgement.calls, server.requests) == ("too_many_steps", 0, [])
+    assert (judgement.failure, judgement.usage.calls, server.requests) == ("too_many_steps", 0, [])
 
 
 def test_an_image_that_cannot_be_read_is_not_sent(asked, request_of):
@@ -243,14 +246,14 @@ def test_faults_for_a_third_of_all_calls_each_leave_labels_or_failures(options_o
     kinds = Counter(j.failure for j in judgements)
     assert kinds[None] >= 10 and set(kinds) == {None, "http_500", "timeout", "unparsable"}
     assert all(j.labels == LABELS for j in judgements if j.failure is None)
-    assert sum(j.calls for j in judgements) == len(server.requests)
+    assert sum(j.usage.calls for j in judgements) == len(server.requests)
 
 
 @pytest.mark.parametrize("charset", ["idna", "punycode", "rot13", "zlib", "undefined", "utf-16"])
 def test_a_body_is_read_as_utf8_whatever_its_header_says(asked, request_of, charset):
     # Python has codecs of these names, which raise errors of their own on bytes that are no such text.
     judgement, _, _ = serve_and_ask(asked, request_of(), [f"charset:{charset}"] * 2)
-    assert (judgement.failure, judgement.calls) == ("bad_response", 2)
+    assert (judgement.failure, judgement.usage.calls) == ("bad_response", 2)
     assert "no choices[0].message: '{" in judgement.detail
 
 

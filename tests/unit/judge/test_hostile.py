@@ -117,7 +117,7 @@ def test_an_attack_over_the_wire_reaches_the_judge_as_data(asked, request_of):
 
 def test_ten_thousand_steps_are_refused_in_no_time(asked, request_of):
     judgement = asked(request_of(steps=("x",) * 10_000), name="openai", openai__base_url="http://127.0.0.1:9/v1")
-    assert (judgement.failure, judgement.calls) == ("too_many_steps", 0)
+    assert (judgement.failure, judgement.usage.calls) == ("too_many_steps", 0)
 
 
 def test_no_attack_is_valid_for_the_offline_judge(asked, request_of):

@@ -43,8 +43,8 @@ def test_a_second_run_pays_nothing_for_the_same_question(options_of, request_of,
         (first,) = ask_all(options_of, [request_of()], server, tmp_path / "cache" / "labels.db")
         (again,) = ask_all(options_of, [request_of()], server, tmp_path / "cache" / "labels.db")
     assert len(server.requests) == 1
-    assert (first.labels, first.cached, first.calls) == (LABELS, False, 1)
-    assert (again.labels, again.cached, again.calls, again.prompt_tokens) == (LABELS, True, 0, 0)
+    assert (first.labels, first.usage.cached, first.usage.calls) == (LABELS, False, 1)
+    assert (again.labels, again.usage.cached, again.usage.calls, again.usage.prompt_tokens) == (LABELS, True, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_second_run_pays_nothing_for_the_same_question(options_of, request_of,
 def test_failures_are_not_cached(options_of, request_of, tmp_path, script, why):
     with FakeJudgeServer(script=script) as server:
         judgements = ask_all(options_of, [request_of()] * 2, server, tmp_path / "labels.db")
-    assert judgements[0].failure and judgements[1].labels == LABELS and not judgements[1].cached, why
+    assert judgements[0].failure and judgements[1].labels == LABELS and not judgements[1].usage.cached, why
 
 
 PICTURES = [b"one image", b"another image"]
@@ -115,13 +115,13 @@ def test_labels_of_another_server_are_found_only_under_the_same_namespace(
     with FakeJudgeServer(rule="all_valid") as yes, FakeJudgeServer(rule="all_invalid") as no:
         ask_all(options_of, [request_of()], yes, tmp_path / "labels.db", **first)
         (judgement,) = ask_all(options_of, [request_of()], no, tmp_path / "labels.db", **then)
-    assert (judgement.cached, judgement.labels) == (hit, (1,) * 4 if hit else (0,) * 4), why
+    assert (judgement.usage.cached, judgement.labels) == (hit, (1,) * 4 if hit else (0,) * 4), why
 
 
 def test_another_model_at_the_same_address_is_told_apart_by_the_namespace(options_of, request_of, tmp_path):
     with FakeJudgeServer() as server:
         ask = [ask_all(options_of, [request_of()], server, tmp_path / "l.db", cache__namespace=n)[0] for n in "aab"]
-    assert [judgement.cached for judgement in ask] == [False, True, False]
+    assert [judgement.usage.cached for judgement in ask] == [False, True, False]
 
 
 def test_a_blank_namespace_is_refused(options_of, tmp_path):
@@ -222,8 +222,8 @@ def test_a_damaged_entry_is_a_counted_miss_and_is_replaced(options_of, request_o
         with sqlite3.connect(path) as db:
             db.execute("UPDATE labels SET labels = ?", (entry,))
         again, then = ask_all(options_of, [request_of()] * 2, server, path)
-    assert (again.labels, again.cached, again.cache_faults, again.calls) == (LABELS, False, 1, 1), why
-    assert (then.labels, then.cached, then.cache_faults, then.calls) == (LABELS, True, 0, 0), why
+    assert (again.labels, again.usage.cached, again.usage.cache_faults, again.usage.calls) == (LABELS, False, 1, 1), why
+    assert (then.labels, then.usage.cached, then.usage.cache_faults, then.usage.calls) == (LABELS, True, 0, 0), why
     assert caplog.text.count("holds an entry that is not used") == 1 and "cache_faults_total" in caplog.text
 
 
@@ -233,7 +233,7 @@ def test_an_entry_whose_text_is_no_utf8_is_replaced_like_any_other(options_of, r
         with sqlite3.connect(tmp_path / "labels.db") as db:
             db.execute("UPDATE labels SET labels = CAST(x'5b31ff5d' AS TEXT)")
         again, then = ask_all(options_of, [request_of()] * 2, server, tmp_path / "labels.db")
-    assert (again.cached, again.cache_faults, then.cached, then.labels) == (False, 1, True, LABELS)
+    assert (again.usage.cached, again.usage.cache_faults, then.usage.cached, then.labels) == (False, 1, True, LABELS)
 
 
 def test_a_damaged_grade_of_the_whole_is_a_miss_too(options_of, request_of, tmp_path):
@@ -243,7 +243,7 @@ def test_a_damaged_grade_of_the_whole_is_a_miss_too(options_of, request_of, tmp_
         with sqlite3.connect(tmp_path / "labels.db") as db:
             db.execute("UPDATE labels SET labels = '[0, 1, 0, 1, 7]'")
         (again,) = ask_all(options_of, [request], server, tmp_path / "labels.db")
-    assert (again.labels, again.overall, again.cache_faults) == (first.labels, first.overall, 1)
+    assert (again.labels, again.overall, again.usage.cache_faults) == (first.labels, first.overall, 1)
 
 
 WRITER = """
@@ -331,8 +331,8 @@ def test_a_cache_that_fails_later_costs_a_call_not_a_judgement(options_of, reque
             return await judge.label(request_of())
 
         judgement = asyncio.run(run())
-    assert (judgement.labels, judgement.cached) == (LABELS, False) and "judging without it" in caplog.text
-    assert judgement.cache_faults == 2, "it could neither be read nor written"
+    assert (judgement.labels, judgement.usage.cached) == (LABELS, False) and "judging without it" in caplog.text
+    assert judgement.usage.cache_faults == 2, "it could neither be read nor written"
 
 
 def test_a_hit_is_fast(tmp_path):

@@ -339,7 +339,7 @@ def use_up(judge, request, most=40):
         used = 0
         for _ in range(most):
             judgement = await judge.label(request)
-            used += judgement.prompt_tokens + judgement.completion_tokens
+            used += judgement.usage.prompt_tokens + judgement.usage.completion_tokens
             if judgement.failure:
                 return used, judgement
         raise AssertionError(f"{used} tokens in {most} judgements, and none was turned away")
@@ -404,12 +404,14 @@ def test_tokens_that_an_endpoint_does_not_report_are_estimated_and_counted(optio
             return [await judge.label(request) for _ in range(3)]
 
         told, *guessed = asyncio.run(run())
-    assert told.estimated_calls == 0 and [j.estimated_calls for j in guessed] == [1, 1]
+    assert told.usage.estimated_calls == 0 and [j.usage.estimated_calls for j in guessed] == [1, 1]
     for judgement in guessed:
-        text_tokens = judgement.prompt_tokens - (1024 if image else 0)
+        text_tokens = judgement.usage.prompt_tokens - (1024 if image else 0)
         characters = sum(len(part) for part in texts_of(server.requests[0]["messages"]))
         assert text_tokens == pytest.approx(characters / 3, abs=1)
-        assert told.completion_tokens <= judgement.completion_tokens <= 2048, "the whole body, bounded by max_tokens"
+        assert told.usage.completion_tokens <= judgement.usage.completion_tokens <= 2048, (
+            "the whole body, bounded by max_tokens"
+        )
     assert caplog.text.count("does not say how many tokens") == 1
 
 

@@ -73,9 +73,9 @@ def test_one_call_brings_labels_and_grade_and_the_cache_keeps_both(tmp_path, ask
         first = asked(request_of(overall=True), **options)
         again = asked(request_of(overall=True), **options)
         plain = asked(request_of(), **options)
-        assert (set(first.labels), first.overall, first.calls) == ({1}, 1, 1)
-        assert (again.labels, again.overall, again.calls, again.cached) == (first.labels, 1, 0, True)
-        assert (plain.overall, plain.cached) == (None, False)  # another question, another key
+        assert (set(first.labels), first.overall, first.usage.calls) == ({1}, 1, 1)
+        assert (again.labels, again.overall, again.usage.calls, again.usage.cached) == (first.labels, 1, 0, True)
+        assert (plain.overall, plain.usage.cached) == (None, False)  # another question, another key
         assert len(server.requests) == 2
 
 

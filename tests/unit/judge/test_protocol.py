@@ -77,7 +77,7 @@ def test_an_offline_judge_does_not_pay_for_the_client_library():
 def test_a_rollout_without_steps_needs_no_call(asked, request_of):
     for name in ("overlap", "openai"):
         judgement = asked(request_of(steps=()), name=name)
-        assert (judgement.labels, judgement.calls) == ((), 0)
+        assert (judgement.labels, judgement.usage.calls) == ((), 0)
 
 
 @pytest.mark.parametrize(

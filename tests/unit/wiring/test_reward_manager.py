@@ -283,9 +283,9 @@ class FailingJudge:
     name = "failing"
 
     async def label(self, request):
-        from recipe.mrpo.judge import Judgement
+        from recipe.mrpo.judge import Judgement, Usage
 
-        return Judgement(failure="http_500", detail="<html>" * 100, calls=4, retries=3, latency_s=1.5)
+        return Judgement(failure="http_500", detail="<html>" * 100, usage=Usage(calls=4, retries=3, latency_s=1.5))
 
 
 def test_a_failed_judgement_is_no_label_no_zero_and_is_counted(manager_of, row_of, caplog):

@@ -10,7 +10,7 @@ import random
 import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from recipe.mrpo.judge.protect.job_limits import (
 )
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
+from recipe.mrpo.judge.usage import Usage
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +56,10 @@ REFUSALS = 3
 class _Tally:
     """What one judgement has cost so far."""
 
-    calls: int = 0
-    retries: int = 0
-    fallbacks: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    estimated_calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+    def add(self, **counts: int) -> None:
+        self.usage += Usage(**counts)
 
 
 @dataclass
@@ -137,10 +136,10 @@ class OpenAIJudge:
         async with state.slots:
             start = time.perf_counter()
             outcome = await self._ask_twice(state, passage, request, messages, tally)
-            latency = time.perf_counter() - start
+            tally.usage = replace(tally.usage, latency_s=time.perf_counter() - start)
         # An endpoint may quote the key that it was sent; before this line nothing is cut, which could leave half of it.
         detail = self._key.hide(outcome.detail)[:DETAIL_CHARS]
-        return Judgement(**outcome._replace(detail=detail)._asdict(), latency_s=latency, **vars(tally))
+        return Judgement(**outcome._replace(detail=detail)._asdict(), usage=tally.usage)
 
     def cache_key(self, request: JudgeRequest) -> bytes:
         """Hash of all that labels depend on: judge, address, model, rubric, settings of prompt and reply, and the case.
@@ -224,22 +223,26 @@ class OpenAIJudge:
                 return _Failure(CIRCUIT_OPEN, passage.refusal)
             schema = wanted if self._structured else None
             if schema is None and self.settings.response_format == "auto":
-                tally.fallbacks += 1
+                tally.add(fallbacks=1)
             result = await self._call(state, passage, messages, temperature, schema, tally)
             if isinstance(result, Completion):
                 self._refusals = self._refusals if schema is None else 0
                 return result
             if schema is not None and self.settings.response_format == "auto" and result.kind in _REFUSES_SETTING:
-                tally.fallbacks += 1
+                tally.add(fallbacks=1)
                 plain = await self._call(state, passage, messages, temperature, None, tally)
                 if isinstance(plain, Completion):
                     self._count_refusal(result.kind)
                     return plain
                 result = plain
-            if not is_transient(result.kind) or tally.retries >= self.settings.max_retries or not passage.may_retry():
+            if (
+                not is_transient(result.kind)
+                or tally.usage.retries >= self.settings.max_retries
+                or not passage.may_retry()
+            ):
                 return result
             wait = backoff_s(
-                tally.retries,
+                tally.usage.retries,
                 jitter=self._jitter.random(),
                 base_s=self.settings.backoff_base_s,
                 max_s=self.settings.backoff_max_s,
@@ -251,7 +254,7 @@ class OpenAIJudge:
             await asyncio.sleep(wait)
             if not passage.may_call():
                 return result
-            tally.retries += 1
+            tally.add(retries=1)
 
     def _count_refusal(self, kind: str) -> None:
         """A gateway's passing 404 is no refusal: only after several in a row is structured output given up."""
@@ -289,11 +292,14 @@ class OpenAIJudge:
         if not passage.may_call():  # the lease was on its way when the breaker opened
             await self.job.release(self.place, lease, None)
             return _Failure(CIRCUIT_OPEN, passage.refusal)
-        before = Tokens(tally.prompt_tokens, tally.completion_tokens)
+        before = tally.usage
         try:
             return await self._send(state.client, messages, temperature, schema, tally)
         finally:
-            used = Tokens(tally.prompt_tokens - before.prompt, tally.completion_tokens - before.completion)
+            after = tally.usage
+            used = Tokens(
+                after.prompt_tokens - before.prompt_tokens, after.completion_tokens - before.completion_tokens
+            )
             await self.job.release(self.place, lease, used)
 
     async def _send(
@@ -314,7 +320,7 @@ class OpenAIJudge:
             arguments["response_format"] = {"type": "json_schema", "json_schema": named}
         if self.settings.extra_body:
             arguments["extra_body"] = dict(self.settings.extra_body)
-        tally.calls += 1
+        tally.add(calls=1)
         try:
             # wait_for: the library's own timeout starts anew with every byte that arrives.
             response = await asyncio.wait_for(
@@ -331,9 +337,8 @@ class OpenAIJudge:
         used = Tokens(completion.prompt_tokens, completion.completion_tokens)
         if not used.prompt:  # no call has an empty prompt
             used = self._estimated(messages, response.text)
-            tally.estimated_calls += 1
-        tally.prompt_tokens += used.prompt
-        tally.completion_tokens += used.completion
+            tally.add(estimated_calls=1)
+        tally.add(prompt_tokens=used.prompt, completion_tokens=used.completion)
         return completion
 
     def _estimated(self, messages: list[dict[str, Any]], body: str) -> Tokens:

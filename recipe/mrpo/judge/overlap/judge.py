@@ -15,6 +15,7 @@ from typing import Any, Literal
 from recipe.mrpo.judge.overlap.clinical_words import Facts, content_words, facts, numbers_in, sides_in
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
+from recipe.mrpo.judge.usage import Usage
 
 Reason = Literal[
     "aligned",
@@ -194,7 +195,7 @@ class OverlapJudge:
             gold = {"answers": request.answers, "gold_reasoning": request.gold_reasoning}
             whole = judge_whole(request.steps, verdicts, **gold, thresholds=self.thresholds)
         labels = tuple(v.label for v in verdicts)
-        return Judgement(labels=labels, overall=whole, latency_s=time.perf_counter() - start)
+        return Judgement(labels=labels, overall=whole, usage=Usage(latency_s=time.perf_counter() - start))
 
     async def close(self) -> None:
         return None

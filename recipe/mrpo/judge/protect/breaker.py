@@ -127,7 +127,7 @@ def is_outage(failure: str | None) -> bool:
 
 def _outcome(judgement: Judgement) -> bool | None:
     """Was it an outage? None: it says nothing about the endpoint."""
-    if judgement.calls == 0 or judgement.failure in OWN_LIMITS:
+    if judgement.usage.calls == 0 or judgement.failure in OWN_LIMITS:
         return None
     return is_outage(judgement.failure)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe.mrpo.judge.protocol import CacheableJudge, Judgement, JudgeRequest
+from recipe.mrpo.judge.usage import Usage
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class CachedJudge:
     Entries are found again by the judge's own key within `namespace` (mrpo.judge.cache.namespace) and by the same
     `member` of an ensemble only.
     A store that fails at run time (disk full, locked) or holds a damaged entry costs a call, never a judgement; the
-    judgement counts it in `cache_faults`.
+    judgement's usage counts it in `cache_faults`.
     """
 
     def __init__(self, judge: CacheableJudge, store: LabelStore, *, namespace: str | None, member: str | None) -> None:
@@ -170,13 +171,14 @@ class CachedJudge:
         stored, faults = await self._try(self.store.get, key, count=len(request.steps) + request.overall)
         if stored is not None:
             labels, whole = (stored[:-1], stored[-1]) if request.overall else (stored, None)
-            return Judgement(labels=labels, overall=whole, cached=True, latency_s=time.perf_counter() - start)
+            usage = Usage(cached=True, latency_s=time.perf_counter() - start)
+            return Judgement(labels=labels, overall=whole, usage=usage)
         judgement = await self.judge.label(request)
         complete = not request.overall or judgement.overall is not None
         if judgement.labels and complete:
             whole = (judgement.overall,) if request.overall else ()
             faults += (await self._try(self.store.put, key, (*judgement.labels, *whole)))[1]
-        return dataclasses.replace(judgement, cache_faults=judgement.cache_faults + faults) if faults else judgement
+        return dataclasses.replace(judgement, usage=judgement.usage + Usage(cache_faults=faults))
 
     async def close(self) -> None:
         # The store stays open: the judge may go on in another event loop.
