@@ -8,7 +8,6 @@ PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PIP_QUIET := --quiet --disable-pip-version-check
 
 .PHONY: quickstart install test test-fast test-slow lint clean
 .DEFAULT_GOAL := help
@@ -18,25 +17,23 @@ help:
 	@echo "make test         everything, with one short run of verl; ends with pytest's summary"
 	@echo "make test-fast    the same without verl runs and what takes seconds by its nature: two minutes"
 	@echo "make test-slow    what make test leaves out: all backbones and methods, trainer modes, killed processes (an hour)"
-	@echo "make lint         ruff"
+	@echo "make lint         ruff and mypy"
 	@echo "make clean        remove runs/ and build output (the virtual environment stays)"
 
 install: $(STAMP)
 
 # Repeated when what is installed may have changed, not when the code has: the package is installed in place.
-$(STAMP): setup.py recipe/mrpo/pins.txt examples/install_cpu.sh
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH; set PYTHON to a Python 3.11"; exit 1; }
+$(STAMP): setup.py recipe/mrpo/pins.txt examples/install_cpu.sh examples/uv_settings.py
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH; set PYTHON to a Python 3.10, 3.11 or 3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(PIP_QUIET) --upgrade pip
-	PATH="$(abspath $(BIN)):$$PATH" bash examples/install_cpu.sh $(PIP_QUIET)
-	$(BIN)/python -m pip install $(PIP_QUIET) --constraint recipe/mrpo/pins.txt --editable ".[dev]"
+	PATH="$(abspath $(BIN)):$$PATH" EXTRAS=cpu,dev bash examples/install_cpu.sh --quiet
 	touch $@
 
 quickstart: $(STAMP)
 	@$(BIN)/python -m recipe.mrpo.quickstart --out $(OUT) $(if $(FRESH),--fresh) $(QUICKSTART_ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow and not verl and not long" --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
@@ -47,6 +44,7 @@ test-slow: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 clean:
-	rm -rf runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage

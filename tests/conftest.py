@@ -18,6 +18,18 @@ settings.register_profile(
 settings.register_profile("thorough", database=None, deadline=None, max_examples=3000, print_blob=True)
 settings.load_profile("default")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs of verl come first and one after the other (group `verl`); the tests of a file stay together.
+
+    `make test` gives them to two processes (`--dist loadgroup`): one trains, the other takes the unit tests.
+    """
+    for item in items:
+        group = "verl" if item.get_closest_marker("verl") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("verl") is None)
+
+
 CORPUS = [
     "The chest X-ray shows a consolidation in the right lower lobe. The heart is not enlarged.",
     "The lesion measures 3.5 cm, e.g. on T2-weighted images (Fig. 2).",
