@@ -141,7 +141,6 @@ LONG = {
     "recipe/mrpo/judge/chat/judge.py",
     "recipe/mrpo/judge/protect/job_limits.py",
     "recipe/mrpo/quickstart/processes.py",
-    "recipe/mrpo/startup/prepare.py",
 }
 """Files above 250 lines today; every one is to be split, none is to be added."""
 
@@ -155,7 +154,6 @@ LONG_TESTS = {
     "tests/unit/cpu/test_cpu_support.py",
     "tests/unit/doctor/test_doctor.py",
     "tests/unit/judge/test_limits.py",
-    "tests/unit/startup/test_prepare.py",
     "tests/unit/wiring/test_reward_manager.py",
     "tests/unit/wiring/test_trainer.py",
 }

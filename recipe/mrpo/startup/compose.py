@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.config.search_path import register
 from recipe.mrpo.options.tree import OptionError
-from recipe.mrpo.startup.prepare import complete, uses_mrpo
+from recipe.mrpo.startup.prepare import fill_and_check, uses_mrpo
 
 
 def verl_config_dir() -> Path:
@@ -45,7 +45,7 @@ def compose_config(name: str, overrides: Sequence[str]) -> DictConfig:
 def check(config: DictConfig) -> None:
     """Raise OptionError for what a run of this configuration would be refused for, as far as it tells by itself."""
     if "algorithm" in config and uses_mrpo(config):  # SFT has no algorithm
-        complete(deepcopy(config))
+        fill_and_check(deepcopy(config))
 
 
 def main() -> int:

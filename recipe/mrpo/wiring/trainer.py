@@ -12,7 +12,8 @@ import transfer_queue as tq
 
 from recipe.mrpo.judge.when_to_stop import budget_report, failure_report
 from recipe.mrpo.rollout.record import RECORD_KEY, RolloutRecord
-from recipe.mrpo.startup.prepare import AGENT_LOOP, ONE_RESPONSE, REWARD_MANAGER, prepare, uses_mrpo
+from recipe.mrpo.startup.prepare import prepare, uses_mrpo
+from recipe.mrpo.startup.verl_settings import AGENT_LOOP, ONE_RESPONSE, REWARD_MANAGER
 from recipe.mrpo.wiring.correlation import CORRELATION, check_correlation
 from recipe.mrpo.wiring.estimators import CREDIT, StepCredit
 from recipe.mrpo.wiring.step_metrics import cost, judge_tokens, step_metrics

@@ -1,0 +1,59 @@
+"""Are the judge and the rewards of a run what its options say, and can they be made here?"""
+
+from __future__ import annotations
+
+import logging
+
+from omegaconf import DictConfig, OmegaConf
+
+from recipe.mrpo.options.tree import ESTIMATORS, OptionError
+
+logger = logging.getLogger(__name__)
+
+
+def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) -> None:
+    """Raise OptionError if the judge is unknown, cannot be made from its options, or may not see the data."""
+    from recipe.mrpo.judge import get_judge
+    from recipe.mrpo.judge.member_options import at_router
+    from recipe.mrpo.judge.private_data import check_endpoint
+
+    judge = OmegaConf.to_container(options.judge, resolve=True)
+    reward_model = config.reward.reward_model
+    try:
+        # The real address is known once the reward model is up.
+        address = "127.0.0.1:1" if reward_model.enable else None
+        judge = at_router(judge, address=address, model=reward_model.get("model_path"))
+        get_judge(judge)
+        check_endpoint(judge, private_data=private_data)
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"mrpo.judge needs the module {error.name}, which cannot be imported; see mrpo.judge.module."
+        ) from error
+    except (ValueError, PermissionError) as error:
+        raise OptionError(str(error)) from error
+
+
+def check_skip(config: DictConfig, options: DictConfig) -> None:
+    """Raise OptionError if rollouts are left out of judging that the estimator would then rate wrongly."""
+    from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, refusal
+
+    estimator, knows_unknown = str(config.algorithm.adv_estimator), (*ESTIMATORS, "gdpo")
+    read = labels_read_by_rewards(OmegaConf.to_container(options.rewards, resolve=True))
+    said = refusal(options.judge.skip, estimator=estimator, knows_unknown=knows_unknown, read_by_rewards=read)
+    if said:
+        raise OptionError(said)
+    if read and estimator not in knows_unknown:
+        logger.warning(
+            "algorithm.adv_estimator=%s is verl's own and counts what a failed judgement leaves unknown as a reward of "
+            "0; algorithm.adv_estimator=mrpo ++mrpo.shaping=none is GRPO that leaves it out.", estimator,
+        )  # fmt: skip
+
+
+def check_rewards(options: DictConfig) -> None:
+    """Raise OptionError if a reward is unknown, its options are wrong, or its encoder or function cannot be loaded."""
+    from reward_fns.registry import build_rewards
+
+    try:
+        build_rewards(options.rewards, tau=options.tau)
+    except ValueError as error:
+        raise OptionError(str(error)) from error

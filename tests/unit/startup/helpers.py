@@ -1,0 +1,26 @@
+"""What the tests of a run's start share."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recipe.mrpo.options.tree import OptionError
+from recipe.mrpo.startup.prepare import prepare
+
+BASE = ("actor_rollout_ref.rollout.name=vllm", "actor_rollout_ref.rollout.n=4", "actor_rollout_ref.model.path=model")
+MRPO = ("algorithm.adv_estimator=mrpo", *BASE)
+
+
+def write_rows(path, rows):
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return str(path)
+
+
+def refusal(config) -> str:
+    with pytest.raises(OptionError) as caught:
+        prepare(config)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message

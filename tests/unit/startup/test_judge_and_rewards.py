@@ -1,0 +1,30 @@
+"""What `startup.judge_and_rewards` refuses or says."""
+
+from __future__ import annotations
+
+import pytest
+
+from recipe.mrpo.startup.prepare import prepare
+from tests.unit.startup.helpers import BASE, refusal
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said", "why"),
+    [
+        (("algorithm.adv_estimator=grpo",), True, "verl's estimator knows no unknown reward"),
+        (("algorithm.adv_estimator=grpo", "+mrpo.rewards.process.weight=0"), False, "no reward reads labels"),
+        (("algorithm.adv_estimator=mrpo", "+mrpo.shaping=none"), False, "ours leaves it out"),
+        (("algorithm.adv_estimator=gdpo",), False, "so does GDPO on our rewards"),
+    ],
+)
+def test_the_log_says_where_a_failed_judgement_would_count_as_zero(config_of, caplog, overrides, said, why):
+    prepare(config_of("reward.reward_manager.name=mrpo", *overrides))
+    assert ("counts what a failed judgement leaves unknown as a reward of 0" in caplog.text) is said, why
+
+
+@pytest.mark.parametrize("estimator", ["grpo", "rloo"])
+def test_rollouts_left_unjudged_are_refused_where_the_unknown_would_count_as_0(config_of, estimator):
+    overrides = (f"algorithm.adv_estimator={estimator}", "reward.reward_manager.name=mrpo", "+mrpo.judge.skip=right")
+    assert "mrpo.judge.skip=none" in refusal(config_of(*overrides, base=BASE))
+    prepare(config_of(*overrides, "+mrpo.rewards.process.weight=0", base=BASE))  # then nothing is unknown
+    prepare(config_of("algorithm.adv_estimator=gdpo", *overrides[1:], base=BASE))
