@@ -25,8 +25,9 @@ import numpy as np
 from PIL import Image
 
 from data_preprocess.convert.images import Limits
+from data_preprocess.convert.options import ConvertOptions
 from data_preprocess.convert.parquet import CHUNK_ROWS
-from data_preprocess.convert.run import Options, convert
+from data_preprocess.convert.run import convert
 from data_preprocess.reasoning.gold import GoldReasoning
 from data_preprocess.source.records import Loaded, Record
 from data_preprocess.tools.shared_images import Avoid
@@ -74,7 +75,7 @@ def records(rows: int, data: bytes) -> Loaded:
 
 def convert_here(rows: int, data: bytes, out: Path) -> dict[str, Any]:
     """Convert in this process; what it took."""
-    options = Options(
+    options = ConvertOptions(
         out=out, splits=(), open_only=False, limit=None, backbone="qwen2_5_vl", reasoning="optional", sft=False,
         drop_duplicates=False, skip_bad=False, image_policy="convert", limits=Limits(2**26, 10**8, 4),
         avoid=Avoid((), max_bits=None),

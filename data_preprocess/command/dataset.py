@@ -1,4 +1,4 @@
-"""Command line of every dataset: `python -m data_preprocess.<dataset>` and `python -m data_preprocess <dataset>`."""
+"""Command of every data set: `python -m data_preprocess.<name>` and `python -m data_preprocess <name>`."""
 
 from __future__ import annotations
 
@@ -7,94 +7,25 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from data_preprocess import datasets
+from data_preprocess.command.arguments import asked, build_parser, make_options
 from data_preprocess.command.exit_status import guarded
-from data_preprocess.convert.card import card_texts, file_digests
-from data_preprocess.convert.images import POLICIES, Limits
-from data_preprocess.convert.prompts import DEFAULT_BACKBONE, backbone_names
-from data_preprocess.convert.run import REASONING, Options, Result, SplitResult, convert
+from data_preprocess.convert.card import card_texts
+from data_preprocess.convert.options import ConvertOptions
+from data_preprocess.convert.result import Result, SplitResult
+from data_preprocess.convert.run import convert
 from data_preprocess.reasoning import medthink
 from data_preprocess.reasoning.gold import GoldReasoning
 from data_preprocess.source import hub
 from data_preprocess.source.errors import DataError
 from data_preprocess.source.readers import NAMELESS
-from data_preprocess.tools.rows import image_set
-from data_preprocess.tools.shared_images import Avoid
-from recipe.mrpo.common.help_text import Help
 
 SECONDS_PER_LINE = 30
 """Between two lines of progress where there is no terminal."""
-
-
-def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
-    published = f" ({dataset.licence}, {dataset.homepage})" if dataset.homepage else ""
-    download = "official download; its layout is detected" if dataset.homepage else "folder of your files"
-    parser = argparse.ArgumentParser(
-        prog=f"python -m data_preprocess.{dataset.name}",
-        description=f"{dataset.title}{published} as parquet for verl. {dataset.caution}",
-        epilog=getattr(datasets.module(dataset.name), "EPILOG", None),
-        formatter_class=Help,
-    )
-    add = parser.add_argument
-    if dataset.hub is None:
-        add("--source", type=Path, required=True, metavar="DIR", help=download)
-    else:
-        add(
-            "--source",
-            type=Path,
-            metavar="DIR",
-            help=f"official download, offline; without it {dataset.hub} is fetched",
-        )
-        add("--revision", default="main", help="revision to fetch; a commit pins it")
-        add("--download-dir", type=Path, metavar="DIR", help="where to; without it the hub's cache")
-    add("--images", type=Path, metavar="DIR", help="image folder, where it is not inside --source")
-    add("--out", type=Path, required=True, metavar="DIR", help="folder for <split>.parquet")
-    add("--split", nargs="+", choices=dataset.splits, help="splits to write (default: all that the source has)")
-    add("--open-only", action="store_true", help="leave yes/no questions out")
-    add("--limit", type=_positive, metavar="N", help="at most N rows a split")
-    add("--gold-reasoning", type=Path, nargs="+", default=[], metavar="FILE", help="gold reasoning, ours or MedThink's")
-    add("--medthink", type=Path, metavar="DIR", help="clone of MedThink's repository: gold reasoning from there")
-    add(
-        "--medthink-check",
-        choices=("sha256", "off"),
-        default="sha256",
-        help="compare its files with the published hashes",
-    )
-    add("--reasoning", choices=REASONING, default="optional", help="required: leave rows without gold reasoning out")
-    add("--list-joins", action="store_true", help="list the rows that found no gold reasoning, or several")
-    add("--backbone", choices=backbone_names(), default=DEFAULT_BACKBONE, help="whose think tag the prompt asks for")
-    add("--sft", action="store_true", help="chat messages for verl's SFT trainer, gold reasoning as think block")
-    add("--drop-duplicates", action="store_true", help="keep one row of each (image, question, answer)")
-    add(
-        "--drop-overlap",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="leave rows out whose image is in these",
-    )
-    add(
-        "--near",
-        type=int,
-        metavar="BITS",
-        help="with --drop-overlap: near copies too, at most so many of 256 bits apart",
-    )
-    add("--skip-bad", action="store_true", help="leave bad rows and images out instead of failing")
-    add(
-        "--image-policy", choices=POLICIES, default="convert",
-        help="images that verl would show wrongly (16 bit, alpha, EXIF rotation): to 8-bit PNG, as they are, an error",
-    )  # fmt: skip
-    add("--max-image-bytes", type=_positive, default=64 * 2**20, metavar="N", help="largest image file")
-    add("--max-image-pixels", type=_positive, default=64 * 10**6, metavar="N", help="most pixels of an image")
-    add("--min-image-side", type=_positive, default=4, metavar="N", help="fewest pixels of the shorter side")
-    if hasattr(datasets.module(dataset.name), "add_arguments"):
-        datasets.module(dataset.name).add_arguments(parser)
-    return parser
 
 
 def main(argv: Sequence[str]) -> int:
@@ -111,27 +42,7 @@ def main(argv: Sequence[str]) -> int:
     return guarded(work, resumes=True)
 
 
-def make_options(args: argparse.Namespace) -> Options:
-    """Raises DataError if a file of --drop-overlap cannot be read, or --near has nothing to be near to."""
-    if args.near is not None and not args.drop_overlap:
-        raise DataError("--near needs --drop-overlap FILE")
-    return Options(
-        out=args.out,
-        splits=tuple(args.split or ()),
-        open_only=args.open_only,
-        limit=args.limit,
-        backbone=args.backbone,
-        reasoning=args.reasoning,
-        sft=args.sft,
-        drop_duplicates=args.drop_duplicates,
-        skip_bad=args.skip_bad,
-        image_policy=args.image_policy,
-        limits=Limits(args.max_image_bytes, args.max_image_pixels, args.min_image_side),
-        avoid=Avoid((image_set(file) for file in args.drop_overlap), max_bits=args.near),
-    )
-
-
-def run(dataset: datasets.DatasetInfo, args: argparse.Namespace, options: Options) -> Result:
+def run(dataset: datasets.DatasetInfo, args: argparse.Namespace, options: ConvertOptions) -> Result:
     """Fetch or find the source, read it, convert it, write the cards. Raises DataError."""
     gold_files = list(args.gold_reasoning)
     if args.medthink is not None:
@@ -163,33 +74,6 @@ def run(dataset: datasets.DatasetInfo, args: argparse.Namespace, options: Option
         progress=_progress,
         describe=describe,
     )
-
-
-_NOT_ASKED = {
-    "source",
-    "images",
-    "revision",
-    "download_dir",
-    "out",
-    "split",
-    "gold_reasoning",
-    "medthink",
-    "list_joins",
-}
-"""Options that say where things lie or what is printed; what they led to stands elsewhere in the card."""
-
-
-def asked(args: argparse.Namespace) -> dict[str, Any]:
-    """Options that decide what the rows are, as a card tells them: files as {name: sha256}."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Path):
-            return file_digests([value])
-        if isinstance(value, list) and value and isinstance(value[0], Path):
-            return file_digests(value)
-        return value
-
-    return {name: plain(value) for name, value in vars(args).items() if name not in _NOT_ASKED}
 
 
 def _progress(items: Iterable, label: str, total: int) -> Iterable:
@@ -246,10 +130,3 @@ def _hint(split: SplitResult) -> None:
             f"  no row found its reasoning, and {len(nameless)} images have no name here: name a folder with the "
             "original image files with --images DIR"
         )
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number

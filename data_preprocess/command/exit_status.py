@@ -5,23 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 from data_preprocess.source.errors import DataError
+from recipe.mrpo.common.signals import STOP_SIGNALS, Stopped, signals_stop
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-
-class Stopped(BaseException):
-    """The process was asked to end (SIGTERM, SIGHUP)."""
-
-    def __init__(self, number: int):
-        self.number = number
-        super().__init__(signal.Signals(number).name)
+_STOP = tuple(number for number in STOP_SIGNALS if number != signal.SIGINT)  # Ctrl-C is KeyboardInterrupt
 
 
 def guarded(work: Callable[[], int], *, resumes: bool) -> int:
@@ -31,7 +22,7 @@ def guarded(work: Callable[[], int], *, resumes: bool) -> int:
     next run says what it found of an interrupted one. `resumes`: the same command goes on after an interruption.
     """
     try:
-        with _signals():
+        with signals_stop(_STOP, keep_handlers=True):
             return work()
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -46,27 +37,10 @@ def guarded(work: Callable[[], int], *, resumes: bool) -> int:
     except KeyboardInterrupt:
         return _told("interrupted", INTERRUPTED, resumes)
     except Stopped as stop:
-        return _told(f"stopped by {stop}", 128 + stop.number, resumes)
+        return _told(f"stopped by {stop}", stop.code, resumes)
 
 
 def _told(what: str, status: int, resumes: bool) -> int:
     then = "the same command goes on where this one stopped" if resumes else "nothing was written"
     print(f"{what}; {then}", file=sys.stderr)
     return status
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP as exceptions, where they have their default meaning (nohup ignores SIGHUP)."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise Stopped(number)
-
-    changed = [number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
-    for number in changed:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in changed:
-            signal.signal(number, signal.SIG_DFL)

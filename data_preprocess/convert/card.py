@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from data_preprocess.convert.run import Result, SplitResult
+from data_preprocess.convert.result import Result, SplitResult
 from data_preprocess.datasets import DatasetInfo
 from data_preprocess.source.records import Loaded
 

@@ -1,8 +1,7 @@
-"""Where original image bytes lie: a file under a folder, a member of a zip, a cell of a parquet file, or memory."""
+"""Where original image bytes lie: a file under a folder, or a member of a zip archive."""
 
 from __future__ import annotations
 
-import hashlib
 import lzma
 import zipfile
 import zlib
@@ -87,17 +86,3 @@ class ZipImage:
 
     def stamp(self) -> tuple[object, ...]:
         return self.name, *file_stamp(self.archive)
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryImage:
-    """Bytes at hand (tests, small sets)."""
-
-    name: str
-    data: bytes
-
-    def load(self, max_bytes: int) -> bytes:
-        return self.data
-
-    def stamp(self) -> tuple[object, ...]:
-        return self.name, hashlib.sha256(self.data).hexdigest()

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_preprocess import datasets
-from data_preprocess.command.dataset import build_parser, make_options, run
+from data_preprocess.command.arguments import build_parser, make_options
+from data_preprocess.command.dataset import run
 from data_preprocess.command.exit_status import guarded
 from data_preprocess.convert.parquet import write_parquet
-from data_preprocess.convert.run import Result
+from data_preprocess.convert.result import Result
 from data_preprocess.convert.schema import RL_SCHEMA
 from data_preprocess.source.errors import DataError
 from data_preprocess.tools.mix_card import mix_texts

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-HASH_BITS = 256
 _SIDE = 16
 
 

@@ -135,8 +135,6 @@ def test_no_module_imports_itself_through_others():
 
 
 LONG = {
-    "data_preprocess/command/dataset.py",
-    "data_preprocess/convert/run.py",
     "recipe/mrpo/evaluate/judge_audit/command.py",
     "recipe/mrpo/judge/chat/judge.py",
     "recipe/mrpo/judge/protect/job_limits.py",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +13,8 @@ from PIL import Image
 
 from data_preprocess.__main__ import main
 
-VQA_RAD = Path(__file__).parents[3] / "examples" / "data" / "vqa_rad_sample"
+ROOT = Path(__file__).parents[3]
+VQA_RAD = ROOT / "examples" / "data" / "vqa_rad_sample"
 GOLD = VQA_RAD / "gold_reasoning.jsonl"
 
 
@@ -53,3 +56,17 @@ def write_hf(folder: Path, name: str, rows: list[dict], *, group: int = 3) -> Pa
 
 def hf_image(data: bytes, path: str | None = None) -> dict:
     return {"bytes": data, "path": path}
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryImage:
+    """Bytes at hand (tests, small sets)."""
+
+    name: str
+    data: bytes
+
+    def load(self, max_bytes: int) -> bytes:
+        return self.data
+
+    def stamp(self) -> tuple[object, ...]:
+        return self.name, hashlib.sha256(self.data).hexdigest()

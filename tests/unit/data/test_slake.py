@@ -9,10 +9,9 @@ import zipfile
 import pytest
 
 from data_preprocess.reasoning.slake_rules import rule_reasoning
-from data_preprocess.source.image_refs import MemoryImage
 from data_preprocess.source.records import Record
 from recipe.mrpo.rollout.steps import parse, split_steps
-from tests.unit.data.helpers import SAMPLES, draw, read_rows, run
+from tests.unit.data.helpers import SAMPLES, MemoryImage, draw, read_rows, run
 
 SLAKE = SAMPLES / "slake"
 

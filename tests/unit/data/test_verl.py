@@ -6,13 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.unit.data.helpers import GOLD, SAMPLES, VQA_RAD, draw, hf_image, read_rows, run, write_hf
-
-ROOT = Path(__file__).parents[3]
+from tests.unit.data.helpers import GOLD, ROOT, SAMPLES, VQA_RAD, draw, hf_image, read_rows, run, write_hf
 
 LOAD = """
 import json, sys

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,14 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_preprocess.command.exit_status import INTERRUPTED
-from data_preprocess.convert import parquet
-from data_preprocess.convert import run as convert_module
+from data_preprocess.convert import builder, parquet
+from data_preprocess.convert.builder import Builder
 from data_preprocess.convert.parquet import PartFile, write_parquet
 from data_preprocess.convert.schema import RL_SCHEMA, SFT_SCHEMA, find_fault, make_row
 from data_preprocess.source.errors import DataError
-from data_preprocess.source.image_refs import MemoryImage
 from data_preprocess.source.records import Record
-from tests.unit.data.helpers import draw, hf_image, write_hf
+from tests.unit.data.helpers import ROOT, MemoryImage, draw, hf_image, write_hf
 
 IMAGE = draw()
 
@@ -192,14 +192,14 @@ def test_a_part_counts_only_with_its_report(tmp_path, monkeypatch):
 
 
 def test_an_interrupted_conversion_goes_on_and_ends_with_the_same_bytes(rad, monkeypatch):
-    monkeypatch.setattr(convert_module, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(builder, "CHUNK_ROWS", 10)
     rad.convert()
     whole = {split: (rad.out / f"{split}.parquet").read_bytes() for split in ("train", "test")}
     for split in whole:
         (rad.out / f"{split}.parquet").unlink()
 
     opened = []
-    make = convert_module._Builder._row
+    make = Builder._row
 
     def row_until_stopped(self, record, data):
         if len(opened) == 33:
@@ -207,12 +207,12 @@ def test_an_interrupted_conversion_goes_on_and_ends_with_the_same_bytes(rad, mon
         opened.append(record)
         return make(self, record, data)
 
-    monkeypatch.setattr(convert_module._Builder, "_row", row_until_stopped)
+    monkeypatch.setattr(Builder, "_row", row_until_stopped)
     assert rad.convert() == INTERRUPTED
     assert not list(rad.out.glob("*.parquet"))
 
     after = []
-    monkeypatch.setattr(convert_module._Builder, "_row", lambda self, r, data: after.append(r) or make(self, r, data))
+    monkeypatch.setattr(Builder, "_row", lambda self, r, data: after.append(r) or make(self, r, data))
     assert rad.convert() == 0
     assert len(after) == 77 - 30  # three whole chunks of ten were kept
     assert {split: (rad.out / f"{split}.parquet").read_bytes() for split in whole} == whole
@@ -247,10 +247,9 @@ def conversion(source: Path, out: Path) -> list[str]:
 )
 @pytest.mark.long
 def test_a_process_that_is_killed_leaves_no_file_and_the_next_one_goes_on(long_source, tmp_path, number, status, said):
-    root = Path(__file__).parents[3]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    subprocess.run(conversion(long_source, whole), cwd=root, check=True, timeout=100, capture_output=True)
-    process = subprocess.Popen(conversion(long_source, cut), cwd=root, stderr=subprocess.PIPE, text=True)
+    subprocess.run(conversion(long_source, whole), cwd=ROOT, check=True, timeout=100, capture_output=True)
+    process = subprocess.Popen(conversion(long_source, cut), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while len(list(cut.glob(".train.parquet.parts/*.json"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.002)
@@ -259,7 +258,7 @@ def test_a_process_that_is_killed_leaves_no_file_and_the_next_one_goes_on(long_s
     assert process.returncode == status and said in errors and "Traceback" not in errors
     assert [path.name for path in cut.iterdir()] == [".train.parquet.parts"]
     again = subprocess.run(
-        conversion(long_source, cut), cwd=root, check=True, timeout=100, capture_output=True, text=True
+        conversion(long_source, cut), cwd=ROOT, check=True, timeout=100, capture_output=True, text=True
     )
     assert "rows were there from an interrupted run" in again.stdout
     for path in whole.iterdir():
@@ -268,10 +267,10 @@ def test_a_process_that_is_killed_leaves_no_file_and_the_next_one_goes_on(long_s
 
 
 def test_an_image_that_changed_after_an_interruption_is_read_anew(rad, monkeypatch):
-    make = convert_module._Builder.assemble
-    monkeypatch.setattr(convert_module._Builder, "assemble", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    make = Builder.assemble
+    monkeypatch.setattr(Builder, "assemble", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert rad.convert("--split", "test") == INTERRUPTED
-    monkeypatch.setattr(convert_module._Builder, "assemble", make)
+    monkeypatch.setattr(Builder, "assemble", make)
     other = draw("JPEG", size=(50, 50))
     for image in rad.image("x").parent.iterdir():
         image.write_bytes(other)
@@ -307,11 +306,22 @@ def test_cards_and_files_get_their_names_together(rad, monkeypatch, capsys):
 
 def test_parts_that_another_version_of_the_code_has_made_are_thrown_away(rad, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr(convert_module._Builder, "assemble", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Builder, "assemble", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert rad.convert("--split", "test") == INTERRUPTED
-    monkeypatch.setattr(convert_module, "_code", lambda: "another version")
+    monkeypatch.setattr(builder, "code_hash", lambda: "another version")
     assert rad.convert("--split", "test") == 0
     assert "interrupted run" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("room", [".", "source", "convert", "reasoning", "tools", "command", "tools/annotate"])
+def test_a_change_in_any_room_is_another_version_of_the_code(tmp_path, room):
+    package = tmp_path / "package"
+    shutil.copytree(builder.PACKAGE, package)
+    assert builder.code_hash(package) == builder.code_hash()
+    with min((package / room).glob("*.py")).open("a") as stream:
+        stream.write("# changed\n")
+    builder.code_hash.cache_clear()
+    assert builder.code_hash(package) != builder.code_hash()
 
 
 def test_a_split_whose_rows_are_all_bad_is_no_file(rad, written, capsys):

@@ -9,9 +9,8 @@ import pytest
 from data_preprocess.command.dataset import main
 from data_preprocess.reasoning.gold import GoldReasoning, shared_names
 from data_preprocess.source.errors import DataError
-from data_preprocess.source.image_refs import MemoryImage
 from data_preprocess.source.records import Record
-from tests.unit.data.helpers import VQA_RAD
+from tests.unit.data.helpers import VQA_RAD, MemoryImage
 
 
 def record(image="synpic1.jpg", question="What plane is this?", answer="Axial", **values) -> Record:

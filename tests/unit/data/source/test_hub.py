@@ -19,11 +19,10 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from tests.unit.data.helpers import draw, hf_image, read_rows, write_hf
+from tests.unit.data.helpers import ROOT, draw, hf_image, read_rows, write_hf
 
 pytestmark = pytest.mark.long
 
-ROOT = Path(__file__).parents[3]
 REPOSITORY = "flaviagiammarino/vqa-rad"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = ("data/train-00000.parquet", "data/test-00000.parquet")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +11,9 @@ from data_preprocess import datasets
 from data_preprocess.__main__ import TOOLS, main
 from data_preprocess.own import KEYS, OPTIONAL, REQUIRED
 from data_preprocess.reasoning import gold
-from tests.unit.data.helpers import VQA_RAD
+from tests.unit.data.helpers import ROOT, VQA_RAD
 
-README = Path(__file__).parents[3] / "data_preprocess" / "README.md"
+README = ROOT / "data_preprocess" / "README.md"
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""Options of a data set's command, their defaults, and the conversion they ask for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from data_preprocess import datasets
+from data_preprocess.convert.card import file_digests
+from data_preprocess.convert.images import POLICIES, Limits
+from data_preprocess.convert.options import REASONING, ConvertOptions
+from data_preprocess.convert.prompts import DEFAULT_BACKBONE, backbone_names
+from data_preprocess.source.errors import DataError
+from data_preprocess.tools.rows import image_set
+from data_preprocess.tools.shared_images import Avoid
+from recipe.mrpo.common.help_text import Help
+
+
+def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
+    published = f" ({dataset.licence}, {dataset.homepage})" if dataset.homepage else ""
+    download = "official download; its layout is detected" if dataset.homepage else "folder of your files"
+    parser = argparse.ArgumentParser(
+        prog=f"python -m data_preprocess.{dataset.name}",
+        description=f"{dataset.title}{published} as parquet for verl. {dataset.caution}",
+        epilog=getattr(datasets.module(dataset.name), "EPILOG", None),
+        formatter_class=Help,
+    )
+    add = parser.add_argument
+    if dataset.hub is None:
+        add("--source", type=Path, required=True, metavar="DIR", help=download)
+    else:
+        add(
+            "--source",
+            type=Path,
+            metavar="DIR",
+            help=f"official download, offline; without it {dataset.hub} is fetched",
+        )
+        add("--revision", default="main", help="revision to fetch; a commit pins it")
+        add("--download-dir", type=Path, metavar="DIR", help="where to; without it the hub's cache")
+    add("--images", type=Path, metavar="DIR", help="image folder, where it is not inside --source")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for <split>.parquet")
+    add("--split", nargs="+", choices=dataset.splits, help="splits to write (default: all that the source has)")
+    add("--open-only", action="store_true", help="leave yes/no questions out")
+    add("--limit", type=_positive, metavar="N", help="at most N rows a split")
+    add("--gold-reasoning", type=Path, nargs="+", default=[], metavar="FILE", help="gold reasoning, ours or MedThink's")
+    add("--medthink", type=Path, metavar="DIR", help="clone of MedThink's repository: gold reasoning from there")
+    add(
+        "--medthink-check",
+        choices=("sha256", "off"),
+        default="sha256",
+        help="compare its files with the published hashes",
+    )
+    add("--reasoning", choices=REASONING, default="optional", help="required: leave rows without gold reasoning out")
+    add("--list-joins", action="store_true", help="list the rows that found no gold reasoning, or several")
+    add("--backbone", choices=backbone_names(), default=DEFAULT_BACKBONE, help="whose think tag the prompt asks for")
+    add("--sft", action="store_true", help="chat messages for verl's SFT trainer, gold reasoning as think block")
+    add("--drop-duplicates", action="store_true", help="keep one row of each (image, question, answer)")
+    add(
+        "--drop-overlap",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="leave rows out whose image is in these",
+    )
+    add(
+        "--near",
+        type=int,
+        metavar="BITS",
+        help="with --drop-overlap: near copies too, at most so many of 256 bits apart",
+    )
+    add("--skip-bad", action="store_true", help="leave bad rows and images out instead of failing")
+    add(
+        "--image-policy", choices=POLICIES, default="convert",
+        help="images that verl would show wrongly (16 bit, alpha, EXIF rotation): to 8-bit PNG, as they are, an error",
+    )  # fmt: skip
+    add("--max-image-bytes", type=_positive, default=64 * 2**20, metavar="N", help="largest image file")
+    add("--max-image-pixels", type=_positive, default=64 * 10**6, metavar="N", help="most pixels of an image")
+    add("--min-image-side", type=_positive, default=4, metavar="N", help="fewest pixels of the shorter side")
+    if hasattr(datasets.module(dataset.name), "add_arguments"):
+        datasets.module(dataset.name).add_arguments(parser)
+    return parser
+
+
+def make_options(args: argparse.Namespace) -> ConvertOptions:
+    """Raises DataError if a file of --drop-overlap cannot be read, or --near has nothing to be near to."""
+    if args.near is not None and not args.drop_overlap:
+        raise DataError("--near needs --drop-overlap FILE")
+    return ConvertOptions(
+        out=args.out,
+        splits=tuple(args.split or ()),
+        open_only=args.open_only,
+        limit=args.limit,
+        backbone=args.backbone,
+        reasoning=args.reasoning,
+        sft=args.sft,
+        drop_duplicates=args.drop_duplicates,
+        skip_bad=args.skip_bad,
+        image_policy=args.image_policy,
+        limits=Limits(args.max_image_bytes, args.max_image_pixels, args.min_image_side),
+        avoid=Avoid((image_set(file) for file in args.drop_overlap), max_bits=args.near),
+    )
+
+
+_NOT_ASKED = {
+    "source",
+    "images",
+    "revision",
+    "download_dir",
+    "out",
+    "split",
+    "gold_reasoning",
+    "medthink",
+    "list_joins",
+}
+"""Options that say where things lie or what is printed; what they led to stands elsewhere in the card."""
+
+
+def asked(args: argparse.Namespace) -> dict[str, Any]:
+    """Options that decide what the rows are, as a card tells them: files as {name: sha256}."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Path):
+            return file_digests([value])
+        if isinstance(value, list) and value and isinstance(value[0], Path):
+            return file_digests(value)
+        return value
+
+    return {name: plain(value) for name, value in vars(args).items() if name not in _NOT_ASKED}
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
