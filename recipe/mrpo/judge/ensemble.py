@@ -11,7 +11,8 @@ from functools import reduce
 from typing import Any
 
 from recipe.mrpo.judge.member_options import members
-from recipe.mrpo.judge.protect.job_limits import OVER_BUDGET, Budget, JobLimiter
+from recipe.mrpo.judge.protect.budget import OVER_BUDGET, Budget
+from recipe.mrpo.judge.protect.job_limits import JobLimits
 from recipe.mrpo.judge.protocol import Judge, Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import get_judge, register_judge
 
@@ -71,7 +72,7 @@ class EnsembleJudge:
 @register_judge("ensemble")
 def ensemble_judge(options: Mapping[str, Any]) -> EnsembleJudge:
     """The judges of `mrpo.judge.members`, each with a cache and a breaker of its own; the budget is one for all."""
-    job = JobLimiter(Budget.of(options))
+    job = JobLimits(Budget.of(options))
     # By its name a member has labels of its own in a shared cache: several samples of one model are no copies.
     return EnsembleJudge(
         {name: get_judge({**own, "member": str(name), "job": job}) for name, own in members(options).items()}

@@ -27,17 +27,10 @@ from recipe.mrpo.judge.chat.reply import Parsed, parse_reply
 from recipe.mrpo.judge.chat.rubric import PROMPTS, Rubric, build_messages, reply_schema
 from recipe.mrpo.judge.chat.settings import OpenAISettings
 from recipe.mrpo.judge.chat.token_estimate import estimate
-from recipe.mrpo.judge.protect.breaker import CIRCUIT_OPEN, CircuitBreaker, Passage
-from recipe.mrpo.judge.protect.job_limits import (
-    LEASE_TIMEOUTS,
-    Budget,
-    BudgetSpent,
-    JobLimiter,
-    LimiterLost,
-    Limits,
-    Place,
-    Tokens,
-)
+from recipe.mrpo.judge.protect.breaker import CIRCUIT_OPEN, CircuitBreaker, Permit
+from recipe.mrpo.judge.protect.budget import Budget, BudgetSpent, Tokens
+from recipe.mrpo.judge.protect.job_limits import LEASE_TIMEOUTS, EndpointKey, JobLimits, LimiterLost
+from recipe.mrpo.judge.protect.rate import EndpointLimits
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
 from recipe.mrpo.judge.usage import Usage
@@ -91,15 +84,15 @@ class OpenAIJudge:
         settings: OpenAISettings,
         *,
         endpoint: Endpoint,
-        limits: Limits,
-        job: JobLimiter,
+        limits: EndpointLimits,
+        job: JobLimits,
         cache_address: str | None,
     ) -> None:
         self.settings = settings
         self.endpoint = endpoint
         self.cache_address = cache_address
         self.job = job
-        self.place = Place(hashlib.sha256(endpoint.url.encode()).hexdigest()[:8], limits)
+        self.endpoint_key = EndpointKey(hashlib.sha256(endpoint.url.encode()).hexdigest()[:8], limits)
         self._warned_of_usage = False
         self.rubric = Rubric.load(Path(settings.prompts) if settings.prompts else PROMPTS)
         self._structured = settings.response_format != "none"
@@ -112,11 +105,12 @@ class OpenAIJudge:
         self._client()  # what cannot work is said before the first rollout
 
     async def label(self, request: JudgeRequest) -> Judgement:
-        """As `label_within`, without a breaker that could open."""
-        return await self.label_within(Passage(CircuitBreaker(failures=1, pause_s=0, clock=time.monotonic)), request)
+        """As `label_with_permit`, without a breaker that could open."""
+        unguarded = Permit(CircuitBreaker(failures=1, pause_s=0, clock=time.monotonic))
+        return await self.label_with_permit(unguarded, request)
 
-    async def label_within(self, passage: Passage, request: JudgeRequest) -> Judgement:
-        """Labels of the request's steps; `passage` is asked before every call, because all calls wait for something.
+    async def label_with_permit(self, permit: Permit, request: JudgeRequest) -> Judgement:
+        """Labels of the request's steps; `permit` is asked before every call, because all calls wait for something.
 
         Failures: too_many_steps, bad_image, circuit_open, token_budget, cost_budget, limiter_lost, timeout,
         connection, http_<status>, refused, truncated, bad_response and those of `parse_reply`. Raises
@@ -135,7 +129,7 @@ class OpenAIJudge:
         state, tally = self._state(), _Tally()
         async with state.slots:
             start = time.perf_counter()
-            outcome = await self._ask_twice(state, passage, request, messages, tally)
+            outcome = await self._ask_twice(state, permit, request, messages, tally)
             tally.usage = replace(tally.usage, latency_s=time.perf_counter() - start)
         # An endpoint may quote the key that it was sent; before this line nothing is cut, which could leave half of it.
         detail = self._key.hide(outcome.detail)[:DETAIL_CHARS]
@@ -180,7 +174,7 @@ class OpenAIJudge:
     async def _ask_twice(
         self,
         state: _LoopState,
-        passage: Passage,
+        permit: Permit,
         request: JudgeRequest,
         messages: list[dict[str, Any]],
         tally: _Tally,
@@ -189,7 +183,7 @@ class OpenAIJudge:
         schema = reply_schema(len(request.steps), overall=request.overall)
         parsed = Parsed(None, "unparsable", "")
         for temperature in (self.settings.temperature, self.settings.reask_temperature):
-            completion = await self._complete(state, passage, messages, temperature, schema, tally)
+            completion = await self._complete(state, permit, messages, temperature, schema, tally)
             if isinstance(completion, _Failure):
                 return Parsed(None, completion.kind, completion.detail)
             if completion.failure is not None:
@@ -211,7 +205,7 @@ class OpenAIJudge:
     async def _complete(
         self,
         state: _LoopState,
-        passage: Passage,
+        permit: Permit,
         messages: list[dict[str, Any]],
         temperature: float | None,
         wanted: dict[str, Any],
@@ -219,18 +213,18 @@ class OpenAIJudge:
     ) -> Completion | _Failure:
         """One completion, with retries; all asks of a judgement share the retries."""
         while True:
-            if not passage.may_call():
-                return _Failure(CIRCUIT_OPEN, passage.refusal)
+            if not permit.may_call():
+                return _Failure(CIRCUIT_OPEN, permit.refusal)
             schema = wanted if self._structured else None
             if schema is None and self.settings.response_format == "auto":
                 tally.add(fallbacks=1)
-            result = await self._call(state, passage, messages, temperature, schema, tally)
+            result = await self._call(state, permit, messages, temperature, schema, tally)
             if isinstance(result, Completion):
                 self._refusals = self._refusals if schema is None else 0
                 return result
             if schema is not None and self.settings.response_format == "auto" and result.kind in _REFUSES_SETTING:
                 tally.add(fallbacks=1)
-                plain = await self._call(state, passage, messages, temperature, None, tally)
+                plain = await self._call(state, permit, messages, temperature, None, tally)
                 if isinstance(plain, Completion):
                     self._count_refusal(result.kind)
                     return plain
@@ -238,7 +232,7 @@ class OpenAIJudge:
             if (
                 not is_transient(result.kind)
                 or tally.usage.retries >= self.settings.max_retries
-                or not passage.may_retry()
+                or not permit.may_retry()
             ):
                 return result
             wait = backoff_s(
@@ -252,7 +246,7 @@ class OpenAIJudge:
                     return result
                 wait = max(wait, result.wait_s)
             await asyncio.sleep(wait)
-            if not passage.may_call():
+            if not permit.may_call():
                 return result
             tally.add(retries=1)
 
@@ -272,26 +266,26 @@ class OpenAIJudge:
     async def _call(
         self,
         state: _LoopState,
-        passage: Passage,
+        permit: Permit,
         messages: list[dict[str, Any]],
         temperature: float | None,
         schema: dict[str, Any] | None,
         tally: _Tally,
     ) -> Completion | _Failure:
         """One call within the job's limits; their wait is no part of the call's time."""
-        if not self.job.limits(self.place):
+        if not self.job.limit(self.endpoint_key):
             return await self._send(state.client, messages, temperature, schema, tally)
         try:
-            lease = await passage.wait(self.job.acquire(self.place, LEASE_TIMEOUTS * self.settings.timeout_s))
+            lease = await permit.wait(self.job.acquire(self.endpoint_key, LEASE_TIMEOUTS * self.settings.timeout_s))
         except BudgetSpent as error:
             return _Failure(error.kind, str(error))
         except LimiterLost as error:
             return _Failure("limiter_lost", str(error))
         if lease is None:
-            return _Failure(CIRCUIT_OPEN, passage.refusal)
-        if not passage.may_call():  # the lease was on its way when the breaker opened
-            await self.job.release(self.place, lease, None)
-            return _Failure(CIRCUIT_OPEN, passage.refusal)
+            return _Failure(CIRCUIT_OPEN, permit.refusal)
+        if not permit.may_call():  # the lease was on its way when the breaker opened
+            await self.job.release(self.endpoint_key, lease, None)
+            return _Failure(CIRCUIT_OPEN, permit.refusal)
         before = tally.usage
         try:
             return await self._send(state.client, messages, temperature, schema, tally)
@@ -300,7 +294,7 @@ class OpenAIJudge:
             used = Tokens(
                 after.prompt_tokens - before.prompt_tokens, after.completion_tokens - before.completion_tokens
             )
-            await self.job.release(self.place, lease, used)
+            await self.job.release(self.endpoint_key, lease, used)
 
     async def _send(
         self,
@@ -361,6 +355,6 @@ def openai_judge(options: Mapping[str, Any]) -> OpenAIJudge:
     # The router of verl's reward model has a new port in every run; its model is named by its path.
     own_address = options["cache"]["namespace"] is None and options["name"] != "router"
     cache_address = endpoint.url if own_address else None
-    job = options.get("job") or JobLimiter(Budget.of(options))  # an ensemble's members share one
-    limits = Limits(**options["limits"])
+    job = options.get("job") or JobLimits(Budget.of(options))  # an ensemble's members share one
+    limits = EndpointLimits(**options["limits"])
     return OpenAIJudge(settings, endpoint=endpoint, limits=limits, job=job, cache_address=cache_address)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recipe.mrpo.judge.protect.job_limits import Tokens
+from recipe.mrpo.judge.protect.budget import Tokens
 
 CHARS_PER_TOKEN = 3
 """English has about four; the prompts are JSON with terms of medicine, and a ceiling is better reached early."""

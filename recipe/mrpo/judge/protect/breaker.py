@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from recipe.mrpo.judge.protect.job_limits import OVER_BUDGET
+from recipe.mrpo.judge.protect.budget import OVER_BUDGET
 from recipe.mrpo.judge.protocol import CacheableJudge, Judgement, JudgeRequest
 
 logger = logging.getLogger(__name__)
@@ -34,25 +34,25 @@ class CircuitBreaker:
         self.failures, self.pause_s, self.clock = failures, pause_s, clock
         self._in_a_row = 0
         self._opened_at: float | None = None
-        self._probe: Passage | None = None
+        self._probe: Permit | None = None
         self._told: list[Callable[[], None]] = []
 
     @property
     def is_open(self) -> bool:
         return self._opened_at is not None
 
-    def admit(self, passage: Passage) -> bool:
+    def admit(self, permit: Permit) -> bool:
         """May this request call now? After the pause exactly one may, until its own outcome is known."""
-        if self._opened_at is None or passage is self._probe:
+        if self._opened_at is None or permit is self._probe:
             return True
         if self._probe is not None or self.clock() - self._opened_at < self.pause_s:
             return False
-        self._probe = passage
+        self._probe = permit
         return True
 
-    def record(self, passage: Passage, *, outage: bool | None) -> None:
+    def record(self, permit: Permit, *, outage: bool | None) -> None:
         """How a request ended; None: without a word on the endpoint (cancelled, never sent, stopped by our limits)."""
-        probed = passage is self._probe
+        probed = permit is self._probe
         if probed:
             self._probe = None
         if outage is None:
@@ -76,7 +76,7 @@ class CircuitBreaker:
             self._told.remove(tell)
 
 
-class Passage:
+class Permit:
     """One request on its way through a breaker: it asks before every call, and says at the end what became of it."""
 
     def __init__(self, breaker: CircuitBreaker) -> None:
@@ -117,7 +117,7 @@ class WaitingJudge(CacheableJudge, Protocol):
     A request that may not call any more fails as circuit_open, or as its last call did.
     """
 
-    async def label_within(self, passage: Passage, request: JudgeRequest) -> Judgement: ...
+    async def label_with_permit(self, permit: Permit, request: JudgeRequest) -> Judgement: ...
 
 
 def is_outage(failure: str | None) -> bool:
@@ -140,23 +140,23 @@ class GuardedJudge:
         self._asks = isinstance(judge, WaitingJudge)
 
     async def label(self, request: JudgeRequest) -> Judgement:
-        passage = Passage(self.breaker)
-        if not passage.may_call():
-            return Judgement(failure=CIRCUIT_OPEN, detail=passage.refusal)
+        permit = Permit(self.breaker)
+        if not permit.may_call():
+            return Judgement(failure=CIRCUIT_OPEN, detail=permit.refusal)
         outage, said = None, ""
         try:
             if self._asks:
-                judgement = await self.judge.label_within(passage, request)
+                judgement = await self.judge.label_with_permit(permit, request)
             else:
                 judgement = await self.judge.label(request)
             outage, said = _outcome(judgement), judgement.failure
         finally:
-            self._record(passage, outage, said)
+            self._record(permit, outage, said)
         return judgement
 
-    def _record(self, passage: Passage, outage: bool | None, failure: str | None) -> None:
+    def _record(self, permit: Permit, outage: bool | None, failure: str | None) -> None:
         was_open = self.breaker.is_open
-        self.breaker.record(passage, outage=outage)
+        self.breaker.record(permit, outage=outage)
         if self.breaker.is_open and not was_open:
             logger.warning("judge %s is down (%s): pausing %g s", self.name, failure, self.breaker.pause_s)
         elif was_open and not self.breaker.is_open:

@@ -37,7 +37,7 @@ def worker_class():
 
 @pytest.fixture(scope="module")
 def workers():
-    root = str(Path(__file__).parents[3])
+    root = str(Path(__file__).parents[4])
     environment = {"env_vars": {"PYTHONPATH": root}}
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env=environment)
     yield [worker_class().remote() for _ in range(3)]
@@ -93,12 +93,13 @@ def test_an_open_breaker_ends_the_waits_of_its_worker_for_the_jobs_rate(workers,
 
 
 def test_a_limiter_that_died_is_made_anew_with_what_was_spent(workers, options_of, request_of):
-    from recipe.mrpo.judge.protect.job_limits import Budget, JobLimiter
+    from recipe.mrpo.judge.protect.budget import Budget
+    from recipe.mrpo.judge.protect.job_limits import JobLimits
 
     with FakeJudgeServer() as server:
         options = options_of(name="openai", openai__base_url=server.base_url, max_tokens=2_001)
         assert label(workers[1:2], options, request_of(), 1) == [GOOD]
-        ray.kill(ray.get_actor(JobLimiter(Budget(2_001)).actor_name))
+        ray.kill(ray.get_actor(JobLimits(Budget(2_001)).actor_name))
         assert label(workers[1:2], options, request_of(), 1) == [GOOD]
         assert label(workers[1:2], options, request_of(), 1) == [(None, "token_budget")]
     assert len(server.requests) == 2

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from recipe.mrpo.judge import Judgement, Usage, get_judge
-from recipe.mrpo.judge.protect.breaker import CircuitBreaker, GuardedJudge, Passage, is_outage
+from recipe.mrpo.judge.protect.breaker import CircuitBreaker, GuardedJudge, Permit, is_outage
 from tests.fake_judge_server import FakeJudgeServer
 
 
@@ -25,9 +25,9 @@ def breaker_of(clock):
 
 
 def pass_through(breaker, *, outage):
-    passage = Passage(breaker)
-    assert passage.may_call()
-    breaker.record(passage, outage=outage)
+    permit = Permit(breaker)
+    assert permit.may_call()
+    breaker.record(permit, outage=outage)
 
 
 def test_a_breaker_opens_after_outages_in_a_row_and_one_probe_decides():
@@ -37,16 +37,16 @@ def test_a_breaker_opens_after_outages_in_a_row_and_one_probe_decides():
         pass_through(breaker, outage=outage)
     assert not breaker.is_open, "a good reply between two outages starts the count anew"
     pass_through(breaker, outage=True)
-    assert breaker.is_open and not Passage(breaker).may_call()
+    assert breaker.is_open and not Permit(breaker).may_call()
     clock.now = 10
-    probe = Passage(breaker)
-    assert probe.may_call() and not Passage(breaker).may_call(), "one probe, not two"
+    probe = Permit(breaker)
+    assert probe.may_call() and not Permit(breaker).may_call(), "one probe, not two"
     assert probe.may_call() and not probe.may_retry(), "it may ask again what it may, but tries once"
     breaker.record(probe, outage=True)
-    assert not Passage(breaker).may_call(), "the probe failed: another pause"
+    assert not Permit(breaker).may_call(), "the probe failed: another pause"
     clock.now = 20
     pass_through(breaker, outage=False)
-    assert not breaker.is_open and Passage(breaker).may_call() and Passage(breaker).may_call()
+    assert not breaker.is_open and Permit(breaker).may_call() and Permit(breaker).may_call()
 
 
 def test_a_probe_without_an_outcome_does_not_block_the_next():
@@ -56,30 +56,30 @@ def test_a_probe_without_an_outcome_does_not_block_the_next():
     pass_through(breaker, outage=True)
     clock.now = 10
     pass_through(breaker, outage=None)
-    assert Passage(breaker).may_call()
+    assert Permit(breaker).may_call()
 
 
 @pytest.mark.parametrize("late", [True, None])
 def test_only_the_outcome_of_the_probe_itself_ends_the_probing(late):
     clock = Clock()
     breaker = breaker_of(clock)
-    early = [Passage(breaker) for _ in range(4)]
+    early = [Permit(breaker) for _ in range(4)]
     assert all(p.may_call() for p in early)
     breaker.record(early[0], outage=True)
     breaker.record(early[1], outage=True)
     assert not early[2].may_call() and not early[2].may_retry(), "whoever is under way stops, too"
     clock.now = 10
-    probe = Passage(breaker)
+    probe = Permit(breaker)
     assert probe.may_call()
     breaker.record(early[2], outage=late)
-    assert not Passage(breaker).may_call(), "the probe is still out"
+    assert not Permit(breaker).may_call(), "the probe is still out"
     breaker.record(probe, outage=None)
-    assert Passage(breaker).may_call(), "and what began before the pause does not make it longer"
+    assert Permit(breaker).may_call(), "and what began before the pause does not make it longer"
 
 
 def test_a_good_reply_to_an_early_request_closes_the_breaker():
     breaker = breaker_of(Clock())
-    early = Passage(breaker)
+    early = Permit(breaker)
     assert early.may_call()
     pass_through(breaker, outage=True)
     pass_through(breaker, outage=True)
@@ -118,7 +118,7 @@ def test_no_retry_is_made_once_the_breaker_is_open(options_of, request_of):
             waiting = asyncio.create_task(judge.label(request_of()))
             while not server.requests:
                 await asyncio.sleep(0.01)
-            other = Passage(judge.breaker)
+            other = Permit(judge.breaker)
             judge.breaker.record(other, outage=True)
             return await waiting
 
@@ -137,7 +137,7 @@ def test_a_call_that_waited_for_its_rate_is_not_sent_when_the_breaker_has_opened
             assert all(j.labels for j in await label_at_once(judge, request_of(), 2))  # the burst
             waiting = asyncio.create_task(label_at_once(judge, request_of(), 2))
             await asyncio.sleep(0.1)
-            judge.breaker.record(Passage(judge.breaker), outage=True)
+            judge.breaker.record(Permit(judge.breaker), outage=True)
             return await waiting
 
         assert [(j.failure, j.usage.calls) for j in asyncio.run(run())] == [("circuit_open", 0)] * 2
@@ -156,7 +156,7 @@ def test_judgements_that_wait_for_a_rate_fail_when_the_breaker_opens_and_the_pro
             assert (await judge.label(request_of())).labels  # the burst
             waiting = asyncio.create_task(label_at_once(judge, request_of(), 20))
             await asyncio.sleep(0.1)
-            judge.breaker.record(Passage(judge.breaker), outage=True)
+            judge.breaker.record(Permit(judge.breaker), outage=True)
             start = time.monotonic()
             assert [(j.failure, j.usage.calls) for j in await waiting] == [("circuit_open", 0)] * 20
             assert time.monotonic() - start < 0.5, "the first permit would come after a second, the last after twenty"
@@ -171,10 +171,10 @@ def test_judgements_that_wait_for_a_rate_fail_when_the_breaker_opens_and_the_pro
 def test_who_waits_when_the_breaker_opens_goes_on_only_as_its_probe():
     async def run(pause_s):
         breaker = CircuitBreaker(failures=1, pause_s=pause_s, clock=Clock())
-        waiting = [asyncio.create_task(Passage(breaker).wait(asyncio.sleep(0.1, "permit"))) for _ in range(3)]
+        waiting = [asyncio.create_task(Permit(breaker).wait(asyncio.sleep(0.1, "permit"))) for _ in range(3)]
         await asyncio.sleep(0.01)
-        breaker.record(Passage(breaker), outage=True)
-        late = asyncio.create_task(Passage(breaker).wait(asyncio.sleep(0.1, "permit")))
+        breaker.record(Permit(breaker), outage=True)
+        late = asyncio.create_task(Permit(breaker).wait(asyncio.sleep(0.1, "permit")))
         return await asyncio.gather(*waiting, late)
 
     assert asyncio.run(run(10)) == [None] * 4
@@ -191,7 +191,7 @@ def test_a_request_that_is_cancelled_while_it_waits_cancels_its_wait():
             finally:
                 ended.append(True)
 
-        waiting = asyncio.create_task(Passage(breaker).wait(wait()))
+        waiting = asyncio.create_task(Permit(breaker).wait(wait()))
         await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.wait({waiting})

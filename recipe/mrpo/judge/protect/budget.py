@@ -1,0 +1,93 @@
+"""How many tokens, or how much money, the judges of a job may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class BudgetSpent(Exception):
+    """The judges of the job have used all of mrpo.judge.max_tokens; `kind` is the failure that it leads to."""
+
+    kind = "token_budget"
+
+
+class CostSpent(BudgetSpent):
+    """The same for mrpo.judge.max_cost."""
+
+    kind = "cost_budget"
+
+
+OVER_BUDGET = (BudgetSpent.kind, CostSpent.kind)
+
+
+class Tokens(NamedTuple):
+    """Of a prompt and of what was written to it."""
+
+    prompt: int = 0
+    completion: int = 0
+
+    @property
+    def both(self) -> int:
+        return self.prompt + self.completion
+
+
+def above_zero(options: object, names: Mapping[str, str]) -> None:
+    """Raises ValueError naming the option for a field of `options` that is neither None nor above 0."""
+    for name, option in names.items():
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"mrpo.judge.{option} must be above 0 or null, not {value!r}.")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """`mrpo.judge.max_tokens` and `max_cost`, of the whole job, with the prices of a million tokens; None: no limit.
+
+    Raises ValueError naming the option.
+    """
+
+    max_tokens: int | None = None
+    max_cost: float | None = None
+    prompt_price: float | None = None
+    completion_price: float | None = None
+
+    def __post_init__(self) -> None:
+        above_zero(self, {"max_tokens": "max_tokens", "max_cost": "max_cost"})
+        if self.max_cost is not None and (self.prompt_price is None or self.completion_price is None):
+            raise ValueError("mrpo.judge.max_cost needs mrpo.judge.price_per_million, both prompt and completion.")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Budget:
+        prices = options["price_per_million"]
+        return cls(options["max_tokens"], options["max_cost"], prices["prompt"], prices["completion"])
+
+    @property
+    def any(self) -> bool:
+        return self.max_tokens is not None or self.max_cost is not None
+
+    def check(self, used: Tokens) -> None:
+        """Raises BudgetSpent (CostSpent) once the tokens (their price) have reached the limit."""
+        if self.max_tokens is not None and used.both >= self.max_tokens:
+            raise BudgetSpent(f"{used.both} tokens used, mrpo.judge.max_tokens={self.max_tokens}")
+        if self.max_cost is not None:
+            cost = (used.prompt * self.prompt_price + used.completion * self.completion_price) / 1e6
+            if cost >= self.max_cost:
+                raise CostSpent(f"{cost:g} spent, mrpo.judge.max_cost={self.max_cost:g}")
+
+
+class TokenAccount:
+    """What all judges of a job have used, beside their budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget, self.used = budget, Tokens()
+
+    def check(self) -> None:
+        self.budget.check(self.used)
+
+    def add(self, tokens: Tokens) -> None:
+        self.used = Tokens(self.used.prompt + tokens.prompt, self.used.completion + tokens.completion)
+
+    def at_least(self, known: Tokens) -> None:
+        self.used = Tokens(max(self.used.prompt, known.prompt), max(self.used.completion, known.completion))

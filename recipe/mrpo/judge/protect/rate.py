@@ -1,0 +1,147 @@
+"""How many calls and tokens one endpoint gets a minute, and how many calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from recipe.mrpo.judge.protect.budget import TokenAccount, Tokens, above_zero
+
+# Nobody sleeps for less: the next call pays for it.
+SHORTEST_WAIT_S = 1e-3
+
+
+@dataclass(frozen=True)
+class EndpointLimits:
+    """The node `mrpo.judge.limits`, of one endpoint; None: no limit. Raises ValueError naming the option."""
+
+    requests_per_minute: float | None
+    tokens_per_minute: float | None
+    concurrency: int | None
+    tokens_per_call: float
+
+    def __post_init__(self) -> None:
+        above_zero(self, {name: f"limits.{name}" for name in self.__dataclass_fields__})
+
+    @property
+    def any(self) -> bool:
+        return any(n is not None for n in (self.requests_per_minute, self.tokens_per_minute, self.concurrency))
+
+
+class TokenBucket:
+    """Lets `per_minute` units pass a minute, up to `burst` of them at once; pure but for its clock.
+
+    verl has one (AsyncTokenBucket), but it limits one process only, and its module costs seconds of imports.
+    """
+
+    def __init__(self, per_minute: float, *, burst: float, clock: Callable[[], float]) -> None:
+        self.per_s, self.burst, self.clock = per_minute / 60, burst, clock
+        self._level, self._at = burst, clock()
+
+    def wait_s(self, units: float) -> float:
+        """Seconds until the units are there; for more than the burst, until the bucket is full."""
+        return max(0.0, (min(units, self.burst) - self._now()) / self.per_s)
+
+    def take(self, units: float) -> None:
+        """Take the units, into debt if they are not there; a negative number gives back, up to the burst."""
+        self._level = min(self.burst, self._now() - units)
+
+    def _now(self) -> float:
+        now = self.clock()
+        self._level = min(self.burst, self._level + (now - self._at) * self.per_s)
+        self._at = now
+        return self._level
+
+
+class _Lease(NamedTuple):
+    ends: float
+    charged: float
+
+
+class EndpointLimiter:
+    """The limits of one endpoint within one process and one event loop, and the account of the job.
+
+    A call's tokens are only known afterwards: it is charged the mean of the answered calls before it
+    (`tokens_per_call` for the first ones), and the difference is settled when it ends; a call without an answer costs
+    nothing. Rates have a burst of one second's worth, but at least one call.
+    """
+
+    def __init__(
+        self, limits: EndpointLimits, account: TokenAccount, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.limits, self.account, self.clock = limits, account, clock
+        self._answered, self._answered_tokens = 0, 0
+        self._leases: dict[int, _Lease] = {}
+        # Not from 0: what a lost limiter has handed out must not name a lease of the next one.
+        self._numbers = itertools.count(secrets.randbits(48))
+        self._turn, self._freed = asyncio.Lock(), asyncio.Event()
+        self._requests = self._bucket(limits.requests_per_minute, 1.0)
+        self._tokens = self._bucket(limits.tokens_per_minute, limits.tokens_per_call)
+
+    async def acquire(self, hold_s: float) -> int:
+        """A lease, as soon as the limits allow a call; its slot comes back after `hold_s` at the latest.
+
+        Raises BudgetSpent when the budget of the job is used up. Who is cancelled here has taken nothing.
+        """
+        async with self._turn:  # in the order of arrival; who waits sees what the calls before have really used
+            # The rates come last: a permit that waits for a slot would be one more call at once when slots are free.
+            await self._pass_slots()
+            charged = await self._pass_rates()
+            lease = next(self._numbers)
+            self._leases[lease] = _Lease(self.clock() + hold_s, charged)
+        return lease
+
+    async def release(self, lease: int, tokens: Tokens | None) -> None:
+        """Give a lease back with the tokens that its call has used, zero if nothing was answered; None: never sent."""
+        ended = self._leases.pop(lease, None)
+        if tokens is None:
+            tokens = Tokens()
+            if self._requests is not None:
+                self._requests.take(-1.0)
+        self.account.add(tokens)
+        if tokens.both:
+            self._answered += 1
+            self._answered_tokens += tokens.both
+        if self._tokens is not None:
+            self._tokens.take(tokens.both - (ended.charged if ended is not None else 0.0))
+        self._freed.set()
+
+    async def _pass_slots(self) -> None:
+        """Wait for a slot; it stays free, because whoever waits here has the turn."""
+        while self.limits.concurrency is not None and len(self._leases) >= self.limits.concurrency:
+            self.account.check()
+            oldest = min(self._leases, key=lambda number: self._leases[number].ends)
+            wait = self._leases[oldest].ends - self.clock()
+            if wait <= 0:
+                del self._leases[oldest]
+                continue
+            self._freed.clear()
+            timer = asyncio.get_running_loop().call_later(wait, self._freed.set)
+            try:
+                await self._freed.wait()
+            finally:
+                timer.cancel()
+
+    async def _pass_rates(self) -> float:
+        """Wait for the rates and take one call from them; returns the tokens that it is charged."""
+        while True:
+            self.account.check()
+            mean = self._answered_tokens / self._answered if self._answered else self.limits.tokens_per_call
+            pairs = [(b, units) for b, units in ((self._requests, 1.0), (self._tokens, mean)) if b is not None]
+            wait = max((bucket.wait_s(units) for bucket, units in pairs), default=0.0)
+            if wait < SHORTEST_WAIT_S:
+                break
+            await asyncio.sleep(wait)
+        for bucket, units in pairs:
+            bucket.take(units)
+        return mean
+
+    def _bucket(self, per_minute: float | None, one_call: float) -> TokenBucket | None:
+        if per_minute is None:
+            return None
+        return TokenBucket(per_minute, burst=max(per_minute / 60, one_call), clock=self.clock)
