@@ -6,16 +6,15 @@ python -m recipe.mrpo.options.page docs/options.md     # write it; without a fil
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from recipe.mrpo.options.tree import OPTIONS_FILE
 
-_OPTION = re.compile(r"^(?P<indent> *)(?P<name>\w+):(?: +(?P<value>[^#]*?))?(?: *# *(?P<comment>.*))?$")
-_COMMENT = re.compile(r"^ *# *(?P<comment>.*?)(?: *---)?$")
 _HEAD = """# Options of MRPO
 
 Made by `python -m recipe.mrpo.options.page docs/options.md` from
@@ -28,28 +27,47 @@ Made by `python -m recipe.mrpo.options.page docs/options.md` from
 class Row:
     """One line of the page: an option, a group of options (no default), or a heading (no name)."""
 
+    line: int
     name: str
     default: str
     comment: str
 
 
-def rows(text: str) -> Iterator[Row]:
-    """The lines of options.yaml in order. Raises ValueError for a line of a form that it does not use."""
-    path: list[tuple[int, str]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        comment = _COMMENT.match(line)
-        if comment:
-            if line.startswith("# ---"):
-                yield Row("", "", comment["comment"].removeprefix("--- ").strip())
-            continue  # what else stands on a line of its own is for readers of the file
-        option = _OPTION.match(line)
-        if option is None:
-            raise ValueError(f"{OPTIONS_FILE.name}:{number} is neither an option nor a comment: {line!r}")
-        indent = len(option["indent"])
-        path = [(depth, name) for depth, name in path if depth < indent] + [(indent, option["name"])]
-        yield Row(".".join(name for _, name in path), option["value"] or "", option["comment"] or "")
+def rows(text: str) -> list[Row]:
+    """The lines of the page in the order of options.yaml.
+
+    An option's meaning is the comment right above it and behind it; a comment before a blank line is for readers of
+    the file. Raises ValueError for text that is not a YAML mapping.
+    """
+    root = yaml.compose(text)
+    lines = text.splitlines()
+    if not isinstance(root, yaml.MappingNode):
+        raise ValueError(f"{OPTIONS_FILE.name}:{root.start_mark.line + 1 if root else 1} is not a group of options")
+    headings = [Row(number, "", "", line.strip("# -")) for number, line in enumerate(lines) if line.startswith("# ---")]
+    return sorted([*headings, *_options(root, lines, "")], key=lambda row: row.line)
+
+
+def _options(group: yaml.MappingNode, lines: list[str], path: str) -> Iterator[Row]:
+    for key, value in group.value:
+        number, name = key.start_mark.line, f"{path}{key.value}"
+        is_group = isinstance(value, yaml.MappingNode) and not value.flow_style
+        is_list = isinstance(value, yaml.SequenceNode) and not value.flow_style
+        start, end = value.start_mark, value.end_mark
+        default = "" if is_group else start.buffer[start.pointer : end.pointer].strip()
+        if is_list:
+            default = f"[{', '.join(item.value for item in value.value)}]"
+        last = key.end_mark if is_group or is_list else end
+        behind = lines[last.line][last.column :].partition("#")[2].strip()
+        yield Row(number, name, default, " ".join([*_comment_above(lines, number), *filter(None, [behind])]))
+        if is_group:
+            yield from _options(value, lines, f"{name}.")
+
+
+def _comment_above(lines: list[str], number: int) -> list[str]:
+    first = number
+    while first and lines[first - 1].lstrip().startswith("#") and not lines[first - 1].startswith("# ---"):
+        first -= 1
+    return [line.strip().lstrip("# ") for line in lines[first:number]]
 
 
 def _cell(text: str, *, code: bool = False) -> str:
