@@ -55,6 +55,7 @@ class AnswerReward:
             options=self.options,
             encoder=self.encoder,
             completion=given.parsed.text,
+            question=given.question,
         )
 
     def __call__(self, given: RewardInput) -> float:

@@ -31,6 +31,7 @@ def answer_reward(
     options: AnswerOptions,
     encoder: PairEncoder | None,
     completion: str | None = None,
+    question: str = "",
 ) -> AnswerScore:
     """Agreement of an answer with the gold answer, or with the best of several, in [0, 1].
 
