@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
+from recipe.mrpo.credit.shaping.registry import SHAPINGS
+
 PPO = "verl.trainer.main_ppo"
 SFT = "verl.trainer.sft_trainer"
 
@@ -88,8 +90,10 @@ def get_method(name: str) -> Method:
 
 
 def table() -> str:
-    """The methods as lines of text."""
-    return "\n".join(f"{name:8} {row.source:28} {row.what}" for name, row in METHODS.items())
+    """The methods as lines of text, and the shaping rules that `mrpo.shaping` knows."""
+    rows = [f"{name:8} {row.source:28} {row.what}" for name, row in METHODS.items()]
+    rules = f"Shaping rules (mrpo.shaping): {', '.join(SHAPINGS.names())}, or your own (docs/own_parts.md)."
+    return "\n".join([*rows, "", rules])
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ FLOORS = (
     ("common", "config"),
     ("rollout", "tables", "cpu"),
     ("credit", "reward_fns", "endpoint", "tiny"),
-    ("judge", "data_preprocess"),
+    ("judge", "data_preprocess", "methods"),
     ("options",),
     ("scoring", "doctor"),
     ("startup",),
@@ -27,7 +27,7 @@ FLOORS = (
     ("door",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-TABLES = ("recipe.mrpo", "recipe.mrpo.backbones", "recipe.mrpo.methods", "recipe.mrpo.hooks")
+TABLES = ("recipe.mrpo", "recipe.mrpo.backbones", "recipe.mrpo.hooks")
 DOORS = ("recipe.mrpo.plugin", "recipe.mrpo.cli", "recipe.mrpo.schedule", "reward_fns.custom_reward")
 
 EMPTY = {"scoring"}

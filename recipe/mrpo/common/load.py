@@ -31,7 +31,7 @@ def load_object(where: str, option: str) -> Any:
             raise ImportError("it needs the form package.module:name or folder/file.py:name")
         module = _file(place) if place.endswith(".py") else importlib.import_module(place)
         return getattr(module, name)
-    except (ImportError, OSError, AttributeError, SyntaxError, ValueError) as error:
+    except Exception as error:  # whatever the user's own module raises while it is imported
         raise NotLoaded(f"{option}={where} cannot be loaded: {type(error).__name__}: {error}") from error
 
 

@@ -6,9 +6,8 @@ from collections.abc import Hashable, Sequence
 
 import torch
 
+from recipe.mrpo.credit.final_norms import FINAL_NORMS
 from recipe.mrpo.credit.group import EPSILON, group_advantages
-
-FINAL_NORMS = ("rollout", "token", "none")
 
 
 def gdpo_advantages(

@@ -1,7 +1,4 @@
-"""The arithmetic of MRPO: group-relative advantages and their shaping by step labels. Pure tensors.
-
-Source of every formula: arXiv 2606.31825; what it leaves open is decided in docs/architecture.md.
-"""
+"""Group-relative advantages with unknown rewards. Source: arXiv 2606.31825; pure tensors."""
 
 from __future__ import annotations
 
@@ -69,48 +66,3 @@ def group_advantages(
         std = (group_sum(centred**2) / (size - 1).clamp(min=1.0)).sqrt()
         centred = centred / (std[member] + EPSILON)
     return torch.where(size[member] > 1, centred, 0.0).squeeze(1)
-
-
-def step_factors(num_steps: torch.Tensor, *, base: float, round_factors: bool) -> torch.Tensor:
-    """How hard an invalid step is pushed down: the first one `base` times, the last one once.
-
-        f_k = base ** (1 - (k - 1) / (K - 1))   for K > 1;   f_1 = 1   for K = 1
-
-    `num_steps`: (B,) integers K. Returns (B, max K) float64; columns beyond a rollout's K are 0.
-    `round_factors` rounds to two decimals, as the released code of the paper does.
-    """
-    width = int(num_steps.max()) if num_steps.numel() else 0
-    k = torch.arange(width, dtype=torch.float64, device=num_steps.device)
-    total = num_steps.to(torch.float64)[:, None]
-    exponent = torch.where(total > 1, 1.0 - k / (total - 1.0).clamp(min=1.0), 0.0)
-    factors = torch.pow(torch.as_tensor(base, dtype=torch.float64, device=num_steps.device), exponent)
-    if round_factors:
-        factors = torch.round(factors, decimals=2)
-    return torch.where(k < total, factors, 0.0)
-
-
-def step_advantages(
-    advantages: torch.Tensor,
-    labels: torch.Tensor,
-    num_steps: torch.Tensor,
-    wrong: torch.Tensor,
-    *,
-    base: float,
-    round_factors: bool,
-) -> torch.Tensor:
-    """Advantage of every step of every rollout.
-
-        answer right, or label unknown     A_i
-        answer wrong, v_k = 1             +|A_i|
-        answer wrong, v_k = 0             -f_k |A_i|
-
-    `advantages`: (B,). `labels`: (B, K) with 1 valid, 0 invalid, NaN unknown; K may exceed a rollout's own count.
-    `num_steps`: (B,) int. `wrong`: (B,) bool, R_ans <= tau. Returns (B, K) float64.
-    """
-    advantage = advantages.to(torch.float64)[:, None]
-    size = advantage.abs()
-    labels = labels.to(torch.float64)
-    factors = step_factors(num_steps, base=base, round_factors=round_factors)
-    factors = torch.nn.functional.pad(factors, (0, labels.shape[1] - factors.shape[1]))
-    shaped = torch.where(labels == 1, size, torch.where(labels == 0, -factors * size, advantage))
-    return torch.where(wrong[:, None], shaped, advantage)

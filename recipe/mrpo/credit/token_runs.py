@@ -16,7 +16,7 @@ from recipe.mrpo.rollout.parsing import Span
 
 
 @dataclass(frozen=True)
-class Segments:
+class TokenRuns:
     """The tokens of a batch as runs, row after row: outside, step 1, outside, step 2, …; empty runs left out."""
 
     step: np.ndarray
@@ -27,7 +27,7 @@ class Segments:
     """(S,) tokens of the run; the runs of a row add up to the width T."""
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Span]], width: int) -> Segments:
+    def of(cls, rows: Sequence[Sequence[Span]], width: int) -> TokenRuns:
         """Runs of (B, `width`) tokens from the step spans of each row, in order and disjoint; cut at `width`."""
         flat = np.fromiter(chain.from_iterable(chain.from_iterable(rows)), dtype=np.int64)
         counts = np.array([len(row) for row in rows], dtype=np.int64)

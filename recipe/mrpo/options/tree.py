@@ -11,13 +11,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from recipe.mrpo.common.load import is_own
 from recipe.mrpo.options.renamed import RENAMED, with_new_names
 
 OPTIONS_FILE = Path(__file__).parents[1] / "config" / "options.yaml"
 
 ESTIMATORS = ("mrpo",)
 """Values of algorithm.adv_estimator that are ours. GDPO keeps verl's name."""
-SHAPING_NAMES = ("mrpo", "none", "vppo", "pgrpo")
 
 OPEN_NODES = {
     "rewards": "a reward of the user's own",
@@ -55,6 +55,12 @@ def load_options(overrides: Mapping[str, Any] | DictConfig | None = None) -> Dic
     options = OmegaConf.merge(_defaults(), given)
     check_options(options)
     return options
+
+
+def shaping_options(options: DictConfig) -> dict[str, dict[str, Any]]:
+    """What a shaping rule may read: options of MRPO (`shared`) and those of the user's own rule (`own`)."""
+    own = OmegaConf.to_container(options.shaping_options, resolve=True)
+    return {"shared": {name: options[name] for name in ("factor_base", "round_factors")}, "own": own}
 
 
 def changed_options(options: DictConfig) -> dict[str, Any]:
@@ -98,19 +104,22 @@ def _number(options: DictConfig, name: str, low: float, high: float | None = Non
         raise OptionError(f"mrpo.{name} must be a number {limits}, not {value!r}.")
 
 
-def _choice(options: DictConfig, name: str, allowed: tuple[str, ...]) -> None:
+def _choice(options: DictConfig, name: str, allowed: tuple[str, ...], *, own: str = "") -> None:
     value = OmegaConf.select(options, name)
     if value not in allowed:
-        raise OptionError(f"mrpo.{name}={value!r} is unknown; choose one of {', '.join(allowed)}.")
+        more = f", or name your own as {own}" if own else ""
+        raise OptionError(f"mrpo.{name}={value!r} is unknown; choose one of {', '.join(allowed)}{more}.")
 
 
 def check_options(options: DictConfig) -> None:
     """Raise OptionError for the first value out of range."""
-    from recipe.mrpo.credit.gdpo import FINAL_NORMS
+    from recipe.mrpo.credit.final_norms import FINAL_NORMS
+    from recipe.mrpo.credit.shaping.registry import SHAPINGS
     from recipe.mrpo.judge.when_to_judge import SKIPS
     from recipe.mrpo.rollout.steps import SPLITTERS, UNCLOSED
 
-    _choice(options, "shaping", SHAPING_NAMES)
+    if not is_own(options.shaping):
+        _choice(options, "shaping", SHAPINGS.names(), own="package.module:rule or folder/file.py:rule")
     _number(options, "tau", 0, 1)
     _number(options, "factor_base", 1)
     if not isinstance(options.round_factors, bool):

@@ -6,7 +6,7 @@ import logging
 
 from omegaconf import DictConfig, OmegaConf
 
-from recipe.mrpo.options.tree import ESTIMATORS, OptionError
+from recipe.mrpo.options.tree import ESTIMATORS, OptionError, shaping_options
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +35,20 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
 
 def check_skip(config: DictConfig, options: DictConfig) -> None:
     """Raise OptionError if rollouts are left out of judging that the estimator would then rate wrongly."""
-    from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, refusal
+    from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, labels_shape, refusal
 
     estimator, knows_unknown = str(config.algorithm.adv_estimator), (*ESTIMATORS, "gdpo")
     read = labels_read_by_rewards(OmegaConf.to_container(options.rewards, resolve=True))
-    said = refusal(options.judge.skip, estimator=estimator, knows_unknown=knows_unknown, read_by_rewards=read)
+    skip = options.judge.skip
+    try:
+        shapes_right = skip == "right" and labels_shape(
+            options.shaping, estimator=estimator, ours=ESTIMATORS, wrong=False
+        )
+    except ValueError as error:
+        raise OptionError(str(error)) from error
+    said = refusal(
+        skip, estimator=estimator, knows_unknown=knows_unknown, read_by_rewards=read, shapes_right=shapes_right
+    )
     if said:
         raise OptionError(said)
     if read and estimator not in knows_unknown:
@@ -47,6 +56,16 @@ def check_skip(config: DictConfig, options: DictConfig) -> None:
             "algorithm.adv_estimator=%s is verl's own and counts what a failed judgement leaves unknown as a reward of "
             "0; algorithm.adv_estimator=mrpo ++mrpo.shaping=none is GRPO that leaves it out.", estimator,
         )  # fmt: skip
+
+
+def check_shaping_rule(options: DictConfig) -> None:
+    """Raise OptionError if the shaping rule cannot be loaded, takes other options or breaks a law of all rules."""
+    from recipe.mrpo.credit.shaping.contract import check_shaping
+
+    try:
+        check_shaping(options.shaping, **shaping_options(options))
+    except ValueError as error:
+        raise OptionError(str(error)) from error
 
 
 def check_rewards(options: DictConfig) -> None:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from recipe.mrpo.common.environment import METRICS_FILE, WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.options.tree import ESTIMATORS, OPTIONS_FILE, OptionError, changed_options, load_options
 from recipe.mrpo.startup.data_rows import check_rows
-from recipe.mrpo.startup.judge_and_rewards import check_judge, check_rewards, check_skip
+from recipe.mrpo.startup.judge_and_rewards import check_judge, check_rewards, check_shaping_rule, check_skip
 from recipe.mrpo.startup.verl_settings import REWARD_MANAGER, check_model_path, check_verl_settings
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ def prepare(config: DictConfig) -> None:
         return
     options = fill_and_check(config)
     check_model_path(config)
+    if str(config.algorithm.adv_estimator) in ESTIMATORS:
+        check_shaping_rule(options)
     if config.reward.reward_manager.name == REWARD_MANAGER:
         private = check_rows(config.data, "train_files", reasoning_required=options.gold_reasoning == "required")
         private |= check_rows(config.data, "val_files", reasoning_required=False)

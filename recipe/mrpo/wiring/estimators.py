@@ -19,8 +19,10 @@ from omegaconf import DictConfig
 
 from recipe.mrpo.credit.gdpo import gdpo_advantages
 from recipe.mrpo.credit.group import group_advantages
-from recipe.mrpo.credit.shaping.registry import SHAPINGS
-from recipe.mrpo.credit.token_runs import Segments
+from recipe.mrpo.credit.shaping import get_shaping
+from recipe.mrpo.credit.shaping.apply import rule_options, shape_steps
+from recipe.mrpo.credit.token_runs import TokenRuns
+from recipe.mrpo.options.tree import shaping_options
 from recipe.mrpo.rollout.record import RolloutRecord
 
 
@@ -91,7 +93,7 @@ def mrpo_advantage(
         )
     options, records = credit.options, credit.records
     labels, counts, wrong = label_matrix(records)
-    shaping = SHAPINGS[options.shaping]
+    shaping = get_shaping(options.shaping)
     values, weights, missing = reward_matrix(records)
     rewards = values * torch.tensor(list(weights.values()), dtype=torch.float64)
     known = torch.where(missing, 0.0, rewards).sum(dim=1)  # what the token rewards hold, before any of it is gated
@@ -104,13 +106,12 @@ def mrpo_advantage(
         rewards = torch.cat([rewards, extra[:, None]], dim=1)
         missing = torch.cat([missing, torch.zeros_like(extra, dtype=torch.bool)[:, None]], dim=1)
     advantages = group_advantages(rewards, list(index), norm_by_std=credit.norm_by_std, missing=missing)
-    per_step = shaping.steps(
-        advantages, labels, counts, wrong, base=options.factor_base, round_factors=options.round_factors
-    )
-    segments = Segments.of([r.spans if r else () for r in records], response_mask.shape[1])
-    out = segments.spread(per_step, advantages, response_mask)
+    named = rule_options(options.shaping, shaping, **shaping_options(options))
+    per_step = shape_steps(options.shaping, shaping, advantages, labels, counts, wrong, **named)
+    runs = TokenRuns.of([r.spans if r else () for r in records], response_mask.shape[1])
+    out = runs.spread(per_step, advantages, response_mask)
 
-    credit.token_counts = _token_counts(advantages, per_step, segments, response_mask)
+    credit.token_counts = _token_counts(advantages, per_step, runs, response_mask)
     return out, out
 
 
@@ -154,11 +155,11 @@ def with_step_credit(ours, stock):
 
 
 def _token_counts(
-    advantages: torch.Tensor, per_step: torch.Tensor, segments: Segments, mask: torch.Tensor
+    advantages: torch.Tensor, per_step: torch.Tensor, runs: TokenRuns, mask: torch.Tensor
 ) -> dict[str, int]:
     """Number of response tokens whose advantage shaping raised, lowered and left alone."""
     direction = np.sign((per_step - advantages[:, None]).numpy())
-    direction = np.pad(direction, ((0, 0), (1, 0)))[segments.row, segments.step]  # outside every step: never changed
-    starts = np.cumsum(segments.length) - segments.length
+    direction = np.pad(direction, ((0, 0), (1, 0)))[runs.row, runs.step]  # outside every step: never changed
+    starts = np.cumsum(runs.length) - runs.length
     tokens = np.add.reduceat(mask.cpu().numpy().ravel(), starts) if len(starts) else starts
     return {n: int(tokens[direction == s].sum()) for n, s in (("up", 1), ("down", -1), ("unchanged", 0))}

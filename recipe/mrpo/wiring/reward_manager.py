@@ -69,7 +69,10 @@ class MRPORewardManager(RewardManagerBase):
         self.ask_overall = bool(semantic.enabled and semantic.mode == "verdict")
         self.read_by_rewards = labels_read_by_rewards(OmegaConf.to_container(self.options.rewards, resolve=True))
         estimator = OmegaConf.select(config, "algorithm.adv_estimator")
-        self.shaped = labels_shape(self.options.shaping, estimator=estimator, ours=ESTIMATORS)
+        self.shaped = {
+            wrong: labels_shape(self.options.shaping, estimator=estimator, ours=ESTIMATORS, wrong=wrong)
+            for wrong in (False, True)
+        }
         self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
         self._table: TokenTable | None = None
         self._table_lock = threading.Lock()
@@ -178,7 +181,7 @@ class MRPORewardManager(RewardManagerBase):
         if not request.gold_reasoning:
             return None, None, "skipped:no_gold_reasoning"
         skip = self.options.judge.skip
-        reason = skip_reason(skip, wrong=wrong, read_by_rewards=self.read_by_rewards, shaped=self.shaped)
+        reason = skip_reason(skip, wrong=wrong, read_by_rewards=self.read_by_rewards, shaped=self.shaped[wrong])
         if reason is not None:
             return None, None, f"skipped:{reason}"
         judgement = await self.judge.label(request)

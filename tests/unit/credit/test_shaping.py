@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipe.mrpo.credit.group import step_advantages, step_factors
-from recipe.mrpo.credit.token_runs import Segments
+from recipe.mrpo.credit.shaping.mrpo import step_advantages, step_factors
+from recipe.mrpo.credit.token_runs import TokenRuns
 
 E = math.e
 NAN = math.nan
@@ -23,8 +23,8 @@ def shape_advantages(advantages, mask, tokens, labels, num_steps, wrong, *, base
         [(row.index(k), row.index(k) + row.count(k)) if k in row else (at(row, k), at(row, k)) for k in range(1, n + 1)]
         for row, n in zip(tokens.tolist(), num_steps.tolist(), strict=True)
     ]
-    per_step = step_advantages(advantages, labels, num_steps, wrong, base=base, round_factors=round_factors)
-    return Segments.of(rows, tokens.shape[1]).spread(per_step, advantages, mask)
+    per_step = step_advantages(advantages, labels, num_steps, wrong, factor_base=base, round_factors=round_factors)
+    return TokenRuns.of(rows, tokens.shape[1]).spread(per_step, advantages, mask)
 
 
 def at(row: list[int], k: int) -> int:
@@ -51,7 +51,7 @@ def shape(advantage, labels, *, wrong=True, tokens=None, mask=None, base=E, roun
 
 
 def factors(num_steps: int, *, base=E, round_factors=False) -> list[float]:
-    return step_factors(torch.tensor([num_steps]), base=base, round_factors=round_factors)[0].tolist()
+    return step_factors(torch.tensor([num_steps]), factor_base=base, round_factors=round_factors)[0].tolist()
 
 
 sizes = st.floats(0.01, 3)
@@ -117,7 +117,7 @@ def test_round_factors_rounds_to_two_decimals():
 
 
 def test_factors_beyond_the_steps_of_a_rollout_are_zero():
-    got = step_factors(torch.tensor([1, 3, 0]), base=E, round_factors=False)
+    got = step_factors(torch.tensor([1, 3, 0]), factor_base=E, round_factors=False)
     assert got.shape == (3, 3)
     assert got[0].tolist() == [1.0, 0.0, 0.0] and got[2].tolist() == [0.0, 0.0, 0.0]
 

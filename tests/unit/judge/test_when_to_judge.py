@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
+from recipe.mrpo.credit.shaping.registry import BUILT_IN
 from recipe.mrpo.judge.when_to_judge import SKIPS, labels_read_by_rewards, labels_shape, refusal, skip_reason
-from recipe.mrpo.options.tree import SHAPING_NAMES
 
 EVERY = list(itertools.product((False, True), repeat=3))
 
@@ -20,7 +20,7 @@ def test_none_leaves_nobody_out(wrong, read, shaped):
 @pytest.mark.parametrize(("wrong", "read", "shaped"), EVERY)
 def test_unused_judges_every_rollout_whose_labels_something_reads(wrong, read, shaped):
     reason = skip_reason("unused", wrong=wrong, read_by_rewards=read, shaped=shaped)
-    assert reason == (None if read or (shaped and wrong) else "unused")
+    assert reason == (None if read or shaped else "unused")
 
 
 @pytest.mark.parametrize(("wrong", "read", "shaped"), EVERY)
@@ -52,18 +52,45 @@ def test_which_rewards_read_labels(rewards, read):
     assert labels_read_by_rewards(rewards) is read
 
 
-@pytest.mark.parametrize("shaping", SHAPING_NAMES)
+@pytest.mark.parametrize("shaping", BUILT_IN)
 @pytest.mark.parametrize("estimator", ["mrpo", "grpo", "gdpo", None])
-def test_labels_shape_only_where_our_estimator_shapes_by_them(shaping, estimator):
-    expected = estimator == "mrpo" and shaping in ("mrpo", "vppo")
-    assert labels_shape(shaping, estimator=estimator, ours=("mrpo",)) is expected
+@pytest.mark.parametrize("wrong", [False, True])
+def test_labels_shape_only_wrong_rollouts_and_only_where_our_estimator_reads_them(shaping, estimator, wrong):
+    expected = estimator == "mrpo" and shaping in ("mrpo", "vppo") and wrong
+    assert labels_shape(shaping, estimator=estimator, ours=("mrpo",), wrong=wrong) is expected
+
+
+OWN = """
+from recipe.mrpo.credit.shaping import Shaping
+
+
+def rule(advantages, labels, num_steps, wrong):
+    return labels.nan_to_num(0.0) * advantages[:, None]
+
+
+everywhere = Shaping(rule, changes_right_rollouts=True)
+"""
+
+
+@pytest.mark.parametrize(("name", "wrong", "read"), [("rule", True, True), ("rule", False, False),
+                                                     ("everywhere", False, True)])  # fmt: skip
+def test_labels_of_a_right_rollout_are_read_only_by_a_rule_that_says_so(tmp_path, name, wrong, read):
+    (tmp_path / "rules.py").write_text(OWN)
+    own = f"{tmp_path}/rules.py:{name}"
+    assert labels_shape(own, estimator="mrpo", ours=("mrpo",), wrong=wrong) is read
+
+
+@pytest.mark.parametrize("skip", SKIPS)
+def test_right_rollouts_must_be_judged_where_the_rule_changes_them_by_their_labels(skip):
+    said = refusal(skip, estimator="mrpo", knows_unknown=("mrpo",), read_by_rewards=True, shapes_right=True)
+    assert (said is not None and "mrpo.judge.skip=none" in said) is (skip == "right")
 
 
 @pytest.mark.parametrize("skip", SKIPS)
 @pytest.mark.parametrize("estimator", ["mrpo", "gdpo", "grpo"])
 @pytest.mark.parametrize("read", [False, True])
 def test_an_estimator_that_counts_the_unknown_as_0_is_refused(skip, estimator, read):
-    said = refusal(skip, estimator=estimator, knows_unknown=("mrpo", "gdpo"), read_by_rewards=read)
+    said = refusal(skip, estimator=estimator, knows_unknown=("mrpo", "gdpo"), read_by_rewards=read, shapes_right=False)
     if skip == "right" and estimator == "grpo" and read:
         assert "mrpo.judge.skip=none" in said and "\n" not in said
     else:

@@ -86,7 +86,10 @@ def test_a_name_close_to_none_points_to_the_list_of_options():
         ({"factor_base": 0.99}, "mrpo.factor_base must be a number at least 1, not 0.99."),
         ({"factor_base": float("inf")}, "mrpo.factor_base"),
         ({"factor_base": float("nan")}, "mrpo.factor_base"),
-        ({"shaping": "MRPO"}, "mrpo.shaping='MRPO' is unknown; choose one of mrpo, none, vppo, pgrpo."),
+        (
+            {"shaping": "MRPO"},
+            "mrpo.shaping='MRPO' is unknown; choose one of mrpo, none, vppo, pgrpo, or name",
+        ),
         ({"gdpo": {"final_norm": "batch"}}, "mrpo.gdpo.final_norm='batch' is unknown; choose one of rollout, token"),
         ({"steps": {"splitter": "nltk"}}, "mrpo.steps.splitter"),
         ({"judge": {"skip": "some"}}, "mrpo.judge.skip='some' is unknown; choose one of none, unused, right."),

@@ -12,7 +12,8 @@ import torch
 from rich.console import Console
 
 from recipe.mrpo.common.jsonl import read_jsonl
-from recipe.mrpo.credit import group as algorithm
+from recipe.mrpo.credit.group import group_advantages
+from recipe.mrpo.credit.shaping.mrpo import step_advantages
 from recipe.mrpo.report import terminal
 from recipe.mrpo.report.recompute import recompute
 from recipe.mrpo.report.run_files import metrics_by_step
@@ -54,12 +55,12 @@ def test_recomputation_agrees_with_the_estimator():
     missing = torch.tensor([[v is None for v in vs] for vs in values])
     rewards = torch.tensor([[0.0 if v is None else v for v in vs] for vs in values], dtype=torch.float64)
     groups = [r["uid"].split("_")[0] for r in rows]
-    advantages = algorithm.group_advantages(rewards, groups, norm_by_std=True, missing=missing)
+    advantages = group_advantages(rewards, groups, norm_by_std=True, missing=missing)
     width = max(len(r["mrpo"]["labels"]) for r in rows)
     labels = torch.tensor([r["mrpo"]["labels"] + [math.nan] * (width - len(r["mrpo"]["labels"])) for r in rows])
-    shaped = algorithm.step_advantages(
+    shaped = step_advantages(
         advantages, labels, torch.tensor([len(r["mrpo"]["labels"]) for r in rows]),
-        torch.tensor([r["mrpo"]["wrong"] for r in rows]), base=2.0, round_factors=False,
+        torch.tensor([r["mrpo"]["wrong"] for r in rows]), factor_base=2.0, round_factors=False,
     )  # fmt: skip
     for i, (advantage, steps) in enumerate(recompute(rows, tau=0.6, base=2.0)):
         assert advantage == pytest.approx(float(advantages[i]), rel=1e-9, abs=1e-12)

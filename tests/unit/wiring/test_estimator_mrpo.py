@@ -10,9 +10,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
-from recipe.mrpo.credit.token_runs import Segments
+from recipe.mrpo.credit.token_runs import TokenRuns
+from recipe.mrpo.options.tree import load_options
 from recipe.mrpo.rollout import tokens
 from recipe.mrpo.rollout.record import RolloutRecord
 from recipe.mrpo.wiring.estimators import CREDIT, StepCredit, mrpo_advantage
@@ -40,7 +40,7 @@ def record(answer, labels, *, spans=None, status="ok", length=0.0, tau=0.6, proc
 
 
 def estimate(records, groups, mask, *, norm_by_std=True, round_factors=False, base=math.e, kl=False, rewards=None):
-    options = OmegaConf.create({"factor_base": base, "round_factors": round_factors, "shaping": "mrpo"})
+    options = load_options({"factor_base": base, "round_factors": round_factors})
     credit = StepCredit(records=records, options=options, norm_by_std=norm_by_std, use_kl_in_reward=kl)
     if rewards is None:
         rewards = torch.zeros(mask.shape)
@@ -169,7 +169,7 @@ spans_of_a_row = st.lists(st.integers(0, WIDTH + 3), max_size=10).map(
 def test_the_steps_of_tokens_of_a_batch_are_those_of_its_rows(rows):
     """Spans may reach beyond the width of the batch when verl cuts responses."""
     numbers = torch.arange(1.0, 12.0).repeat(len(rows), 1)
-    got = Segments.of(rows, WIDTH).spread(numbers, torch.zeros(len(rows)), torch.ones(len(rows), WIDTH)).int()
+    got = TokenRuns.of(rows, WIDTH).spread(numbers, torch.zeros(len(rows)), torch.ones(len(rows), WIDTH)).int()
     assert got.tolist() == [tokens.step_of_token(spans, WIDTH).tolist() for spans in rows]
 
 

@@ -295,9 +295,12 @@ def test_leaving_out_unused_labels_changes_no_advantage(advantages, make_record,
         make_record(answer=float(generator.random()), labels=generator.integers(0, 2, 3).tolist(), weights=weights)
         for _ in range(8)
     ]
-    shaped = labels_shape(shaping, estimator="mrpo", ours=("mrpo",))
     read = labels_read_by_rewards({name: {"weight": weight} for name, weight in weights.items()})
-    reasons = [skip_reason("unused", wrong=r.wrong, read_by_rewards=read, shaped=shaped) for r in records]
+    shaped = [labels_shape(shaping, estimator="mrpo", ours=("mrpo",), wrong=r.wrong) for r in records]
+    reasons = [
+        skip_reason("unused", wrong=r.wrong, read_by_rewards=read, shaped=s)
+        for r, s in zip(records, shaped, strict=True)
+    ]
     assert any(reasons)
     fewer = [unjudged(r, "unused") if reason else r for r, reason in zip(records, reasons, strict=True)]
     groups = ["p"] * 4 + ["q"] * 4

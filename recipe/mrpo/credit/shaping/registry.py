@@ -1,59 +1,87 @@
-"""Ways to turn step labels into step advantages, chosen by `mrpo.shaping`. Pure tensors, one small strategy each.
+"""Shaping rules by name. Listing the names imports no torch; a rule is imported when it is asked for.
 
-Notation: A_i the group-relative advantage, v_k the label of step k, k* the first invalid step, "wrong" R_ans <= tau.
-A token outside every step keeps A_i under every strategy, and a rollout whose labels are unknown keeps it everywhere.
+Notation of all rules: A_i the group-relative advantage, v_k the label of step k, k* the first invalid step,
+"wrong" R_ans <= tau. A token outside every step keeps A_i under every rule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import torch
+from recipe.mrpo.common.registry import Registry
 
-from recipe.mrpo.credit.group import step_advantages
+if TYPE_CHECKING:
+    import torch
 
-StepRule = Callable[..., torch.Tensor]
-"""(advantages (B,), labels (B, K), num_steps (B,), wrong (B,), *, base, round_factors) -> (B, K) float64."""
+OPTION = "mrpo.shaping"
+
+
+class StepRule(Protocol):
+    """The advantage of every step of every rollout: (B, K) float64.
+
+    `advantages`: (B,) float64, A_i. `labels`: (B, K) float64 with 1 valid, 0 invalid, NaN unknown; columns beyond a
+    rollout's own steps are NaN, too. `num_steps`: (B,) int64. `wrong`: (B,) bool. `options`: what the rule names in
+    its own signature, from `mrpo.shaping_options`.
+    """
+
+    def __call__(
+        self,
+        advantages: torch.Tensor,
+        labels: torch.Tensor,
+        num_steps: torch.Tensor,
+        wrong: torch.Tensor,
+        **options: Any,
+    ) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
 class Shaping:
-    name: str
-    steps: StepRule
+    """A rule, and what the rest of the run has to know about it."""
+
+    rule: StepRule
+    reads_labels: bool = True
+    """False: the judge need not be asked for this rule (`mrpo.judge`), and an unknown label changes nothing."""
+    changes_right_rollouts: bool = False
+    """False: a rollout with a right answer keeps A_i on all its steps."""
     process_only_if_right: bool = False
-    """Count the process reward of a wrong rollout as 0 before group statistics."""
+    """True: the process reward of a wrong rollout counts as 0 before the group statistics are taken."""
 
 
-def unshaped(advantages, labels, num_steps, wrong, *, base, round_factors):
-    """A_i on every step: GRPO on the same rewards, with unknown rewards left out of the group statistics."""
-    return advantages.to(torch.float64)[:, None].expand(-1, labels.shape[1])
+_HERE = "recipe.mrpo.credit.shaping"
+SHAPINGS: Registry[Shaping] = Registry(
+    "shaping rule",
+    {"mrpo": f"{_HERE}.mrpo", "none": f"{_HERE}.none", "vppo": f"{_HERE}.vppo", "pgrpo": f"{_HERE}.pgrpo"},
+)
+BUILT_IN = SHAPINGS.names()
+
+Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 
-def verified_prefix(advantages, labels, num_steps, wrong, *, base, round_factors):
-    """Reward the steps before the first error of a wrong rollout, penalise from it on.
+def register_shaping(name: str, **about: bool) -> Callable[[Rule], Rule]:
+    """Decorator: `mrpo.shaping=<name>` uses this rule. `about`: the fields of Shaping that differ from its defaults.
 
-        wrong, k <  k*      +|A_i|
-        wrong, k >= k*      -|A_i|
-        otherwise            A_i        (right, no invalid step, or labels unknown)
-
-    The idea of VPPO in advantage form; the paper itself puts a reward on the last token of the prefix and keeps its
-    own weights. Source of the idea: arXiv 2601.18984, abstract and section 4.
+    Raises ValueError if the name is taken.
     """
-    advantage = advantages.to(torch.float64)[:, None]
-    failed = (labels == 0).cumsum(dim=1) > 0
-    size = advantage.abs()
-    shaped = torch.where(failed, -size, size)
-    return torch.where(wrong[:, None] & failed[:, -1:], shaped, advantage) if labels.shape[1] else labels
+
+    def keep(rule: Rule) -> Rule:
+        SHAPINGS.register(name)(Shaping(rule, **about))
+        return rule
+
+    return keep
 
 
-SHAPINGS = {
-    s.name: s
-    for s in (
-        Shaping("mrpo", step_advantages),
-        Shaping("none", unshaped),
-        Shaping("vppo", verified_prefix),
-        # P-GRPO, arXiv 2508.05170: a process reward counts only where the outcome is right; no step is reshaped.
-        Shaping("pgrpo", unshaped, process_only_if_right=True),
-    )
-}
+def get_shaping(name: str) -> Shaping:
+    """The rule of that name, or the user's own one (`package.module:name`, `folder/file.py:name`).
+
+    An own rule is a function or a Shaping; a function decorated with `register_shaping` keeps what was said there.
+    Raises ValueError with the option's name for a name that leads to no rule.
+    """
+    found: Any = SHAPINGS.get(name, OPTION)
+    if isinstance(found, Shaping):
+        return found
+    if not callable(found):
+        raise ValueError(f"{OPTION}={name} must be a function or a Shaping, not {type(found).__name__}.")
+    declared = (SHAPINGS.get(known, OPTION) for known in SHAPINGS.names() if known not in BUILT_IN)
+    return next((shaping for shaping in declared if shaping.rule is found), Shaping(found))
