@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from recipe.mrpo.options.page import main as write_page
 from recipe.mrpo.options.page import page, rows
-from recipe.mrpo.options.tree import OPTIONS_FILE, load_options
+from recipe.mrpo.options.tree import OPEN_NODES, OPTIONS_FILE, load_options
 from recipe.mrpo.startup.compose import compose_config
 
 ROOT = Path(__file__).parents[2]
@@ -58,9 +58,9 @@ def test_the_script_exists(page, script):
 
 @pytest.mark.parametrize(("page", "option"), found(r"\+?\bmrpo\.([a-z_]+(?:\.\w+)*)="))
 def test_the_option_of_mrpo_exists(page, option):
-    """Raises OptionError for an unknown name; below open nodes (rewards, members) a user names things."""
+    """Raises OptionError for an unknown name; below open nodes a user names things."""
     known = OmegaConf.load(OPTIONS_FILE)
-    if OmegaConf.select(known, option) is None and not option.startswith("rewards."):
+    if OmegaConf.select(known, option) is None and not option.startswith(tuple(f"{n}." for n in OPEN_NODES)):
         assert option in {row.name for row in rows(OPTIONS_FILE.read_text())}
     load_options(OmegaConf.from_dotlist([f"{option}={OmegaConf.select(known, option)}"]))
 
