@@ -63,7 +63,7 @@ class Source:
 
     @property
     def named_images(self) -> Path | None:
-        """Where `readers.names_by_bytes` looks names up."""
+        """Where `parquet_shards.names_by_bytes` looks names up."""
         return self.images or self.twins
 
     def wants(self, split: str) -> bool:

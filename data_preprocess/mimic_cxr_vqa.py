@@ -22,10 +22,11 @@ from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.fields import field_text, optional_text, require_fields
 from data_preprocess.source.image_refs import FileImage
-from data_preprocess.source.readers import field_text, optional_text, read_json_list, require_fields
 from data_preprocess.source.records import Loaded, Record
 from data_preprocess.source.text import clean
+from data_preprocess.source.text_files import read_json_list
 
 INFO = DatasetInfo(
     name="mimic_cxr_vqa",

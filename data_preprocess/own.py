@@ -8,20 +8,22 @@ What a mapping says: EPILOG, which `--help` shows.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from data_preprocess.convert.schema import SPLITS
 from data_preprocess.datasets import DatasetInfo, Source
+from data_preprocess.source.delimited import read_csv
 from data_preprocess.source.errors import BadRow, DataError
-from data_preprocess.source.image_refs import FileImage
-from data_preprocess.source.readers import field_text, hf_rows, name_of, optional_text, read_csv, read_json_list
+from data_preprocess.source.fields import field_text, optional_text
+from data_preprocess.source.image_refs import FileImage, InlineImage, digest
+from data_preprocess.source.mapping import OPTIONAL, SPLITS, files_by_split, files_of, read_mapping
+from data_preprocess.source.parquet_shards import NAMELESS, Shards, names_by_bytes
+from data_preprocess.source.pictures import is_inline, one_picture, path_of, safe_name
 from data_preprocess.source.records import ImageRef, Loaded, Record
+from data_preprocess.source.text import clean
+from data_preprocess.source.text_files import read_json_lines, read_json_list
 
 INFO = DatasetInfo(
     name="own",
@@ -35,24 +37,19 @@ INFO = DatasetInfo(
     open_test_size=None,
     may_leave_machine=False,
 )
-REQUIRED = ("question", "answer", "image")
-OPTIONAL = (
-    "split", "record_id", "answer_type", "question_type", "modality", "organ", "language", "context", "gold_reasoning",
-    "gold_source",
-)  # fmt: skip
-KEYS = ("name", "file", "images", "columns", "optional_columns", "split", "splits", "alternatives", "licence",
-        "may_leave_machine")  # fmt: skip
 EPILOG = f"""A mapping (examples/data/own_sample/mapping.yaml is a worked one; see data_preprocess/README.md, too):
 
     name: my-hospital                # verl's data_source
-    file: questions.csv              # in --source: .csv, .json (a list), .jsonl, .parquet (Hugging Face form); * too
-    images: pictures                 # folder in --source; parquet files hold their images themselves
+    file: questions.csv              # in --source: .csv, .tsv, .json (a list), .jsonl, .parquet; * too
+    images: pictures                 # folder in --source; parquet files may hold their images themselves
     columns: {{question: Frage, answer: Antwort, image: Datei}}
     # from here on optional
     optional_columns: {{split: part, record_id: id, modality: device, organ: region, gold_reasoning: why}}
     split: train                     # of rows without a split column
     splits: {{training: train, dev: validation}}   # what the split column calls them
     alternatives: "#"                # separates alternative answers
+    delimiter: ";"                   # of a CSV file; default: a comma, in .tsv a tabulator
+    encoding: latin-1                # of a CSV file; default: UTF-8, or what its byte order mark says
     licence: internal
     may_leave_machine: false         # default: false, because nobody else can know
 
@@ -82,13 +79,20 @@ def load(source: Source) -> Loaded:
     index: dict[str, int] = {}
     seen: dict[str, Any] = {}
     by_column = "split" in mapping["optional_columns"]
-    for file, split in _files(mapping, source.folder, wants=(lambda split: True) if by_column else source.wants):
+    files = [
+        (file, split)
+        for split in files_by_split(mapping)
+        if by_column or source.wants(split)
+        for file in files_of(mapping, source.folder, split)
+    ]
+    rows = _Rows(mapping, [file for file, _ in files], source)
+    for file, split in files:
         loaded.files.append(file)
-        for where, values, image in _rows(file, mapping):
+        for where, values, image in rows.of(file):
             try:
                 if isinstance(values, BadRow):
                     raise values
-                record = _record(values, image, where, file, split, mapping, index, source)
+                record = _record(values, image, where, file, split, mapping, index)
                 place = (file.name, where)
                 if record.record_id is not None and seen.setdefault(record.record_id, place) != place:
                     other, there = seen[record.record_id]
@@ -100,106 +104,85 @@ def load(source: Source) -> Loaded:
     return loaded
 
 
-def _files(mapping: dict[str, Any], folder: Path, *, wants: Callable[[str], bool]) -> Iterator[tuple[Path, str]]:
-    """The files to read, each with the split of its rows where no column tells it."""
-    named = mapping["file"] if isinstance(mapping["file"], dict) else {mapping.get("split", "train"): mapping["file"]}
-    for split, pattern in named.items():
-        if not wants(split):
-            continue
-        found = sorted(folder.glob(pattern)) if "*" in pattern else [folder / pattern]
-        if not found:
-            raise DataError(f"no file of {folder} is called {pattern}")
-        yield from ((file, split) for file in found)
+Row = tuple[int | str, Any, tuple[ImageRef, str] | None]
+"""Where it stands, its values (BadRow: it cannot be used), its image with the image's name (None: the row is bad)."""
 
 
-def read_mapping(file: Path) -> dict[str, Any]:
-    """A mapping file, checked. Raises DataError naming what is missing or unknown."""
-    try:
-        mapping = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"the mapping file {file} does not exist") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{file.name} is no YAML: {error}") from error
-    if not isinstance(mapping, dict):
-        raise DataError(f"{file.name} must hold keys and values")
-    _known(file, mapping, KEYS, "key")
-    for name in ("name", "file", "columns"):
-        if not mapping.get(name):
-            raise DataError(f"{file.name} lacks {name}")
-    columns = mapping["columns"]
-    if not isinstance(columns, dict) or set(columns) != set(REQUIRED):
-        raise DataError(f"{file.name}: columns must name exactly {', '.join(REQUIRED)}")
-    mapping["optional_columns"] = mapping.get("optional_columns") or {}
-    for key in ("optional_columns", "splits"):
-        if not isinstance(mapping.get(key) or {}, dict):
-            raise DataError(f"{file.name}: {key} must hold names and values")
-    _known(file, mapping["optional_columns"], OPTIONAL, "optional column")
-    files = mapping["file"] if isinstance(mapping["file"], dict) else {}
-    if any(not isinstance(value, str) for value in (files.values() if files else [mapping["file"]])):
-        raise DataError(f"{file.name}: file must be a name, or a name for each split")
-    for name in (mapping.get("split", "train"), *files, *(mapping.get("splits") or {}).values()):
-        if name not in SPLITS:
-            raise DataError(f"{file.name}: split {name!r} is none of {', '.join(SPLITS)}")
-    texts = [("name", mapping["name"]), *((key, mapping[key]) for key in ("images", "alternatives") if key in mapping)]
-    texts += [(f"columns.{key}", value) for key, value in columns.items()]
-    texts += [(f"optional_columns.{key}", value) for key, value in mapping["optional_columns"].items()]
-    for key, value in texts:
-        if not isinstance(value, str) or not value:
-            raise DataError(f"{file.name}: {key} must be text, not {value!r}; put it into quotes")
-    if not isinstance(mapping.get("may_leave_machine", False), bool):
-        raise DataError(f"{file.name}: may_leave_machine must be true or false")
-    return mapping
+class _Rows:
+    """Rows of files of every format."""
 
+    def __init__(self, mapping: dict[str, Any], files: Sequence[Path], source: Source):
+        self.mapping, self.image = mapping, mapping["columns"]["image"]
+        self.texts = [
+            name for name in (*mapping["columns"].values(), *mapping["optional_columns"].values()) if name != self.image
+        ]
+        self.folder = source.images or source.folder / mapping.get("images", ".")
+        shards = [file for file in files if file.suffix.lower() == ".parquet"]
+        names = names_by_bytes(source.images, "*") if shards else {}
+        folders = (self.folder, source.folder)
+        self.shards = Shards(shards, self.texts, image=self.image, folders=folders, names=names)
 
-def _known(file: Path, given: dict[str, Any], known: tuple[str, ...], what: str) -> None:
-    for name in given:
-        if name not in known:
-            raise DataError(f"{file.name}: {what} {name!r} is unknown; known are {', '.join(known)}")
-
-
-def _rows(file: Path, mapping: dict[str, Any]) -> Iterator[tuple[int | str, dict[str, Any], ImageRef | None]]:
-    columns = mapping["columns"]
-    wanted = (*columns.values(), *mapping["optional_columns"].values())
-    if file.suffix == ".parquet":
-        texts = tuple(name for name in wanted if name != columns["image"])
-        yield from hf_rows(file, texts, image=columns["image"])
-    elif file.suffix == ".csv":
-        yield from ((f"line {line}", values, None) for line, values in read_csv(file, wanted))
-    elif file.suffix == ".json":
-        yield from ((row, values, None) for row, values in enumerate(read_json_list(file)))
-    elif file.suffix == ".jsonl":
-        yield from ((f"line {line}", values, None) for line, values in _json_lines(file))
-    else:
-        raise DataError(f"{file.name}: the file must be .csv, .json, .jsonl or .parquet")
-
-
-def _json_lines(file: Path) -> Iterator[tuple[int, Any]]:
-    try:
-        lines = file.open("rb")
-    except FileNotFoundError:
-        raise DataError(f"{file} does not exist") from None
-    with lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
+    def of(self, file: Path) -> Iterator[Row]:
+        """Raises DataError for a file that cannot be read, or of a format that is not known."""
+        suffix = file.suffix.lower()
+        if suffix == ".parquet":
+            yield from ((row, values, (image, name)) for row, values, image, name in self.shards.rows(file))
+            return
+        if suffix in (".csv", ".tsv"):
+            delimiter = self.mapping.get("delimiter", "," if suffix == ".csv" else "\t")
+            encoding = self.mapping.get("encoding")
+            lines = read_csv(file, (*self.texts, self.image), delimiter=delimiter, encoding=encoding)
+            rows: Iterator[tuple[int | str, Any]] = ((f"line {line}", values) for line, values in lines)
+        elif suffix == ".json":
+            rows = enumerate(read_json_list(file))
+        elif suffix == ".jsonl":
+            rows = read_json_lines(file)
+        else:
+            hint = FORMAT_HINTS.get(suffix, "")
+            raise DataError(f"{file.name}: the file must be .csv, .tsv, .json, .jsonl or .parquet{hint}")
+        for where, values in rows:
             try:
-                yield number, json.loads(line)
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                yield number, BadRow(file, f"line {number}", f"no JSON: {error}")
+                image = None if isinstance(values, BadRow) else self._image(values, file, where)
+            except BadRow as error:
+                values, image = error, None
+            yield where, values, image
+
+    def _image(self, values: Any, file: Path, where: int | str) -> tuple[ImageRef, str]:
+        """The image that a record names, or holds as base64 text."""
+        if not isinstance(values, dict):
+            raise BadRow(file, where, f"a record must be a JSON object, not {type(values).__name__}")
+        cell = values.get(self.image)
+        if isinstance(cell, (list, dict)) or (isinstance(cell, str) and is_inline(cell)):
+            try:
+                picture = one_picture(cell)
+            except ValueError as error:
+                raise BadRow(file, where, f"{self.image} holds {error}") from error
+            if isinstance(picture, bytes):
+                name = safe_name(path_of(cell)) or f"{NAMELESS}{digest(picture)[:16]}"
+                return InlineImage(name, picture), name
+            values = {self.image: picture}
+        name = field_text(values, self.image, file, where)
+        return FileImage(self.folder, name), name
+
+
+FORMAT_HINTS = {
+    ".xlsx": "; save the sheet as CSV",
+    ".xls": "; save the sheet as CSV",
+    ".arrow": "; write it as parquet (datasets.Dataset.to_parquet)",
+    ".zip": "; unzip it first",
+    ".gz": "; unpack it first",
+}
 
 
 def _record(
     values: Any,
-    image: Any,
+    image: tuple[ImageRef, str] | None,
     where: int | str,
     file: Path,
     split: str,
     mapping: dict[str, Any],
     index: dict[str, int],
-    source: Source,
 ) -> Record:
-    if not isinstance(values, dict):
-        raise BadRow(file, where, f"a record must be a JSON object, not {type(values).__name__}")
     columns, optional = mapping["columns"], mapping["optional_columns"]
     facts = {name: optional_text(values, column, file, where) for name, column in optional.items()}
     called = facts.pop("split", None)
@@ -209,26 +192,22 @@ def _record(
     index[split] = index.get(split, -1) + 1
     raw = field_text(values, columns["answer"], file, where)
     separator = mapping.get("alternatives")
-    answers = tuple(part.strip() for part in raw.split(separator) if part.strip()) if separator else (raw,)
+    answers = tuple(filter(None, map(clean, raw.split(separator)))) if separator else (raw,)
     if not answers:
         raise BadRow(file, where, "answer is empty")
-    if image is None:
-        name = field_text(values, columns["image"], file, where)
-        image = FileImage(source.images or source.folder / mapping.get("images", "."), name)
-    else:
-        name = name_of(image, {})
     if facts.get("answer_type"):
         facts["answer_type"] = facts["answer_type"].upper()
     facts["language"] = facts.get("language") or "en"
     if facts.get("gold_reasoning") and not facts.get("gold_source"):
         facts["gold_source"] = mapping["name"]
+    picture, name = image
     return Record(
         split=split,
         index=index[split],
         question=field_text(values, columns["question"], file, where),
         answers=answers,
         answer_raw=raw if answers != (raw,) else None,
-        image=image,
+        image=picture,
         image_id=name,
         file=file.name,
         where=where,

@@ -21,18 +21,13 @@ from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.fields import field_text, require_fields
 from data_preprocess.source.image_refs import FileImage
-from data_preprocess.source.readers import (
-    field_text,
-    hf_files,
-    hf_rows,
-    name_of,
-    names_by_bytes,
-    read_json_list,
-    require_fields,
-)
+from data_preprocess.source.parquet_shards import hf_files
+from data_preprocess.source.parquet_shards import load as load_shards
 from data_preprocess.source.records import Loaded, Record
 from data_preprocess.source.safe_pickle import read_plain_pickle
+from data_preprocess.source.text_files import read_json_list
 
 INFO = DatasetInfo(
     name="pathvqa",
@@ -59,8 +54,9 @@ def load(source: Source) -> Loaded:
         lists = {split: folder / f"pvqa_{short}.json" for split, short in SHORT.items()}
         if any(file.is_file() for file in lists.values()):
             return _load_files(source, folder, lists, layout="lxmert")
-    if any(hf_files(source.folder, split) for split in INFO.splits):
-        return _load_hf(source)
+    shards = {split: hf_files(source.folder, split) for split in INFO.splits}
+    if any(shards.values()):
+        return load_shards(source, shards, ("question", "answer"))
     raise DataError(
         f"no PathVQA in {source.folder}: there is neither data/train-*.parquet (Hugging Face), nor "
         "qas/train/train_qa.pkl (official), nor pvqa_train.json (LXMERT form)"
@@ -140,33 +136,6 @@ def _aligned(value: Any, name: str, file: Path, where: str) -> list[Any]:
     if not isinstance(value, dict) or not isinstance(value.get("pvqa"), list):
         raise BadRow(file, where, f"{name} must hold a list under pvqa")
     return value["pvqa"]
-
-
-def _load_hf(source: Source) -> Loaded:
-    loaded = Loaded(notes=["layout hf"])
-    names = names_by_bytes(source.named_images, "*.jpg")
-    for split in filter(source.wants, INFO.splits):
-        index = -1
-        for file in hf_files(source.folder, split):
-            loaded.files.append(file)
-            for row, values, image in hf_rows(file, ("question", "answer"), image="image"):
-                index += 1
-                try:
-                    loaded.records.append(
-                        Record(
-                            split=split,
-                            index=index,
-                            question=field_text(values, "question", file, row),
-                            answers=(field_text(values, "answer", file, row),),
-                            image=image,
-                            image_id=name_of(image, names),
-                            file=file.name,
-                            where=row,
-                        )
-                    )
-                except BadRow as error:
-                    loaded.bad.append(error.of(split))
-    return loaded
 
 
 if __name__ == "__main__":

@@ -16,16 +16,11 @@ import sys
 from pathlib import Path
 
 from data_preprocess.datasets import DatasetInfo, Source
+from data_preprocess.source.delimited import read_csv
 from data_preprocess.source.errors import BadRow, DataError
-from data_preprocess.source.readers import (
-    field_text,
-    hf_files,
-    hf_rows,
-    name_of,
-    names_by_bytes,
-    optional_text,
-    read_csv,
-)
+from data_preprocess.source.fields import field_text
+from data_preprocess.source.parquet_shards import ShardRow, hf_files
+from data_preprocess.source.parquet_shards import load as load_shards
 from data_preprocess.source.records import Loaded, Record
 
 INFO = DatasetInfo(
@@ -55,7 +50,9 @@ def load(source: Source) -> Loaded:
         return _load_csv(source, files)
     parquet = hf_files(source.folder, "test") or hf_files(source.folder, "train")
     if parquet:
-        return _load_hf(source, parquet)
+        notes = ["layout hf (clean test set)"]
+        columns = ("query", "answer")
+        return load_shards(source, {"test": parquet}, columns, _of_shard, optional=("context",), notes=notes)
     raise DataError(f"no PMC-VQA in {source.folder}: looked for {', '.join(FILES.values())} and for a parquet copy")
 
 
@@ -90,28 +87,8 @@ def _load_csv(source: Source, files: dict[str, Path]) -> Loaded:
     return loaded
 
 
-def _load_hf(source: Source, files: list[Path]) -> Loaded:
-    loaded = Loaded(notes=["layout hf (clean test set)"], files=files)
-    names = names_by_bytes(source.named_images, "*.jpg")
-    for file in files:
-        for row, values, image in hf_rows(file, ("query", "answer"), image="image"):
-            try:
-                loaded.records.append(
-                    Record(
-                        split="test",
-                        index=len(loaded.records) + len(loaded.bad),
-                        question=field_text(values, "query", file, row),
-                        answers=(_PREFIX.sub("", field_text(values, "answer", file, row)),),
-                        image=image,
-                        image_id=name_of(image, names),
-                        file=file.name,
-                        where=row,
-                        context=optional_text(values, "context", file, row),
-                    )
-                )
-            except BadRow as error:
-                loaded.bad.append(error.of("test"))
-    return loaded
+def _of_shard(row: ShardRow) -> Record:
+    return row.record(question="query", answers=(_PREFIX.sub("", row.text("answer")),), context=row.optional("context"))
 
 
 if __name__ == "__main__":

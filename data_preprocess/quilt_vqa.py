@@ -13,20 +13,16 @@ No file of it could be had when this was written: the loader is tested on files 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.source.errors import BadRow, DataError
-from data_preprocess.source.readers import (
-    field_text,
-    hf_files,
-    hf_rows,
-    name_of,
-    names_by_bytes,
-    optional_text,
-    read_json_list,
-    require_fields,
-)
+from data_preprocess.source.fields import field_text, optional_text, require_fields
+from data_preprocess.source.parquet_shards import ShardRow, hf_files
+from data_preprocess.source.parquet_shards import load as load_shards
 from data_preprocess.source.records import Loaded, Record
+from data_preprocess.source.text_files import read_json_list
 
 INFO = DatasetInfo(
     name="quilt_vqa",
@@ -47,50 +43,52 @@ def load(source: Source) -> Loaded:
     """Raises DataError if neither form is there. The one split is called train or test, depending on the copy."""
     parquet = hf_files(source.folder, "test") or hf_files(source.folder, "train")
     if parquet:
-        loaded = Loaded(notes=["layout hf"], files=parquet)
-        names = names_by_bytes(source.named_images, "*")
-        for file in parquet:
-            for row, values, image in hf_rows(file, ("question", "answer", "answer_type"), image="image"):
-                _add(loaded, values, image, name_of(image, names), file, row)
-        return loaded
+        columns = ("question", "answer", "answer_type")
+        return load_shards(source, {"test": parquet}, columns, _of_shard, optional=("context",), originals="*")
     file = source.folder / JSON_NAME
     if file.is_file():
-        image_of = source.image_maker(("quilt_vqa", "images"), ("quilt_vqa.zip",))
-        loaded = Loaded(notes=["layout json"], files=[file])
-        for row, values in enumerate(read_json_list(file)):
-            try:
-                require_fields(values, ("image", "question", "answer", "answer_type"), file, row)
-                name = field_text(values, "image", file, row)
-            except BadRow as error:
-                loaded.bad.append(error)
-                continue
-            _add(loaded, values, image_of(name), name, file, row)
-        return loaded
+        return _load_json(source, file)
     raise DataError(f"no Quilt-VQA in {source.folder}: looked for data/*.parquet and {JSON_NAME}")
 
 
-def _add(loaded: Loaded, values, image, name, file, row) -> None:
-    try:
-        kind = field_text(values, "answer_type", file, row).upper()
-        if kind not in ("OPEN", "CLOSED"):
-            raise BadRow(file, row, f"answer_type {kind!r} is neither OPEN nor CLOSED")
-        loaded.records.append(
-            Record(
-                split="test",
-                index=len(loaded.records) + len(loaded.bad),
-                question=field_text(values, "question", file, row),
-                answers=(field_text(values, "answer", file, row),),
-                image=image,
-                image_id=name,
-                file=file.name,
-                where=row,
-                answer_type=kind,
-                open_by_type=True,  # a closed answer is a sentence ("Yes, the …"), so its text tells nothing
-                context=optional_text(values, "context", file, row),
+def _of_shard(row: ShardRow) -> Record:
+    facts = {"answer_type": answer_type(row.values, row.file, row.where), "context": row.optional("context")}
+    return row.record(**facts, open_by_type=True)
+
+
+def _load_json(source: Source, file: Path) -> Loaded:
+    image_of = source.image_maker(("quilt_vqa", "images"), ("quilt_vqa.zip",))
+    loaded = Loaded(notes=["layout json"], files=[file])
+    for row, values in enumerate(read_json_list(file)):
+        try:
+            require_fields(values, ("image", "question", "answer", "answer_type"), file, row)
+            name = field_text(values, "image", file, row)
+            loaded.records.append(
+                Record(
+                    split="test",
+                    index=row,
+                    question=field_text(values, "question", file, row),
+                    answers=(field_text(values, "answer", file, row),),
+                    image=image_of(name),
+                    image_id=name,
+                    file=file.name,
+                    where=row,
+                    answer_type=answer_type(values, file, row),
+                    open_by_type=True,
+                    context=optional_text(values, "context", file, row),
+                )
             )
-        )
-    except BadRow as error:
-        loaded.bad.append(error)
+        except BadRow as error:
+            loaded.bad.append(error.of("test"))
+    return loaded
+
+
+def answer_type(values: dict[str, Any], file: Path, where: int) -> str:
+    """OPEN or CLOSED, as the source says: a closed answer is a sentence ("Yes, the …"), so its text tells nothing."""
+    kind = field_text(values, "answer_type", file, where).upper()
+    if kind not in ("OPEN", "CLOSED"):
+        raise BadRow(file, where, f"answer_type {kind!r} is neither OPEN nor CLOSED")
+    return kind
 
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.source.errors import BadRow, DataError
-from data_preprocess.source.readers import field_text, hf_files, hf_rows, name_of, names_by_bytes, optional_text
+from data_preprocess.source.errors import DataError
+from data_preprocess.source.fields import optional_text
+from data_preprocess.source.parquet_shards import ShardRow, hf_files
+from data_preprocess.source.parquet_shards import load as load_shards
 from data_preprocess.source.records import Loaded, Record
 
 INFO = DatasetInfo(
@@ -31,6 +34,8 @@ INFO = DatasetInfo(
     splits=("test",),
     open_test_size=2000,
 )
+FACTS = ("question_id", "content_type", "modality", "location", "pathology")
+"""Of its metadata."""
 KINDS = ("open", "closed", "multiple_choice")
 
 
@@ -43,43 +48,33 @@ def load(source: Source) -> Loaded:
     files = next((f for name in ("benchmark", ".") if (f := hf_files(source.folder / name, "test"))), None)
     if not files:
         raise DataError(f"no RadImageNet-VQA in {source.folder}: looked for benchmark/test-*.parquet")
-    loaded, index, skipped = Loaded(files=files), -1, 0
-    names = names_by_bytes(source.named_images, "*")
-    for file in files:
-        for row, values, image in hf_rows(file, ("question", "answer", "question_type"), image="image"):
-            index += 1
-            try:
-                kind = field_text(values, "question_type", file, row)
-                if kind not in KINDS:
-                    raise BadRow(file, row, f"question_type {kind!r} is none of {', '.join(KINDS)}")
-                if kind not in source.options["question_kind"]:
-                    skipped += 1
-                    continue
-                facts = values.get("metadata") or {}
-                if not isinstance(facts, dict):
-                    raise BadRow(file, row, f"metadata must be an object, not {type(facts).__name__}")
-                loaded.records.append(
-                    Record(
-                        split="test",
-                        index=index,
-                        question=field_text(values, "question", file, row),
-                        answers=(field_text(values, "answer", file, row),),
-                        image=image,
-                        image_id=name_of(image, names),
-                        file=file.name,
-                        where=row,
-                        record_id=optional_text(facts, "question_id", file, row),
-                        answer_type="CLOSED" if kind == "closed" else "OPEN",
-                        question_type=optional_text(facts, "content_type", file, row) or kind,
-                        modality=optional_text(facts, "modality", file, row),
-                        organ=optional_text(facts, "location", file, row),
-                        context=optional_text(facts, "pathology", file, row),
-                    )
-                )
-            except BadRow as error:
-                loaded.bad.append(error)
-    if skipped:
-        loaded.notes.append(f"test: {skipped} questions of other kinds left out (--question-kind)")
+    wanted, left_out = source.options["question_kind"], Counter()
+
+    def record(row: ShardRow) -> Record | None:
+        kind = row.text("question_type")
+        if kind not in KINDS:
+            raise row.bad(f"question_type {kind!r} is none of {', '.join(KINDS)}")
+        if kind not in wanted:
+            left_out[kind] += 1
+            return None
+        facts = row.values.get("metadata") or {}
+        if not isinstance(facts, dict):
+            raise row.bad(f"metadata must be an object, not {type(facts).__name__}")
+        told = {name: optional_text(facts, name, row.file, row.where) for name in FACTS}
+        return row.record(
+            record_id=told["question_id"],
+            answer_type="CLOSED" if kind == "closed" else "OPEN",
+            question_type=told["content_type"] or kind,
+            modality=told["modality"],
+            organ=told["location"],
+            context=told["pathology"],
+        )
+
+    columns = ("question", "answer", "question_type")
+    loaded = load_shards(source, {"test": files}, columns, record, optional=("metadata",), originals="*", notes=())
+    if left_out:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left_out.items()))
+        loaded.notes.append(f"test: {left_out.total()} questions of other kinds left out (--question-kind): {kinds}")
     return loaded
 
 

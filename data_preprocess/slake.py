@@ -19,8 +19,9 @@ from typing import Any
 from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.reasoning.slake_rules import RULES_SOURCE, rule_reasoning
 from data_preprocess.source.errors import BadRow, DataError
-from data_preprocess.source.readers import field_text, optional_text, read_json_list, require_fields
+from data_preprocess.source.fields import field_text, optional_text, require_fields
 from data_preprocess.source.records import ImageRef, Loaded, Record
+from data_preprocess.source.text_files import read_json_list
 
 INFO = DatasetInfo(
     name="slake",

@@ -20,9 +20,10 @@ import sys
 from pathlib import Path
 
 from data_preprocess.datasets import DatasetInfo, Source
+from data_preprocess.source.delimited import read_fields
 from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.fields import field_text
 from data_preprocess.source.image_refs import FileImage
-from data_preprocess.source.readers import field_text, read_fields
 from data_preprocess.source.records import Loaded, Record
 
 INFO = DatasetInfo(

@@ -21,10 +21,14 @@ import sys
 from pathlib import Path
 
 from data_preprocess.datasets import DatasetInfo, Source
+from data_preprocess.source.delimited import read_fields
 from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.fields import field_text
 from data_preprocess.source.image_refs import FileImage
-from data_preprocess.source.readers import field_text, hf_files, hf_rows, name_of, names_by_bytes, read_fields
+from data_preprocess.source.parquet_shards import ShardRow, hf_files
+from data_preprocess.source.parquet_shards import load as load_shards
 from data_preprocess.source.records import Loaded, Record
+from data_preprocess.source.text import clean
 from data_preprocess.vqa_med_2019 import find_file
 
 INFO = DatasetInfo(
@@ -59,8 +63,10 @@ def load(source: Source) -> Loaded:
     )
     if questions and answers:
         return _load_official(source, questions, answers)
-    if hf_files(source.folder, "test"):
-        return _load_hf(source)
+    shards = hf_files(source.folder, "test")
+    if shards:
+        notes = ["layout hf; it holds single-reference questions only"]
+        return load_shards(source, {"test": shards}, ("question", "answer"), _of_shard, notes=notes)
     raise DataError(
         f"no VQA-Med 2021 in {source.folder}: looked for {QUESTIONS[0]} with {ANSWERS[0]} (unzip the test set first) "
         "and for data/test-*.parquet"
@@ -82,7 +88,7 @@ def _load_official(source: Source, questions: Path, answers: Path) -> Loaded:
         image = values[0].strip()
         if image in references:
             loaded.bad.append(BadRow(answers, line, f"a second answer line for {image}"))
-        references[image] = tuple(dict.fromkeys(" ".join(text.split()) for text in values[1:] if text.strip()))
+        references[image] = tuple(dict.fromkeys(filter(None, map(clean, values[1:]))))
     several = 0
     seen: set[str] = set()
     for index, (line, values) in enumerate(read_fields(questions, 2)):
@@ -118,29 +124,8 @@ def _load_official(source: Source, questions: Path, answers: Path) -> Loaded:
     return loaded
 
 
-def _load_hf(source: Source) -> Loaded:
-    loaded = Loaded(notes=["layout hf; it holds single-reference questions only"])
-    names = names_by_bytes(source.named_images, "*.jpg")
-    for file in hf_files(source.folder, "test"):
-        loaded.files.append(file)
-        for row, values, image in hf_rows(file, ("question", "answer"), image="image"):
-            try:
-                loaded.records.append(
-                    Record(
-                        split="test",
-                        index=len(loaded.records) + len(loaded.bad),
-                        question=field_text(values, "question", file, row),
-                        answers=(field_text(values, "answer", file, row),),
-                        image=image,
-                        image_id=name_of(image, names),
-                        file=file.name,
-                        where=row,
-                        question_type="abnormality",
-                    )
-                )
-            except BadRow as error:
-                loaded.bad.append(error)
-    return loaded
+def _of_shard(row: ShardRow) -> Record:
+    return row.record(question_type="abnormality")
 
 
 if __name__ == "__main__":

@@ -19,18 +19,12 @@ from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.fields import field_text, optional_text, require_fields
 from data_preprocess.source.image_refs import FileImage
-from data_preprocess.source.readers import (
-    field_text,
-    hf_files,
-    hf_rows,
-    name_of,
-    names_by_bytes,
-    optional_text,
-    read_json_list,
-    require_fields,
-)
+from data_preprocess.source.parquet_shards import hf_files
+from data_preprocess.source.parquet_shards import load as load_shards
 from data_preprocess.source.records import Loaded, Record
+from data_preprocess.source.text_files import read_json_list
 
 INFO = DatasetInfo(
     name="vqa_rad",
@@ -60,8 +54,9 @@ def load(source: Source) -> Loaded:
     if (folder / "trainset.json").is_file() or (folder / "testset.json").is_file():
         files = {folder / f"{split}set.json": split for split in INFO.splits}
         return _load_json(source, files, layout="mevf")
-    if any(hf_files(folder, split) for split in INFO.splits):
-        return _load_hf(source)
+    shards = {split: hf_files(folder, split) for split in INFO.splits}
+    if any(shards.values()):
+        return load_shards(source, shards, ("question", "answer"))
     raise DataError(
         f"no VQA-RAD in {folder}: there is neither {JSON_NAMES[0]!r} (OSF), nor data/train-*.parquet (Hugging Face), "
         "nor trainset.json with testset.json (MEVF)"
@@ -111,34 +106,6 @@ def _record(record: Any, row: int, file: Path, split: str | None, images: Path, 
         question_type=optional_text(record, "question_type", file, row),
         organ=optional_text(record, "image_organ", file, row),
     )
-
-
-def _load_hf(source: Source) -> Loaded:
-    loaded = Loaded(notes=["layout hf"])
-    names = names_by_bytes(source.named_images, "*.jpg")
-    for split in filter(source.wants, INFO.splits):
-        for file in hf_files(source.folder, split):
-            loaded.files.append(file)
-            start = sum(record.split == split for record in loaded.records)
-            for row, values, image in hf_rows(file, ("question", "answer"), image="image"):
-                try:
-                    loaded.records.append(
-                        Record(
-                            split=split,
-                            index=start + row,
-                            question=field_text(values, "question", file, row),
-                            answers=(field_text(values, "answer", file, row),),
-                            image=image,
-                            image_id=name_of(image, names),
-                            file=file.name,
-                            where=row,
-                        )
-                    )
-                except BadRow as error:
-                    loaded.bad.append(error.of(split))
-    if names:
-        loaded.notes.append(f"image names by equal bytes from {source.named_images.name} ({len(names)} images)")
-    return loaded
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from data_preprocess.reasoning import medthink
 from data_preprocess.reasoning.gold import GoldReasoning
 from data_preprocess.source import hub
 from data_preprocess.source.errors import DataError
-from data_preprocess.source.readers import NAMELESS
+from data_preprocess.source.parquet_shards import NAMELESS
 
 SECONDS_PER_LINE = 30
 """Between two lines of progress where there is no terminal."""

@@ -18,6 +18,7 @@ from data_preprocess.convert.prompts import think_tag
 from data_preprocess.convert.result import SplitResult
 from data_preprocess.convert.schema import RL_SCHEMA, SFT_SCHEMA, make_row
 from data_preprocess.source.errors import BadRow
+from data_preprocess.source.image_refs import digest
 from data_preprocess.source.records import Record
 from recipe.mrpo.common import images as common_images
 
@@ -112,7 +113,7 @@ class Builder:
             return data
         limits, policy = self.options.limits, self.options.image_policy
         try:
-            before = images.digest(data)
+            before = digest(data)
             if before not in self._known:
                 self._known[before] = images.inspect(data, limits)
             quirks = self._known[before].quirks
@@ -127,7 +128,7 @@ class Builder:
             row = make_row(
                 record,
                 data,
-                sha256=images.digest(data) if needs else before,
+                sha256=digest(data) if needs else before,
                 quirks=quirks,
                 data_source=self.data_source,
                 tag=self.tag,

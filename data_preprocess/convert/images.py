@@ -8,7 +8,6 @@ the colour that lies behind them. Those, and no others, are converted if the cal
 
 from __future__ import annotations
 
-import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -41,10 +40,6 @@ class ImageInfo:
     height: int
     mode: str
     quirks: tuple[str, ...]
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def inspect(data: bytes, limits: Limits) -> ImageInfo:

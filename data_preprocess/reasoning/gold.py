@@ -7,18 +7,21 @@ files (R-RAD, R-SLAKE, R-PathVQA): one JSON object of records `{"question", "cho
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.fields import field_text, optional_text
 from data_preprocess.source.records import Record
-from data_preprocess.source.text import clean, image_key, join_key
+from data_preprocess.source.text import image_key, join_key
+from data_preprocess.source.text_files import read_json, read_json_lines
 
 Key = tuple[str, str, str]
 MEDTHINK = "MedThink"
+FIELDS = ("image_name", "question", "answer", "reasoning")
+"""Of a line of this project."""
 
 
 @dataclass
@@ -122,37 +125,20 @@ Entry = tuple[str, str, str, str, str]
 
 
 def _read(file: Path) -> Iterator[Entry]:
-    if file.suffix == ".jsonl":
-        yield from _read_lines(file)
+    if file.suffix.lower() == ".jsonl":
+        for where, record in read_json_lines(file):
+            if isinstance(record, BadRow):
+                raise record
+            image, question, answer, text = (_text(record, name, file, where) for name in FIELDS)
+            yield image, question, answer, text, optional_text(record, "source", file, where) or file.name
         return
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        if text.startswith("version https://git-lfs"):
-            raise DataError(f"{file.name} is a Git-LFS pointer, not the file itself; fetch it with `git lfs pull`")
-        content = json.loads(text)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{file.name} is no JSON: {error}") from error
+    content = read_json(file)
     if isinstance(content, list):
         content = dict(enumerate(content))
     if not isinstance(content, dict):
         raise DataError(f"{file.name} must hold a JSON object of records (MedThink) or a list of them")
     for name, record in content.items():
         yield _medthink(record, file, f"record {name}")
-
-
-def _read_lines(file: Path) -> Iterator[Entry]:
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            where = f"line {number}"
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                raise BadRow(file, where, f"no JSON: {error}") from error
-            values = [_text(record, name, file, where) for name in ("image_name", "question", "answer", "reasoning")]
-            source = _text(record, "source", file, where) if record.get("source") else file.name
-            yield *values, source
 
 
 def _medthink(record: Any, file: Path, where: str) -> Entry:
@@ -163,22 +149,11 @@ def _medthink(record: Any, file: Path, where: str) -> Entry:
         if not 0 <= answer < len(choices):
             raise BadRow(file, where, f"answer {answer} is no index of its {len(choices)} choices")
         answer = choices[answer]
-    try:
-        answer = clean(answer)
-    except TypeError as error:
-        raise BadRow(file, where, f"answer: {error}") from error
-    if answer is None:
-        raise BadRow(file, where, "the answer is empty")
+    answer = field_text({"answer": answer}, "answer", file, where)
     return values[image], values["question"], answer, values["solution"], MEDTHINK
 
 
 def _text(record: Any, name: str, file: Path, where: str) -> str:
     if not isinstance(record, dict) or name not in record:
         raise BadRow(file, where, f"no field {name}")
-    try:
-        text = clean(record[name])
-    except TypeError as error:
-        raise BadRow(file, where, f"{name}: {error}") from error
-    if text is None:
-        raise BadRow(file, where, f"{name} is empty")
-    return text
+    return field_text(record, name, file, where)

@@ -1,12 +1,19 @@
-"""What can be wrong with a dataset, always said with the file, the row and the reason."""
+"""Errors of a data set, always told with the file, the row and the reason."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+LONGEST_REASON = 600
+"""Characters of a reason that are shown: it may quote a cell of any size."""
+
 
 class DataError(ValueError):
-    """A dataset as a whole cannot be read: a file is missing, has the wrong columns or is broken."""
+    """A data set as a whole cannot be read: a file is missing, has the wrong columns or is broken."""
+
+
+class DamagedFile(DataError):
+    """A file ends the run, because everything behind the damaged place is lost; `--skip-bad` does not pass over it."""
 
 
 class BadRow(DataError):
@@ -17,10 +24,18 @@ class BadRow(DataError):
     """
 
     def __init__(self, file: str | Path, row: int | str, reason: str, split: str | None = None):
-        self.file, self.row, self.reason, self.split = Path(file).name, row, reason, split
-        super().__init__(f"{self.file}, {row if isinstance(row, str) else f'row {row}'}: {reason}")
+        self.file, self.row, self.reason, self.split = Path(file).name, row, shortened(reason), split
+        super().__init__(f"{self.file}, {row if isinstance(row, str) else f'row {row}'}: {self.reason}")
 
     def of(self, split: str | None) -> BadRow:
         """The same, of a split, where none was known."""
         self.split = self.split or split
         return self
+
+
+def shortened(text: str, longest: int = LONGEST_REASON) -> str:
+    """A text with its middle left out if it is longer than `longest` characters."""
+    if len(text) <= longest:
+        return text
+    head = longest * 2 // 3
+    return f"{text[:head]} … {text[head - longest :]}"

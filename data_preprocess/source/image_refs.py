@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import zipfile
 import zlib
@@ -10,11 +11,18 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 
+def digest(data: bytes) -> str:
+    """sha256 of an image's bytes: what an image is known by."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def check_relative(name: str) -> PurePosixPath:
     """A file name out of a record or an archive, as a path that cannot leave its folder.
 
-    Raises ValueError for an absolute path, a drive letter or a `..` part.
+    Raises ValueError for an absolute path, a drive letter, a `..` part or a control character.
     """
+    if any(ord(character) < 32 for character in name):
+        raise ValueError(f"the file name {name!r} holds a control character")
     path = PurePosixPath(name.replace("\\", "/"))
     if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise ValueError(f"the file name {name!r} leads out of its folder")
@@ -25,7 +33,7 @@ def file_stamp(path: Path) -> tuple[object, ...]:
     """Name, size and time of change of a file; only the name if it is not there."""
     try:
         state = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # it is not there; no file can have this name
         return (path.name,)
     return path.name, state.st_size, state.st_mtime_ns
 
@@ -49,6 +57,26 @@ class FileImage:
 
     def stamp(self) -> tuple[object, ...]:
         return self.name, *file_stamp(self.folder / self.name)
+
+    def is_there(self) -> bool:
+        try:
+            return (self.folder / check_relative(self.name)).is_file()
+        except (OSError, ValueError):
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class InlineImage:
+    """Bytes that stood in the record itself, as base64 text."""
+
+    name: str
+    data: bytes
+
+    def load(self, max_bytes: int) -> bytes:
+        return self.data
+
+    def stamp(self) -> tuple[object, ...]:
+        return self.name, digest(self.data)
 
 
 @lru_cache(maxsize=4)

@@ -6,23 +6,28 @@ import math
 import re
 from typing import Any
 
+from data_preprocess.source.fillers import is_filler
+
 _SPACE_BEFORE_MARK = re.compile(r"\s+(?=[?.,!;:])")
 
 
 def clean(value: Any) -> str | None:
     """Text of a record's field: white space collapsed and trimmed; None for a missing one.
 
-    Numbers become text (VQA-RAD has integer answers); None, NaN, "" and VQA-RAD's "NULL" are missing.
-    Raises TypeError for anything that is neither text nor a number.
+    Numbers become text (VQA-RAD has integer answers). None, NaN, infinite numbers and the texts that `fillers` lists
+    are missing. Raises TypeError for anything that is neither text nor a number.
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise TypeError(f"text or a number is expected, not {type(value).__name__}")
-    text = " ".join(str(value).split())
+    try:
+        text = " ".join(str(value).split())
+    except ValueError as error:  # Python writes no integer of more than 4,300 digits
+        raise TypeError("the number has too many digits") from error
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise TypeError("the text holds half a character (a lone surrogate), which no file can store")
-    return None if text in ("", "NULL") else text
+    return None if is_filler(text) else text
 
 
 def is_yes_no(answer: str) -> bool:
@@ -44,7 +49,7 @@ def join_key(image: str, question: str, answer: str) -> tuple[str, str, str]:
 
 
 def row_key(image: str, question: str, answer: str) -> tuple[str, str, str]:
-    """Key that tells rows of one dataset apart: the image's whole name, question and answer as joins compare them."""
+    """Key that tells rows of one data set apart: the image's whole name, question and answer as joins compare them."""
     return image, join_text(question), join_text(answer)
 
 

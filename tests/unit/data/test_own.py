@@ -94,7 +94,7 @@ def test_a_downloaded_hub_data_set_is_read_shard_by_shard(own):
         ({"optional_columns": {"colour": "x"}}, "optional column 'colour' is unknown"),
         ({"splits": {"training": "trainig"}}, "split 'trainig' is none of train, validation, test"),
         ({"may_leave_machine": "yes please"}, "may_leave_machine must be true or false"),
-        ({"file": "fragen.xlsx"}, "the file must be .csv, .json, .jsonl or .parquet"),
+        ({"file": "fragen.xlsx"}, "the file must be .csv, .tsv, .json, .jsonl or .parquet; save the sheet as CSV"),
         ({"file": "no.csv"}, "no.csv does not exist"),
         ({"file": "no-*.csv"}, "is called no-*.csv"),
         ({"file": ["fragen.csv"]}, "file must be a name, or a name for each split"),

@@ -66,7 +66,7 @@ def test_categories_can_be_chosen(tmp_path):
         ("synpic39301|plane|what?", "line 9: 3 fields separated by |, where 4 belong"),
         ("synpic39301|plane|what?|", "line 9: answer is empty"),
         ("synpic39301|plane||axial", "line 9: question is empty"),
-        ("synpic39301|plane|what?|#", "line 9: answer '#' holds no text"),
+        ("synpic39301|plane|what?|#", "line 9: answer is empty: '#' stands for a missing value"),
         ("../synpic39301|plane|what?|axial", "line 9: image ../synpic39301.jpg: the file name"),
         ("synpic1|plane|what?|axial", "line 9: image synpic1.jpg: the image synpic1.jpg is missing"),
     ],

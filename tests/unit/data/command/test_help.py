@@ -9,8 +9,8 @@ import pytest
 
 from data_preprocess import datasets
 from data_preprocess.__main__ import TOOLS, main
-from data_preprocess.own import KEYS, OPTIONAL, REQUIRED
 from data_preprocess.reasoning import gold
+from data_preprocess.source.mapping import KEYS, OPTIONAL, REQUIRED
 from tests.unit.data.helpers import ROOT, VQA_RAD
 
 README = ROOT / "data_preprocess" / "README.md"

@@ -97,7 +97,7 @@ LINE = {"image_name": "synpic1.jpg", "question": "What plane is this?", "answer"
         ("a.json", {"1": MEDTHINK["1"] | {"answer": -1}}, "a.json, record 1: answer -1 is no index"),
         ("a.json", {"1": MEDTHINK["1"] | {"solution": " "}}, "a.json, record 1: solution is empty"),
         ("a.json", {"1": {"question": "What?"}}, "a.json, record 1: no field image"),
-        ("a.json", {"1": MEDTHINK["1"] | {"choices": [""]}}, "a.json, record 1: the answer is empty"),
+        ("a.json", {"1": MEDTHINK["1"] | {"choices": [""]}}, "a.json, record 1: answer is empty"),
         ("a.json", ["x"], "a.json, record 0: no field image"),
         ("a.jsonl", json.dumps(LINE) + "\n{", "a.jsonl, line 2: no JSON"),
         ("a.jsonl", json.dumps(LINE | {"reasoning": None}), "a.jsonl, line 1: reasoning is empty"),

@@ -1,0 +1,97 @@
+"""The mapping file of a user's own data: what the columns mean, read and checked."""
+
+from __future__ import annotations
+
+import reprlib
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from data_preprocess.source.errors import DataError
+from data_preprocess.source.text_files import read_yaml
+
+SPLITS = ("train", "validation", "test")
+REQUIRED = ("question", "answer", "image")
+OPTIONAL = (
+    "split", "record_id", "answer_type", "question_type", "modality", "organ", "language", "context", "gold_reasoning",
+    "gold_source",
+)  # fmt: skip
+KEYS = ("name", "file", "images", "columns", "optional_columns", "split", "splits", "alternatives", "delimiter",
+        "encoding", "licence", "may_leave_machine")  # fmt: skip
+TEXTS = ("images", "alternatives", "delimiter", "encoding")
+
+
+def read_mapping(file: Path) -> dict[str, Any]:
+    """A mapping file, checked. Raises DataError naming what is missing or unknown."""
+    if not file.exists():
+        raise DataError(f"the mapping file {file} does not exist")
+    mapping = read_yaml(file)
+    if not isinstance(mapping, dict):
+        raise DataError(f"{file.name} must hold keys and values")
+    _known(file, mapping, KEYS, "key")
+    for name in ("name", "file", "columns"):
+        if not mapping.get(name):
+            raise DataError(f"{file.name} lacks {name}")
+    columns = mapping["columns"]
+    if not isinstance(columns, dict) or set(columns) != set(REQUIRED):
+        raise DataError(f"{file.name}: columns must name exactly {', '.join(REQUIRED)}")
+    mapping["optional_columns"] = mapping.get("optional_columns") or {}
+    for key in ("optional_columns", "splits"):
+        if not isinstance(mapping.get(key) or {}, dict):
+            raise DataError(f"{file.name}: {key} must hold names and values")
+    _known(file, mapping["optional_columns"], OPTIONAL, "optional column")
+    _check_files(file, mapping)
+    _check_texts(file, mapping)
+    if not isinstance(mapping.get("may_leave_machine", False), bool):
+        raise DataError(f"{file.name}: may_leave_machine must be true or false")
+    return mapping
+
+
+def files_of(mapping: dict[str, Any], folder: Path, split: str) -> list[Path]:
+    """The files of a split, in order. Raises DataError if a pattern fits none."""
+    pattern = files_by_split(mapping)[split]
+    if "*" not in pattern:
+        return [folder / pattern]
+    try:
+        found = sorted(file for file in folder.glob(pattern) if file.is_file())
+    except (ValueError, NotImplementedError) as error:
+        raise DataError(f"the file pattern {pattern} cannot be used: {error}") from error
+    if not found:
+        raise DataError(f"no file of {folder} is called {pattern}")
+    return found
+
+
+def files_by_split(mapping: dict[str, Any]) -> dict[str, str]:
+    """Split -> file name or pattern; one name stands for the split of rows that do not tell theirs."""
+    files = mapping["file"]
+    return files if isinstance(files, dict) else {mapping.get("split", "train"): files}
+
+
+def _check_files(file: Path, mapping: dict[str, Any]) -> None:
+    files = mapping["file"] if isinstance(mapping["file"], dict) else {}
+    patterns = list(files.values()) if files else [mapping["file"]]
+    if any(not isinstance(pattern, str) or not pattern for pattern in patterns):
+        raise DataError(f"{file.name}: file must be a name, or a name for each split")
+    for pattern in patterns:
+        path = PurePosixPath(pattern.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in pattern:
+            raise DataError(f"{file.name}: file {reprlib.repr(pattern)} must be a name inside --source")
+    for name in (mapping.get("split", "train"), *files, *(mapping.get("splits") or {}).values()):
+        if name not in SPLITS:
+            raise DataError(f"{file.name}: split {reprlib.repr(name)} is none of {', '.join(SPLITS)}")
+
+
+def _check_texts(file: Path, mapping: dict[str, Any]) -> None:
+    texts = [("name", mapping["name"]), *((key, mapping[key]) for key in TEXTS if key in mapping)]
+    texts += [(f"columns.{key}", value) for key, value in mapping["columns"].items()]
+    texts += [(f"optional_columns.{key}", value) for key, value in mapping["optional_columns"].items()]
+    for key, value in texts:
+        if not isinstance(value, str) or not value:
+            raise DataError(f"{file.name}: {key} must be text, not {reprlib.repr(value)}; put it into quotes")
+    if len(mapping.get("delimiter", ",")) != 1 or mapping.get("delimiter") in ("\n", "\r", '"'):
+        raise DataError(f"{file.name}: delimiter must be one character, such as ';' or \"\\t\" (a tabulator)")
+
+
+def _known(file: Path, given: dict[str, Any], known: tuple[str, ...], what: str) -> None:
+    for name in given:
+        if name not in known:
+            raise DataError(f"{file.name}: {what} {reprlib.repr(name)} is unknown; known are {', '.join(known)}")
