@@ -1,8 +1,8 @@
 """The bootstrap over clusters: images are drawn anew, with all their questions.
 
-Questions about one image share its difficulty, so an interval that takes them for independent is too narrow. A figure here
-is a ratio of sums (right answers over answers, invalid steps over steps), so that one pass over a file gives everything that
-the bootstrap needs: the two sums of each cluster.
+Questions about one image share its difficulty, so an interval that takes them for independent is too narrow. A figure
+here is a ratio of sums (right answers over answers, invalid steps over steps). One pass over a file gives all that the
+bootstrap needs: the two sums of each cluster.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Clustered:
 
 
 def t_value(level: float, freedom: int) -> float:
-    """Two-sided quantile of Student's t, by the Cornish-Fisher expansion; within 1 % of the true one from 4 degrees on."""
+    """Two-sided quantile of Student's t by the Cornish-Fisher expansion; within 1 % from 4 degrees of freedom on."""
     z, v = z_value(level), float(max(freedom, 1))
     terms = (
         (z**3 + z) / 4,
@@ -116,7 +116,7 @@ def percentile_interval(draws: np.ndarray, *, level: float, clusters: int) -> tu
 def share_interval(counts: Clustered, *, level: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Interval:
     """A ratio of sums with its interval, clusters drawn anew; Wilson's where every cluster holds one yes or no.
 
-    All clusters alike (0 % or 100 %): the bootstrap sees no spread at all, so Wilson's interval over the clusters is given.
+    All clusters alike (0 % or 100 %): the bootstrap sees no spread, so Wilson's interval over the clusters is given.
     """
     numerators, denominators = counts.arrays()
     clusters, total = len(numerators), float(denominators.sum())
