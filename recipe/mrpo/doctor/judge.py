@@ -10,7 +10,7 @@ from typing import Any
 
 from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.endpoint.address import Endpoint, read_key
-from recipe.mrpo.judge.member_options import each_judge
+from recipe.mrpo.judge.member_options import judges_asked
 from recipe.mrpo.judge.registry import require_registered
 
 
@@ -34,7 +34,7 @@ def served_models(url: str, key: str | None, timeout_s: float) -> list[str]:
 def check_judge(options: Mapping[str, Any], *, private_data: bool, timeout_s: float) -> Check:
     """`options`: the node `mrpo.judge`; `private_data`: is there a row that must not leave this machine?"""
     try:
-        judges = each_judge(options)
+        judges = judges_asked(options)
         said = [_one(judge, private_data, timeout_s) for judge in judges]
     except (ValueError, PermissionError) as error:
         return Check("judge", False, str(error), "set the option that is named.")

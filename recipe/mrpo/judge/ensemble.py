@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
-from recipe.mrpo.judge.member_options import members
+from recipe.mrpo.judge.member_options import member_options
 from recipe.mrpo.judge.protect.budget import OVER_BUDGET, Budget
 from recipe.mrpo.judge.protect.job_limits import JobLimits
 from recipe.mrpo.judge.protocol import Judge, Judgement, JudgeRequest
@@ -75,5 +75,5 @@ def ensemble_judge(options: Mapping[str, Any]) -> EnsembleJudge:
     job = JobLimits(Budget.of(options))
     # By its name a member has labels of its own in a shared cache: several samples of one model are no copies.
     return EnsembleJudge(
-        {name: get_judge({**own, "member": str(name), "job": job}) for name, own in members(options).items()}
+        {name: get_judge({**own, "member": str(name), "job": job}) for name, own in member_options(options).items()}
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RouterAddress:
-    """Where verl serves its reward model (`host:port`), and under which name; only `at_router` makes one.
+    """Where verl serves its reward model (`host:port`), and under which name; only `with_router_address` makes one.
 
     Text of an option never becomes one: cases that must not leave the machine go to this address.
     """
@@ -18,7 +18,7 @@ class RouterAddress:
     model: str
 
 
-JOB_WIDE = ("max_tokens", "max_cost", "price_per_million", "max_failure_rate", "skip")
+JOB_WIDE = ("max_tokens", "max_cost", "price_per_million", "max_failure_rate", "ask_for")
 """Options that are read for the whole job; a member's own would be ignored."""
 
 
@@ -31,7 +31,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def members(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def member_options(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The full options of each member of an ensemble: those of `mrpo.judge` with the member's own over them.
 
     Raises ValueError for an even number (no majority), fewer than three, an ensemble within an ensemble, or a member
@@ -51,12 +51,12 @@ def members(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return full
 
 
-def each_judge(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def judges_asked(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Options of every judge that is asked in the end: the members of an ensemble, else the judge itself."""
-    return list(members(options).values()) if options["name"] == "ensemble" else [options]
+    return list(member_options(options).values()) if options["name"] == "ensemble" else [options]
 
 
-def at_router(options: Mapping[str, Any], *, address: str | None, model: str | None) -> dict[str, Any]:
+def with_router_address(options: Mapping[str, Any], *, address: str | None, model: str | None) -> dict[str, Any]:
     """`options` with verl's reward model as the endpoint of every judge named router.
 
     `address` is the `host:port` that verl hands to a reward manager, `model` is reward.reward_model.model_path, the
@@ -64,7 +64,7 @@ def at_router(options: Mapping[str, Any], *, address: str | None, model: str | N
     """
     result = dict(options)
     if options["name"] == "ensemble":
-        own = {n: at_router(m, address=address, model=model) for n, m in members(options).items()}
+        own = {n: with_router_address(m, address=address, model=model) for n, m in member_options(options).items()}
         return {**result, "members": own}
     if options["name"] == "router":
         if not address or not model:

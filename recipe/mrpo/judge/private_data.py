@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recipe.mrpo.endpoint.address import Endpoint, read_key
-from recipe.mrpo.judge.member_options import each_judge
+from recipe.mrpo.judge.member_options import judges_asked
 
 
 def check_endpoint(options: Mapping[str, Any], *, private_data: bool) -> None:
@@ -15,7 +15,7 @@ def check_endpoint(options: Mapping[str, Any], *, private_data: bool) -> None:
     `private_data`: does some row say may_leave_machine=false? Raises ValueError for an address or key that cannot work
     and PermissionError for private rows with a host that they may not go to; nothing is sent.
     """
-    for judge in each_judge(options):
+    for judge in judges_asked(options):
         if judge["name"] == "openai":
             read_key(judge["openai"]["api_key_env"])
             endpoint = Endpoint.of(judge["openai"]["base_url"], judge["allow_hosts"])

@@ -1,11 +1,12 @@
-"""Which rollouts need no judge (`mrpo.judge.skip`); a skipped one has no labels, as after a failed judgement.
+"""Which rollouts are judged (`mrpo.judge.ask_for`); the others have no labels, as after a failed judgement.
 
-    none     every rollout with steps is judged
-    unused   those are left out whose labels nothing reads; no advantage changes
-    right    those with a right answer are left out: their process reward is then unknown
+    all            every rollout with steps
+    needed         rollouts with labels that a reward or the shaping reads; no advantage changes
+    wrong_answers  rollouts with a wrong answer; the process reward of the right ones is unknown
 
-Groups cannot be asked about: verl hands one rollout at a time to any reward worker, while its siblings are still being
-generated. `right` therefore covers groups that are right throughout, and the right rollouts of mixed groups with them.
+A choice by group is not possible: verl hands each rollout to a reward worker by itself, while the other rollouts of its
+group are still being generated. `wrong_answers` therefore leaves out the groups that are right throughout, and the
+right rollouts of all other groups as well.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import Any
 
 from recipe.mrpo.credit.shaping import get_shaping
 
-SKIPS = ("none", "unused", "right")
+ASK_FOR = ("all", "needed", "wrong_answers")
+SKIP_REASONS = ("unused", "right")
+"""Why `needed` and `wrong_answers` leave a rollout out, as in the judge status `skipped:<reason>`."""
 
 NEED_NO_LABELS = ("answer", "length", "format")
-"""Rewards of ours that never read a label; of a reward of one's own it is taken that it does."""
+"""Rewards of this package that never read a label; a user's own reward is assumed to read them."""
 
 
 def labels_read_by_rewards(rewards: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -32,8 +35,8 @@ def labels_read_by_rewards(rewards: Mapping[str, Mapping[str, Any]]) -> bool:
     return False
 
 
-def labels_shape(shaping: str, *, estimator: str | None, ours: Collection[str], wrong: bool) -> bool:
-    """Does the estimator read the labels of a rollout? Only ours do, and only as `mrpo.shaping` says of itself.
+def shaping_reads_labels(shaping: str, *, estimator: str | None, ours: Collection[str], wrong: bool) -> bool:
+    """Does the estimator read the labels of such a rollout? Only ours do, and only as `mrpo.shaping` says of itself.
 
     Raises ValueError if `shaping` leads to no rule.
     """
@@ -43,37 +46,46 @@ def labels_shape(shaping: str, *, estimator: str | None, ours: Collection[str], 
     return rule.reads_labels and (wrong or rule.changes_right_rollouts)
 
 
-def skip_reason(skip: str, *, wrong: bool, read_by_rewards: bool, shaped: bool) -> str | None:
-    """The option by which a rollout is left unjudged, or None where it is judged.
+def skip_reason(ask_for: str, *, wrong: bool | None, read_by_rewards: bool, shaped: bool) -> str | None:
+    """Why a rollout is left unjudged, one of SKIP_REASONS, or None where the judge is asked.
 
-    `read_by_rewards`, `shaped`: what `labels_read_by_rewards` and `labels_shape` say of this rollout.
+    `wrong` None: nobody knows whether its answer is right, so it does not count as a right one.
+    `read_by_rewards`, `shaped`: do the rewards, does the shaping read the labels of this rollout?
     Raises ValueError for an unknown option.
     """
-    if skip not in SKIPS:
-        raise ValueError(f"mrpo.judge.skip={skip!r} is unknown; choose one of {', '.join(SKIPS)}.")
-    left_out = {"none": False, "unused": not read_by_rewards and not shaped, "right": not wrong}[skip]
-    return skip if left_out else None
+    if ask_for not in ASK_FOR:
+        raise ValueError(f"mrpo.judge.ask_for={ask_for!r} is unknown; choose one of {', '.join(ASK_FOR)}.")
+    if ask_for == "needed" and not read_by_rewards and not shaped:
+        return "unused"
+    if ask_for == "wrong_answers" and wrong is False:
+        return "right"
+    return None
 
 
-def refusal(
-    skip: str, *, estimator: str, knows_unknown: Collection[str], read_by_rewards: bool, shapes_right: bool
+def skip_conflict(
+    ask_for: str,
+    *,
+    estimator: str,
+    estimators_with_unknown: Collection[str],
+    read_by_rewards: bool,
+    shapes_right: bool,
 ) -> str | None:
-    """Why a run cannot skip so, in a sentence; None if it can.
+    """Why a run cannot leave right rollouts out, in a sentence; None if it can.
 
-    verl's own estimators see a sum of rewards, in which an unknown one is 0; a shaping rule that changes right
-    rollouts by their labels (`shapes_right`) would find none.
+    verl's own estimators see a sum of rewards, in which an unknown one is 0. A shaping rule that changes right rollouts
+    by their labels (`shapes_right`) would find none.
     """
-    if skip != "right":
+    if ask_for != "wrong_answers":
         return None
-    if read_by_rewards and estimator not in knows_unknown:
+    if read_by_rewards and estimator not in estimators_with_unknown:
         return (
-            f"mrpo.judge.skip=right leaves the process reward of right rollouts unknown, and algorithm.adv_estimator="
-            f"{estimator} would count it as 0; set mrpo.judge.skip=none, or algorithm.adv_estimator to one of "
-            f"{', '.join(knows_unknown)}."
+            "mrpo.judge.ask_for=wrong_answers leaves the process reward of right rollouts unknown, and "
+            f"algorithm.adv_estimator={estimator} would count it as 0; set mrpo.judge.ask_for=all, or "
+            f"algorithm.adv_estimator to one of {', '.join(estimators_with_unknown)}."
         )
     if shapes_right:
         return (
-            "mrpo.judge.skip=right leaves right rollouts without labels, and the rule of mrpo.shaping changes them by "
-            "their labels; set mrpo.judge.skip=none."
+            "mrpo.judge.ask_for=wrong_answers leaves right rollouts without labels, and the rule of mrpo.shaping "
+            "changes them by their labels; set mrpo.judge.ask_for=all."
         )
     return None

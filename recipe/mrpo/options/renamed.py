@@ -28,7 +28,9 @@ class Renamed:
     values: Mapping[Any, Any] = field(default_factory=dict)
 
 
-RENAMED: tuple[Renamed, ...] = ()
+RENAMED: tuple[Renamed, ...] = (
+    Renamed("judge.skip", "judge.ask_for", {"none": "all", "unused": "needed", "right": "wrong_answers"}),
+)
 
 
 def with_new_names(

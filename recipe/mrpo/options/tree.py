@@ -115,7 +115,7 @@ def check_options(options: DictConfig) -> None:
     """Raise OptionError for the first value out of range."""
     from recipe.mrpo.credit.final_norms import FINAL_NORMS
     from recipe.mrpo.credit.shaping.registry import SHAPINGS
-    from recipe.mrpo.judge.when_to_judge import SKIPS
+    from recipe.mrpo.judge.when_to_judge import ASK_FOR
     from recipe.mrpo.rollout.steps import SPLITTERS, UNCLOSED
 
     if not is_own(options.shaping):
@@ -128,12 +128,7 @@ def check_options(options: DictConfig) -> None:
     _choice(options, "steps.splitter", SPLITTERS)
     _choice(options, "steps.unclosed", UNCLOSED)
     _choice(options, "gold_reasoning", ("required", "optional"))
-    if options.judge.skip == "all_right_groups":
-        raise OptionError(
-            "mrpo.judge.skip=all_right_groups cannot be had: verl hands each rollout to a reward worker by itself, "
-            "before its group is complete; mrpo.judge.skip=right leaves out every right rollout."
-        )
-    _choice(options, "judge.skip", SKIPS)
+    _choice(options, "judge.ask_for", ASK_FOR)
     prices = options.judge.price_per_million
     if (prices.prompt is None) != (prices.completion is None):
         raise OptionError("mrpo.judge.price_per_million needs both, prompt and completion, or neither.")

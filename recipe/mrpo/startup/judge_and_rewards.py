@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) -> None:
     """Raise OptionError if the judge is unknown, cannot be made from its options, or may not see the data."""
     from recipe.mrpo.judge import get_judge
-    from recipe.mrpo.judge.member_options import at_router
+    from recipe.mrpo.judge.member_options import with_router_address
     from recipe.mrpo.judge.private_data import check_endpoint
 
     judge = OmegaConf.to_container(options.judge, resolve=True)
@@ -22,7 +22,7 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
     try:
         # The real address is known once the reward model is up.
         address = "127.0.0.1:1" if reward_model.enable else None
-        judge = at_router(judge, address=address, model=reward_model.get("model_path"))
+        judge = with_router_address(judge, address=address, model=reward_model.get("model_path"))
         get_judge(judge)
         check_endpoint(judge, private_data=private_data)
     except ModuleNotFoundError as error:
@@ -35,23 +35,27 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
 
 def check_skip(config: DictConfig, options: DictConfig) -> None:
     """Raise OptionError if rollouts are left out of judging that the estimator would then rate wrongly."""
-    from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, labels_shape, refusal
+    from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, shaping_reads_labels, skip_conflict
 
-    estimator, knows_unknown = str(config.algorithm.adv_estimator), (*ESTIMATORS, "gdpo")
+    estimator, with_unknown = str(config.algorithm.adv_estimator), (*ESTIMATORS, "gdpo")
     read = labels_read_by_rewards(OmegaConf.to_container(options.rewards, resolve=True))
-    skip = options.judge.skip
+    ask_for = options.judge.ask_for
     try:
-        shapes_right = skip == "right" and labels_shape(
+        shapes_right = ask_for == "wrong_answers" and shaping_reads_labels(
             options.shaping, estimator=estimator, ours=ESTIMATORS, wrong=False
         )
     except ValueError as error:
         raise OptionError(str(error)) from error
-    said = refusal(
-        skip, estimator=estimator, knows_unknown=knows_unknown, read_by_rewards=read, shapes_right=shapes_right
+    problem = skip_conflict(
+        ask_for,
+        estimator=estimator,
+        estimators_with_unknown=with_unknown,
+        read_by_rewards=read,
+        shapes_right=shapes_right,
     )
-    if said:
-        raise OptionError(said)
-    if read and estimator not in knows_unknown:
+    if problem:
+        raise OptionError(problem)
+    if read and estimator not in with_unknown:
         logger.warning(
             "algorithm.adv_estimator=%s is verl's own and counts what a failed judgement leaves unknown as a reward of "
             "0; algorithm.adv_estimator=mrpo ++mrpo.shaping=none is GRPO that leaves it out.", estimator,

@@ -115,10 +115,10 @@ def check_model_path(config: DictConfig) -> None:
 
 def _check_reward_model(config: DictConfig, options: DictConfig) -> None:
     """Refuse a reward model of verl's that nothing could reach, or that would rate in place of our reward manager."""
-    from recipe.mrpo.judge.member_options import each_judge
+    from recipe.mrpo.judge.member_options import judges_asked
 
     try:
-        judges = list(each_judge(OmegaConf.to_container(options.judge, resolve=True)))
+        judges = list(judges_asked(OmegaConf.to_container(options.judge, resolve=True)))
     except ValueError as error:
         raise OptionError(str(error)) from error
     routed = any(one["name"] == "router" for one in judges)

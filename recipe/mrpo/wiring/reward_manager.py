@@ -15,8 +15,8 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 from recipe.mrpo.judge import Judgement, JudgeRequest, get_judge
-from recipe.mrpo.judge.member_options import at_router
-from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, labels_shape, skip_reason
+from recipe.mrpo.judge.member_options import with_router_address
+from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, shaping_reads_labels, skip_reason
 from recipe.mrpo.options.tree import ESTIMATORS, load_options
 from recipe.mrpo.rollout.parsing import parse
 from recipe.mrpo.rollout.record import RolloutRecord, is_wrong
@@ -64,13 +64,13 @@ class MRPORewardManager(RewardManagerBase):
         self.rewards = build_rewards(self.options.rewards, tau=self.options.tau)
         judge_options = OmegaConf.to_container(self.options.judge, resolve=True)
         served_as = OmegaConf.select(config, "reward.reward_model.model_path")
-        self.judge = get_judge(at_router(judge_options, address=reward_router_address, model=served_as))
+        self.judge = get_judge(with_router_address(judge_options, address=reward_router_address, model=served_as))
         semantic = self.options.rewards.semantic
         self.ask_overall = bool(semantic.enabled and semantic.mode == "verdict")
         self.read_by_rewards = labels_read_by_rewards(OmegaConf.to_container(self.options.rewards, resolve=True))
         estimator = OmegaConf.select(config, "algorithm.adv_estimator")
         self.shaped = {
-            wrong: labels_shape(self.options.shaping, estimator=estimator, ours=ESTIMATORS, wrong=wrong)
+            wrong: shaping_reads_labels(self.options.shaping, estimator=estimator, ours=ESTIMATORS, wrong=wrong)
             for wrong in (False, True)
         }
         self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
@@ -180,8 +180,8 @@ class MRPORewardManager(RewardManagerBase):
             return None, [], "ok"  # a fact about the rollout, not about the judge: there is nothing to label
         if not request.gold_reasoning:
             return None, None, "skipped:no_gold_reasoning"
-        skip = self.options.judge.skip
-        reason = skip_reason(skip, wrong=wrong, read_by_rewards=self.read_by_rewards, shaped=self.shaped[wrong])
+        ask_for = self.options.judge.ask_for
+        reason = skip_reason(ask_for, wrong=wrong, read_by_rewards=self.read_by_rewards, shaped=self.shaped[wrong])
         if reason is not None:
             return None, None, f"skipped:{reason}"
         judgement = await self.judge.label(request)

@@ -9,13 +9,13 @@ import numpy as np
 from omegaconf import DictConfig
 
 from recipe.mrpo.judge.usage import COUNTERS, Usage
-from recipe.mrpo.judge.when_to_judge import SKIPS
+from recipe.mrpo.judge.when_to_judge import SKIP_REASONS
 from recipe.mrpo.rollout import first_failure as metrics
 from recipe.mrpo.rollout.record import RolloutRecord
 from recipe.mrpo.wiring.estimators import StepCredit
 
-SKIPPED = tuple(f"skipped:{name}" for name in SKIPS)
-"""Judge status of a rollout that `mrpo.judge.skip` has left out."""
+SKIPPED = tuple(f"skipped:{name}" for name in SKIP_REASONS)
+"""Judge status of a rollout that `mrpo.judge.ask_for` has left out."""
 
 
 def judge_tokens(records: Iterable[RolloutRecord]) -> Counter[str]:

@@ -21,7 +21,7 @@ from recipe.mrpo.wiring.step_metrics import cost, judge_tokens, step_metrics
 logger = logging.getLogger(__name__)
 
 
-class JudgeStop(RuntimeError):
+class JudgeUnavailable(RuntimeError):
     """Too many judgements failed, or the judge's budget is spent; the message names the option."""
 
 
@@ -89,7 +89,7 @@ class StepCreditMixin:
         report = budget_report(used.total(), cost(used, self.config.mrpo), failures, **limits)
         report = report or failure_report(failures, len(asked), max_failure_rate=judge.max_failure_rate)
         if report:
-            raise JudgeStop(report)
+            raise JudgeUnavailable(report)
 
     @staticmethod
     def _records(batch) -> list[RolloutRecord | None]:

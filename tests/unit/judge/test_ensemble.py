@@ -7,7 +7,7 @@ import pytest
 from recipe.mrpo.evaluate.judge_audit.agreement import Confusion, compare
 from recipe.mrpo.judge import get_judge
 from recipe.mrpo.judge.ensemble import majority
-from recipe.mrpo.judge.member_options import RouterAddress, at_router
+from recipe.mrpo.judge.member_options import RouterAddress, with_router_address
 from tests.fake_judge_server import FakeJudgeServer
 
 
@@ -122,21 +122,21 @@ def test_the_router_finds_its_labels_again_at_another_port(options_of, request_o
         with FakeJudgeServer() as server:
             address = server.base_url.removeprefix("http://").removesuffix("/v1")
             options = options_of(name="router", cache__path=str(tmp_path / "labels.db"))
-            judge = get_judge(at_router(options, address=address, model="models/judge"))
+            judge = get_judge(with_router_address(options, address=address, model="models/judge"))
             assert asyncio.run(judge.label(request_of())).usage.cached is cached
 
 
 def test_the_router_judge_asks_verls_reward_model(options_of, request_of):
     with FakeJudgeServer() as server:
         address = server.base_url.removeprefix("http://").removesuffix("/v1")
-        options = at_router(options_of(name="router"), address=address, model="models/judge")
+        options = with_router_address(options_of(name="router"), address=address, model="models/judge")
         judgement = asyncio.run(get_judge(options).label(request_of(may_leave_machine=False)))
     assert judgement.labels == (0, 1, 0, 1) and server.requests[0]["model"] == "models/judge"
 
 
 def test_a_router_judge_without_a_reward_model_is_refused(options_of):
     with pytest.raises(ValueError, match=r"reward\.reward_model\.enable=true"):
-        at_router(options_of(name="router"), address=None, model=None)
+        with_router_address(options_of(name="router"), address=None, model=None)
 
 
 @pytest.mark.parametrize("node", [None, {"address": "judge.example.org:80", "model": "m"}, "judge.example.org:80"])
@@ -148,17 +148,17 @@ def test_only_the_reward_manager_says_where_the_router_is(options_of, node):
     with pytest.raises(ValueError, match=r"mrpo\.judge\.name=router is verl's own reward model"):
         get_judge(options_of(name="ensemble", members=members))
     # Within a run verl's address takes the place of any other.
-    found = at_router(options_of(name="ensemble", members=members), address="10.0.0.1:80", model="m")
+    found = with_router_address(options_of(name="ensemble", members=members), address="10.0.0.1:80", model="m")
     assert found["members"]["a"]["router"] == RouterAddress("10.0.0.1:80", "m")
 
 
 def test_the_router_reaches_the_members_of_an_ensemble_that_ask_for_it(options_of):
     members = {"own": {"name": "router"}, "b": {"name": "overlap"}, "c": {"name": "openai"}}
-    options = at_router(options_of(name="ensemble", members=members), address="10.0.0.1:80", model="m")
+    options = with_router_address(options_of(name="ensemble", members=members), address="10.0.0.1:80", model="m")
     assert options["members"]["own"]["router"] == RouterAddress("10.0.0.1:80", "m")
     assert "router" not in options["members"]["b"]
     get_judge(options)
-    assert at_router(options_of(name="overlap"), address=None, model=None) == options_of(name="overlap")
+    assert with_router_address(options_of(name="overlap"), address=None, model=None) == options_of(name="overlap")
 
 
 @pytest.mark.parametrize(

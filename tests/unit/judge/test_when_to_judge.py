@@ -7,30 +7,37 @@ import itertools
 import pytest
 
 from recipe.mrpo.credit.shaping.registry import BUILT_IN
-from recipe.mrpo.judge.when_to_judge import SKIPS, labels_read_by_rewards, labels_shape, refusal, skip_reason
+from recipe.mrpo.judge.when_to_judge import (
+    ASK_FOR,
+    labels_read_by_rewards,
+    shaping_reads_labels,
+    skip_conflict,
+    skip_reason,
+)
 
-EVERY = list(itertools.product((False, True), repeat=3))
+EVERY = list(itertools.product((False, True, None), (False, True), (False, True)))
 
 
 @pytest.mark.parametrize(("wrong", "read", "shaped"), EVERY)
-def test_none_leaves_nobody_out(wrong, read, shaped):
-    assert skip_reason("none", wrong=wrong, read_by_rewards=read, shaped=shaped) is None
+def test_all_leaves_nobody_out(wrong, read, shaped):
+    assert skip_reason("all", wrong=wrong, read_by_rewards=read, shaped=shaped) is None
 
 
 @pytest.mark.parametrize(("wrong", "read", "shaped"), EVERY)
-def test_unused_judges_every_rollout_whose_labels_something_reads(wrong, read, shaped):
-    reason = skip_reason("unused", wrong=wrong, read_by_rewards=read, shaped=shaped)
+def test_needed_leaves_out_the_rollouts_with_labels_that_nothing_reads(wrong, read, shaped):
+    reason = skip_reason("needed", wrong=wrong, read_by_rewards=read, shaped=shaped)
     assert reason == (None if read or shaped else "unused")
 
 
 @pytest.mark.parametrize(("wrong", "read", "shaped"), EVERY)
-def test_right_leaves_out_right_rollouts_and_no_other(wrong, read, shaped):
-    assert skip_reason("right", wrong=wrong, read_by_rewards=read, shaped=shaped) == (None if wrong else "right")
+def test_wrong_answers_leaves_out_right_rollouts_and_no_other(wrong, read, shaped):
+    reason = skip_reason("wrong_answers", wrong=wrong, read_by_rewards=read, shaped=shaped)
+    assert reason == ("right" if wrong is False else None), "an answer that could not be scored is not a right one"
 
 
 def test_an_unknown_option_is_an_error():
-    with pytest.raises(ValueError, match=r"mrpo\.judge\.skip='all' is unknown"):
-        skip_reason("all", wrong=True, read_by_rewards=True, shaped=True)
+    with pytest.raises(ValueError, match=r"mrpo\.judge\.ask_for='some' is unknown"):
+        skip_reason("some", wrong=True, read_by_rewards=True, shaped=True)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +64,7 @@ def test_which_rewards_read_labels(rewards, read):
 @pytest.mark.parametrize("wrong", [False, True])
 def test_labels_shape_only_wrong_rollouts_and_only_where_our_estimator_reads_them(shaping, estimator, wrong):
     expected = estimator == "mrpo" and shaping in ("mrpo", "vppo") and wrong
-    assert labels_shape(shaping, estimator=estimator, ours=("mrpo",), wrong=wrong) is expected
+    assert shaping_reads_labels(shaping, estimator=estimator, ours=("mrpo",), wrong=wrong) is expected
 
 
 OWN = """
@@ -77,21 +84,23 @@ everywhere = Shaping(rule, changes_right_rollouts=True)
 def test_labels_of_a_right_rollout_are_read_only_by_a_rule_that_says_so(tmp_path, name, wrong, read):
     (tmp_path / "rules.py").write_text(OWN)
     own = f"{tmp_path}/rules.py:{name}"
-    assert labels_shape(own, estimator="mrpo", ours=("mrpo",), wrong=wrong) is read
+    assert shaping_reads_labels(own, estimator="mrpo", ours=("mrpo",), wrong=wrong) is read
 
 
-@pytest.mark.parametrize("skip", SKIPS)
-def test_right_rollouts_must_be_judged_where_the_rule_changes_them_by_their_labels(skip):
-    said = refusal(skip, estimator="mrpo", knows_unknown=("mrpo",), read_by_rewards=True, shapes_right=True)
-    assert (said is not None and "mrpo.judge.skip=none" in said) is (skip == "right")
+@pytest.mark.parametrize("ask_for", ASK_FOR)
+def test_right_rollouts_must_be_judged_where_the_rule_changes_them_by_their_labels(ask_for):
+    run = {"estimator": "mrpo", "estimators_with_unknown": ("mrpo",), "read_by_rewards": True, "shapes_right": True}
+    said = skip_conflict(ask_for, **run)
+    assert (said is not None and "mrpo.judge.ask_for=all" in said) is (ask_for == "wrong_answers")
 
 
-@pytest.mark.parametrize("skip", SKIPS)
+@pytest.mark.parametrize("ask_for", ASK_FOR)
 @pytest.mark.parametrize("estimator", ["mrpo", "gdpo", "grpo"])
 @pytest.mark.parametrize("read", [False, True])
-def test_an_estimator_that_counts_the_unknown_as_0_is_refused(skip, estimator, read):
-    said = refusal(skip, estimator=estimator, knows_unknown=("mrpo", "gdpo"), read_by_rewards=read, shapes_right=False)
-    if skip == "right" and estimator == "grpo" and read:
-        assert "mrpo.judge.skip=none" in said and "\n" not in said
+def test_an_estimator_that_counts_the_unknown_as_0_is_refused(ask_for, estimator, read):
+    known = {"estimators_with_unknown": ("mrpo", "gdpo"), "read_by_rewards": read, "shapes_right": False}
+    said = skip_conflict(ask_for, estimator=estimator, **known)
+    if ask_for == "wrong_answers" and estimator == "grpo" and read:
+        assert "mrpo.judge.ask_for=all" in said and "\n" not in said
     else:
         assert said is None

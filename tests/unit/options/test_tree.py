@@ -92,7 +92,10 @@ def test_a_name_close_to_none_points_to_the_list_of_options():
         ),
         ({"gdpo": {"final_norm": "batch"}}, "mrpo.gdpo.final_norm='batch' is unknown; choose one of rollout, token"),
         ({"steps": {"splitter": "nltk"}}, "mrpo.steps.splitter"),
-        ({"judge": {"skip": "some"}}, "mrpo.judge.skip='some' is unknown; choose one of none, unused, right."),
+        (
+            {"judge": {"ask_for": "some"}},
+            "mrpo.judge.ask_for='some' is unknown; choose one of all, needed, wrong_answers.",
+        ),
         ({"judge": {"price_per_million": {"prompt": 1, "completion": -1}}}, "mrpo.judge.price_per_million.completion"),
         ({"steps": {"unclosed": True}}, "mrpo.steps.unclosed"),
         ({"round_factors": "sometimes"}, "mrpo.round_factors"),

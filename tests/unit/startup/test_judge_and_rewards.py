@@ -24,7 +24,11 @@ def test_the_log_says_where_a_failed_judgement_would_count_as_zero(config_of, ca
 
 @pytest.mark.parametrize("estimator", ["grpo", "rloo"])
 def test_rollouts_left_unjudged_are_refused_where_the_unknown_would_count_as_0(config_of, estimator):
-    overrides = (f"algorithm.adv_estimator={estimator}", "reward.reward_manager.name=mrpo", "+mrpo.judge.skip=right")
-    assert "mrpo.judge.skip=none" in refusal(config_of(*overrides, base=BASE))
+    overrides = (
+        f"algorithm.adv_estimator={estimator}",
+        "reward.reward_manager.name=mrpo",
+        "+mrpo.judge.ask_for=wrong_answers",
+    )
+    assert "mrpo.judge.ask_for=all" in refusal(config_of(*overrides, base=BASE))
     prepare(config_of(*overrides, "+mrpo.rewards.process.weight=0", base=BASE))  # then nothing is unknown
     prepare(config_of("algorithm.adv_estimator=gdpo", *overrides[1:], base=BASE))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, labels_shape, skip_reason
+from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, shaping_reads_labels, skip_reason
 from recipe.mrpo.wiring.estimators import CREDIT, StepCredit
 
 WIDTH = 12
@@ -277,7 +277,7 @@ def test_gdpo_without_records_is_verls_own(verl, options, monkeypatch, records):
     assert torch.equal(calls["ours"], calls["stock"])
 
 
-# --- rollouts that mrpo.judge.skip leaves unjudged
+# --- rollouts that mrpo.judge.ask_for leaves unjudged
 
 
 def unjudged(record, option):
@@ -296,9 +296,9 @@ def test_leaving_out_unused_labels_changes_no_advantage(advantages, make_record,
         for _ in range(8)
     ]
     read = labels_read_by_rewards({name: {"weight": weight} for name, weight in weights.items()})
-    shaped = [labels_shape(shaping, estimator="mrpo", ours=("mrpo",), wrong=r.wrong) for r in records]
+    shaped = [shaping_reads_labels(shaping, estimator="mrpo", ours=("mrpo",), wrong=r.wrong) for r in records]
     reasons = [
-        skip_reason("unused", wrong=r.wrong, read_by_rewards=read, shaped=s)
+        skip_reason("needed", wrong=r.wrong, read_by_rewards=read, shaped=s)
         for r, s in zip(records, shaped, strict=True)
     ]
     assert any(reasons)

@@ -344,12 +344,12 @@ NO_PROCESS = {"rewards.process.weight": 0.0}
     ("estimator", "changed", "right", "wrong"),
     [
         ("mrpo", {}, "ok", "ok"),
-        ("mrpo", {"judge.skip": "unused"}, "ok", "ok"),  # the process reward reads all labels
-        ("mrpo", {"judge.skip": "unused"} | NO_PROCESS, "skipped:unused", "ok"),  # shaping reads those of wrong ones
-        ("mrpo", {"judge.skip": "unused", "shaping": "none"} | NO_PROCESS, "skipped:unused", "skipped:unused"),
-        ("grpo", {"judge.skip": "unused"} | NO_PROCESS, "skipped:unused", "skipped:unused"),
-        ("mrpo", {"judge.skip": "right"}, "skipped:right", "ok"),
-        ("gdpo", {"judge.skip": "right"}, "skipped:right", "ok"),
+        ("mrpo", {"judge.ask_for": "needed"}, "ok", "ok"),  # the process reward reads all labels
+        ("mrpo", {"judge.ask_for": "needed"} | NO_PROCESS, "skipped:unused", "ok"),  # shaping reads those of wrong ones
+        ("mrpo", {"judge.ask_for": "needed", "shaping": "none"} | NO_PROCESS, "skipped:unused", "skipped:unused"),
+        ("grpo", {"judge.ask_for": "needed"} | NO_PROCESS, "skipped:unused", "skipped:unused"),
+        ("mrpo", {"judge.ask_for": "wrong_answers"}, "skipped:right", "ok"),
+        ("gdpo", {"judge.ask_for": "wrong_answers"}, "skipped:right", "ok"),
     ],
 )
 def test_a_skipped_rollout_asks_no_judge_has_no_labels_and_is_no_failure(

@@ -326,7 +326,7 @@ def test_tokens_and_cost_of_the_judge_add_up_over_the_run(queue, trainer, make_r
     ],
 )
 def test_a_spent_budget_stops_the_run_whoever_spent_it(queue, trainer, make_record, changed, kind, says):
-    from recipe.mrpo.wiring.trainer import JudgeStop
+    from recipe.mrpo.wiring.trainer import JudgeUnavailable
 
     prices = {"judge.price_per_million.prompt": 2.0, "judge.price_per_million.completion": 8.0}
     one = trainer(**prices, **changed, **{"judge.max_failure_rate": 1.0})
@@ -336,7 +336,7 @@ def test_a_spent_budget_stops_the_run_whoever_spent_it(queue, trainer, make_reco
     if says is None:
         metrics_of_step(one, batch)
         return
-    with pytest.raises(JudgeStop) as caught:
+    with pytest.raises(JudgeUnavailable) as caught:
         metrics_of_step(one, batch)
     assert says in str(caught.value)
 

@@ -87,7 +87,7 @@ def test_the_members_of_an_ensemble_share_one_budget(options_of, request_of):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("max_tokens", 5), ("max_cost", 1.0), ("price_per_million", {"prompt": 1.0}), ("skip", "right")],
+    [("max_tokens", 5), ("max_cost", 1.0), ("price_per_million", {"prompt": 1.0}), ("ask_for", "needed")],
 )
 def test_what_is_one_for_all_members_cannot_be_a_members_own(options_of, option, value):
     members = {"a": {"name": "overlap"}, "b": {"name": "overlap", option: value}, "c": {"name": "overlap"}}
