@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from reward_fns import length, semantic
 from reward_fns.answer.math_gate import load as load_math_verify
@@ -15,7 +15,7 @@ from reward_fns.answer.score import AnswerScore
 from reward_fns.answer.similarity import load_stemmer
 from reward_fns.format import format_reward
 from reward_fns.process import process_reward
-from reward_fns.registry import NODE, RewardFn, RewardInput, register_reward
+from reward_fns.registry import NODE, RewardFn, RewardInput, reads_no_labels, register_reward
 
 if TYPE_CHECKING:
     from reward_fns.bertscore import Encoder
@@ -47,6 +47,7 @@ class AnswerReward:
 
     options: AnswerOptions
     encoder: PairEncoder | None
+    reads_labels: ClassVar[bool] = False
 
     def score(self, given: RewardInput) -> AnswerScore:
         return answer_reward(
@@ -126,21 +127,21 @@ def _length(*, mode: str, k_min: int, k_max: int, floor: float | None) -> Reward
     if floor is not None and floor > 0:
         raise ValueError(f"{NODE}.length.floor must be at most 0 or null, not {floor}.")
     if mode == "ecr":
-        return lambda given: length.extended_reasoning_reward(given.num_steps, k_max=k_max)
+        return reads_no_labels(lambda given: length.extended_reasoning_reward(given.num_steps, k_max=k_max))
     if mode == "cwr":
-        return lambda given: _correct_reasoning(given, k_max)
-    return lambda given: length.length_reward(given.num_steps, k_min=k_min, k_max=k_max, floor=floor)
+        return reads_no_labels(lambda given: _correct_reasoning(given, k_max))
+    return reads_no_labels(lambda given: length.length_reward(given.num_steps, k_min=k_min, k_max=k_max, floor=floor))
 
 
-def _correct_reasoning(given: RewardInput, k_max: int) -> float:
-    if given.answer_correct is None:
-        raise ValueError(f"{NODE}.length.mode=cwr needs to know whether the answer is right; compute `answer` first.")
+def _correct_reasoning(given: RewardInput, k_max: int) -> float | None:
+    if given.answer_correct is None:  # an answer reward that failed leaves unknown what depends on it
+        return None
     return length.correct_reasoning_reward(given.num_steps, k_max=k_max, answer_correct=given.answer_correct)
 
 
 @register_reward("format")
 def _format() -> RewardFn:
-    return lambda given: format_reward(given.parsed)
+    return reads_no_labels(lambda given: format_reward(given.parsed))
 
 
 @register_reward("semantic")
@@ -168,4 +169,6 @@ def _semantic(
         encoder_batch_size=encoder_batch_size,
         encoder_cache=encoder_cache,
     )
-    return lambda given: semantic.semantic_reward(given.reasoning(), given.gold_reasoning, encoder=loaded)
+    return reads_no_labels(
+        lambda given: semantic.semantic_reward(given.reasoning(), given.gold_reasoning, encoder=loaded)
+    )

@@ -11,8 +11,7 @@ right rollouts of all other groups as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from recipe.mrpo.credit.shaping import get_shaping
 
@@ -20,30 +19,17 @@ ASK_FOR = ("all", "needed", "wrong_answers")
 SKIP_REASONS = ("unused", "right")
 """Why `needed` and `wrong_answers` leave a rollout out, as in the judge status `skipped:<reason>`."""
 
-NEED_NO_LABELS = ("answer", "length", "format")
-"""Rewards of this package that never read a label; a user's own reward is assumed to read them."""
 
-
-def labels_read_by_rewards(rewards: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Does a reward that counts read the judge's labels? `rewards`: the node `mrpo.rewards`."""
-    for name, settings in rewards.items():
-        if not settings.get("enabled", True) or settings.get("weight", 0) == 0 or name in NEED_NO_LABELS:
-            continue
-        if name == "semantic" and settings.get("mode") == "encoder":
-            continue
-        return True
-    return False
-
-
-def shaping_reads_labels(shaping: str, *, estimator: str | None, ours: Collection[str], wrong: bool) -> bool:
+def shaping_reads_labels(shaping: str, *, estimator: str | None, ours: Collection[str], wrong: bool | None) -> bool:
     """Does the estimator read the labels of such a rollout? Only ours do, and only as `mrpo.shaping` says of itself.
 
-    Raises ValueError if `shaping` leads to no rule.
+    `wrong` None: nobody knows whether its answer is right, so it is not shaped. Raises ValueError if `shaping` leads
+    to no rule.
     """
     if estimator not in ours:
         return False
     rule = get_shaping(shaping)
-    return rule.reads_labels and (wrong or rule.changes_right_rollouts)
+    return rule.reads_labels and (wrong is True or (wrong is False and rule.changes_right_rollouts))
 
 
 def skip_reason(ask_for: str, *, wrong: bool | None, read_by_rewards: bool, shaped: bool) -> str | None:

@@ -78,11 +78,16 @@ def _flat(node: DictConfig, path: str = "") -> list[tuple[str, Any]]:
     return out
 
 
+def _is_of_any_reward(path: str, key: str, given: DictConfig) -> bool:
+    """May this key stand at any reward? A function in the place of one of ours brings options that we do not know."""
+    return path.startswith("rewards.") and path.count(".") == 1 and (key == "enabled" or "function" in given)
+
+
 def _refuse_unknown(given: DictConfig, known: DictConfig, path: str) -> None:
     for key in given:
         name = f"{path}.{key}" if path else str(key)
         if key not in known:
-            if path in OPEN_NODES:
+            if path in OPEN_NODES or _is_of_any_reward(path, key, given):
                 continue
             close = difflib.get_close_matches(str(key), [str(k) for k in known], n=1)
             hint = (

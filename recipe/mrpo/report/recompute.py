@@ -18,25 +18,32 @@ def group_of(uid: str) -> str:
 
 
 def group_advantages(rows: Sequence[dict[str, Any]]) -> list[float]:
-    """A_i of the rollouts of one group, from the rewards in their records; unknown rewards take the group's mean."""
-    records = [row["mrpo"] for row in rows]
-    totals = [0.0] * len(records)
-    for name, weight in records[0]["weights"].items():
-        known = [r["rewards"][name] for r in records if r["rewards"][name] is not None]
-        mean = statistics.fmean(known) if known else 0.0
-        for i, record in enumerate(records):
-            value = record["rewards"][name]
-            totals[i] += weight * (mean if value is None else value)
+    """A_i of the rollouts of one group, from the rewards in their records; unknown rewards take the group's mean.
+
+    A rollout of which nothing that counts is known gets 0 and is no member of its group.
+    """
+    weights = {name: weight for name, weight in rows[0]["mrpo"]["weights"].items() if weight}
+    rewards = [{name: row["mrpo"]["rewards"][name] for name in weights} for row in rows]
+    members = [given for given in rewards if any(value is not None for value in given.values())]
+    means = {}
+    for name in weights:
+        known = [given[name] for given in members if given[name] is not None]
+        means[name] = statistics.fmean(known) if known else 0.0
+
+    def total(given: dict[str, float | None]) -> float:
+        return sum(weight * (means[n] if given[n] is None else given[n]) for n, weight in weights.items())
+
+    totals = [total(given) for given in members]
     if len(totals) < 2 or max(totals) - min(totals) < 1e-9:
-        return [0.0] * len(totals)
+        return [0.0] * len(rows)
     mean, std = statistics.fmean(totals), statistics.stdev(totals)
-    return [(total - mean) / (std + EPSILON) for total in totals]
+    return [(total(given) - mean) / (std + EPSILON) if given in members else 0.0 for given in rewards]
 
 
 def step_advantages(record: dict[str, Any], advantage: float, *, tau: float, base: float) -> list[float]:
     """Advantage of each step of a rollout whose group-relative advantage is `advantage`."""
-    labels, count = record["labels"], len(record["steps"])
-    if labels is None or record["rewards"]["answer"] > tau:
+    labels, count, answer = record["labels"], len(record["steps"]), record["rewards"]["answer"]
+    if labels is None or answer is None or answer > tau:
         return [advantage] * count
     out = []
     for k, valid in enumerate(labels, start=1):

@@ -19,6 +19,11 @@ def is_wrong(answer_reward: float, *, tau: float) -> bool:
     return answer_reward <= tau
 
 
+def weighted_sum(values: Mapping[str, float | None], weights: Mapping[str, float]) -> float:
+    """R = sum of weight * value over the rewards that are known."""
+    return math.fsum(weights[name] * value for name, value in values.items() if value is not None)
+
+
 @dataclass(frozen=True)
 class RolloutRecord:
     """One judged rollout. Step k stands at index k - 1 of `steps`, `spans` and `labels`."""
@@ -34,14 +39,18 @@ class RolloutRecord:
     """Value of each reward before its weight; None when it could not be known."""
     weights: dict[str, float]
     answer: str | None
-    wrong: bool
-    """R_ans <= tau."""
+    wrong: bool | None
+    """R_ans <= tau; None when the answer reward could not be known: neither right nor wrong, and not shaped."""
     well_formed: bool
     response_tokens: int
     case: dict[str, Any] = field(default_factory=dict)
     """What the rollout was about: question, gold answers, gold_reasoning, image_id, data_source."""
     judge: dict[str, Any] = field(default_factory=dict)
     """Calls, retries, latency_s, cached and token counts of the judgement."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """Kind of the error by the reward that raised it ("rollout": what comes before the rewards); its value is None."""
+    fatal: str | None = None
+    """Why the run must end, in a sentence; the trainer raises it."""
 
     def __post_init__(self):
         if len(self.spans) != len(self.steps) or (self.labels is not None and len(self.labels) != len(self.steps)):
@@ -53,7 +62,7 @@ class RolloutRecord:
     @property
     def total(self) -> float:
         """Weighted sum of the rewards that are known; what verl gets as `reward_score`."""
-        return math.fsum(self.weights[n] * v for n, v in self.rewards.items() if v is not None)
+        return weighted_sum(self.rewards, self.weights)
 
     @property
     def judge_failed(self) -> bool:
@@ -69,12 +78,14 @@ class RolloutRecord:
         A number that is not known is absent, never 0: verl's mean is then over the rollouts that have it.
         """
         info: dict[str, Any] = {
-            "acc": float(not self.wrong),
             "well_formed": float(self.well_formed),
             "steps": float(len(self.steps)),
             "judge_failed": float(self.judge_failed),
             "judge_calls": float(self.judge.get("calls", 0)),
+            "reward_errors": float(len(self.errors)),
         }
+        if self.wrong is not None:
+            info["acc"] = float(not self.wrong)
         if "latency_s" in self.judge:
             info["judge_latency_s"] = float(self.judge["latency_s"])
         info |= {f"{name}_reward": float(v) for name, v in self.rewards.items() if v is not None}

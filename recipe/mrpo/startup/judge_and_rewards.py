@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.options.tree import ESTIMATORS, OptionError, shaping_options
+
+if TYPE_CHECKING:
+    from reward_fns.registry import Reward
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +38,13 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
         raise OptionError(str(error)) from error
 
 
-def check_skip(config: DictConfig, options: DictConfig) -> None:
+def check_skip(config: DictConfig, options: DictConfig, rewards: Sequence[Reward]) -> None:
     """Raise OptionError if rollouts are left out of judging that the estimator would then rate wrongly."""
-    from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, shaping_reads_labels, skip_conflict
+    from recipe.mrpo.judge.when_to_judge import shaping_reads_labels, skip_conflict
+    from reward_fns.build import labels_are_read
 
     estimator, with_unknown = str(config.algorithm.adv_estimator), (*ESTIMATORS, "gdpo")
-    read = labels_read_by_rewards(OmegaConf.to_container(options.rewards, resolve=True))
+    read = labels_are_read(rewards)
     ask_for = options.judge.ask_for
     try:
         shapes_right = ask_for == "wrong_answers" and shaping_reads_labels(
@@ -72,11 +78,14 @@ def check_shaping_rule(options: DictConfig) -> None:
         raise OptionError(str(error)) from error
 
 
-def check_rewards(options: DictConfig) -> None:
-    """Raise OptionError if a reward is unknown, its options are wrong, or its encoder or function cannot be loaded."""
-    from reward_fns.registry import build_rewards
+def check_rewards(options: DictConfig) -> list[Reward]:
+    """The rewards of the run.
+
+    Raises OptionError if one is unknown, its options are wrong, or its encoder or function cannot be loaded.
+    """
+    from reward_fns.build import build_rewards
 
     try:
-        build_rewards(options.rewards, tau=options.tau)
+        return build_rewards(options.rewards, tau=options.tau)
     except ValueError as error:
         raise OptionError(str(error)) from error

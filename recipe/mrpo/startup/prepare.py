@@ -46,7 +46,7 @@ def prepare(config: DictConfig) -> None:
         private = check_rows(config.data, "train_files", reasoning_required=options.gold_reasoning == "required")
         private |= check_rows(config.data, "val_files", reasoning_required=False)
         check_judge(config, options, private_data=private)
-        check_rewards(options)
+        check_skip(config, options, check_rewards(options))
     _bound_weight_sync(config, options.guards.weight_sync_timeout_s)
     changed = ", ".join(f"mrpo.{name}={value}" for name, value in changed_options(options).items())
     logger.warning("MRPO: %s; every other option has its default (%s).", changed or "no option set", OPTIONS_FILE.name)
@@ -61,8 +61,6 @@ def fill_and_check(config: DictConfig) -> DictConfig:
     with open_dict(config):
         config.mrpo = options
     check_verl_settings(config, options)
-    if config.reward.reward_manager.name == REWARD_MANAGER:
-        check_skip(config, options)
     return options
 
 

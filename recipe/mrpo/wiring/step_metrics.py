@@ -63,7 +63,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
         f"reward/{name}": _mean(r.rewards[name] for r in records if r.rewards.get(name) is not None) for name in names
     }
     out |= {
-        "wrong_answers": _mean(r.wrong for r in records),
+        "wrong_answers": _mean(r.wrong for r in records if r.wrong is not None),
         "well_formed": _mean(r.well_formed for r in records),
         "steps_per_rollout": _mean(len(r.steps) for r in records),
         "rollouts_with_2_steps": _mean(len(r.steps) >= 2 for r in records),

@@ -9,7 +9,6 @@ import pytest
 from recipe.mrpo.credit.shaping.registry import BUILT_IN
 from recipe.mrpo.judge.when_to_judge import (
     ASK_FOR,
-    labels_read_by_rewards,
     shaping_reads_labels,
     skip_conflict,
     skip_reason,
@@ -35,28 +34,13 @@ def test_wrong_answers_leaves_out_right_rollouts_and_no_other(wrong, read, shape
     assert reason == ("right" if wrong is False else None), "an answer that could not be scored is not a right one"
 
 
+def test_a_rollout_of_unknown_answer_is_not_shaped():
+    assert not shaping_reads_labels("mrpo", estimator="mrpo", ours=("mrpo",), wrong=None)
+
+
 def test_an_unknown_option_is_an_error():
     with pytest.raises(ValueError, match=r"mrpo\.judge\.ask_for='some' is unknown"):
         skip_reason("some", wrong=True, read_by_rewards=True, shaped=True)
-
-
-@pytest.mark.parametrize(
-    ("rewards", "read"),
-    [
-        ({"answer": {"weight": 1}}, False),
-        ({"answer": {"weight": 1}, "length": {"weight": 1}, "format": {"weight": 1}}, False),  # counts and tags alone
-        ({"process": {"weight": 1}}, True),
-        ({"process": {"weight": 0}}, False),  # logged, not summed
-        ({"process": {}}, False),
-        ({"process": {"weight": 1, "enabled": False}}, False),
-        ({"process": {"weight": -0.5}}, True),  # a penalty reads them as well
-        ({"semantic": {"weight": 1, "enabled": True, "mode": "verdict"}}, True),
-        ({"semantic": {"weight": 1, "enabled": True, "mode": "encoder"}}, False),
-        ({"mine": {"weight": 0.1, "function": "a.b:c"}}, True),  # nobody knows what it reads
-    ],
-)
-def test_which_rewards_read_labels(rewards, read):
-    assert labels_read_by_rewards(rewards) is read
 
 
 @pytest.mark.parametrize("shaping", BUILT_IN)

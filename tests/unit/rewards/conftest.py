@@ -10,8 +10,9 @@ import pytest
 
 from recipe.mrpo.options.tree import load_options
 from reward_fns.answer.options import AnswerOptions
+from reward_fns.build import build_rewards
 from reward_fns.builtin import AnswerReward
-from reward_fns.registry import RewardInput, build_rewards
+from reward_fns.registry import RewardInput
 
 
 @pytest.fixture(scope="session")

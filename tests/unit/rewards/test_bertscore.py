@@ -18,7 +18,7 @@ transformers = pytest.importorskip("transformers")
 from recipe.mrpo.options.tree import load_options  # noqa: E402
 from reward_fns.answer.reward import answer_reward  # noqa: E402
 from reward_fns.bertscore import Encoder, get_encoder  # noqa: E402
-from reward_fns.registry import build_rewards  # noqa: E402
+from reward_fns.build import build_rewards  # noqa: E402
 
 VOCABULARY = "[PAD] [UNK] [CLS] [SEP] [MASK] left right lung lobe of the mass ##es 2 3 . no effusion".split()
 PAIRS = [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from recipe.mrpo.judge.when_to_judge import labels_read_by_rewards, shaping_reads_labels, skip_reason
+from recipe.mrpo.judge.when_to_judge import shaping_reads_labels, skip_reason
 from recipe.mrpo.wiring.estimators import CREDIT, StepCredit
 
 WIDTH = 12
@@ -295,10 +295,9 @@ def test_leaving_out_unused_labels_changes_no_advantage(advantages, make_record,
         make_record(answer=float(generator.random()), labels=generator.integers(0, 2, 3).tolist(), weights=weights)
         for _ in range(8)
     ]
-    read = labels_read_by_rewards({name: {"weight": weight} for name, weight in weights.items()})
     shaped = [shaping_reads_labels(shaping, estimator="mrpo", ours=("mrpo",), wrong=r.wrong) for r in records]
     reasons = [
-        skip_reason("needed", wrong=r.wrong, read_by_rewards=read, shaped=s)
+        skip_reason("needed", wrong=r.wrong, read_by_rewards=False, shaped=s)
         for r, s in zip(records, shaped, strict=True)
     ]
     assert any(reasons)

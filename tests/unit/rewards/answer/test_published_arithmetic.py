@@ -15,7 +15,7 @@ from reward_fns.answer import reward as answer
 from reward_fns.answer.published import reference_rouge_tokens
 from reward_fns.answer.reward import answer_reward
 from reward_fns.answer.similarity import bleu1, rouge1_f1, stem
-from reward_fns.registry import build_rewards
+from reward_fns.build import build_rewards
 
 # prediction, reference, ROUGE-1 F1 (stems of ASCII words), BLEU-1 (white-space tokens, case kept), reason
 TABLE = [

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from recipe.mrpo.options.tree import load_options
-from reward_fns.registry import build_rewards, register_reward, weighted_sum
+from reward_fns.build import build_rewards, labels_are_read
+from reward_fns.registry import register_reward
 
 
 def built(**over):
@@ -33,26 +34,11 @@ def test_every_default_reward_has_a_value_for_a_rollout(rollout):
     assert values == {"answer": 1.0, "process": 0.5, "length": 0.0, "format": 1.0}
 
 
-def test_weight_zero_is_computed_and_not_summed(rollout):
-    rewards = list(built(length={"weight": 0.0}, process={"weight": 2.0}).values())
-    values = {reward.name: reward.fn(rollout(num_steps=0)) for reward in rewards}
-    assert values["length"] == -1.0
-    assert weighted_sum(rewards, values) == pytest.approx(1.0 + 2.0 * 0.5)
-
-
-def test_an_unknown_reward_makes_the_sum_unknown_unless_it_has_no_weight(rollout):
-    unknown = rollout(labels=None)
-    for weight, total in ((1.0, None), (0.0, 1.0)):
-        rewards = list(built(process={"weight": weight}).values())
-        assert weighted_sum(rewards, {reward.name: reward.fn(unknown) for reward in rewards}) == total
-
-
 def test_the_length_variants_are_options(rollout):
     assert built(length={"mode": "ecr"})["length"].fn(rollout(answer_correct=False)) == 0.5
     cwr = built(length={"mode": "cwr"})["length"].fn
     assert (cwr(rollout(answer_correct=False)), cwr(rollout(answer_correct=True))) == (0.0, 0.5)
-    with pytest.raises(ValueError, match=r"mrpo\.rewards\.length\.mode=cwr"):
-        cwr(rollout(answer_correct=None))
+    assert cwr(rollout(answer_correct=None)) is None  # what depends on an unknown answer is unknown
     assert built(length={"floor": -1.0})["length"].fn(rollout(num_steps=60)) == -1.0
 
 
@@ -88,6 +74,9 @@ REFUSED = [
     ({"mine": {"weight": 1.0, "function": "math:none"}}, r"mrpo\.rewards\.mine\.function=math:none cannot be loaded"),
     ({"mine": {"weight": 1.0, "function": "math:pi"}}, r"mrpo\.rewards\.mine\.function=math:pi is no function"),
     ({"mine": {"weight": 1.0, "function": "/no/such.py:f"}}, r"mrpo\.rewards\.mine\.function"),
+    ({"mine": {"weight": float("nan")}}, r"mrpo\.rewards\.mine\.weight must be a number"),
+    ({"mine": {"weight": 1e300}}, r"mrpo\.rewards\.mine\.weight must be a number"),  # its square is infinite
+    ({"mine": 0.5}, r"mrpo\.rewards\.mine must be a group of options such as mrpo\.rewards\.mine\.weight"),
 ]
 
 
@@ -110,11 +99,30 @@ OWN = """
 def short(given, *, limit=3):
     return float(len((given.prediction or "").split()) <= limit)
 
-def text(given):
-    return "good"
+short.reads_labels = False
 
 def unknown(given):
     return None
+
+def with_any_option(given, **options):
+    return float(len(options))
+
+def needs_one(given, limit):
+    return limit
+
+async def later(given):
+    return 1.0
+
+def takes_nothing():
+    return 1.0
+
+class Long:
+    reads_labels = False
+
+    def __call__(self, given):
+        return float(given.num_steps > 3)
+
+long = Long()
 """
 
 
@@ -134,10 +142,57 @@ def test_ones_own_reward_by_dotted_path_or_file_with_its_options(own, rollout):
     assert built(mine={"weight": 1.0, "function": f"{file}:unknown"})["mine"].fn(rollout()) is None
 
 
-def test_ones_own_reward_must_return_a_number(own, rollout):
-    fn = built(mine={"weight": 1.0, "function": "own_rewards_for_a_test:text"})["mine"].fn
-    with pytest.raises(ValueError, match=r"mrpo\.rewards\.mine\.function must return a finite number"):
-        fn(rollout())
+# what is named, the options beside it, what the message says
+MISUSED = [
+    ("short", {"limt": 2}, r"mrpo\.rewards\.mine\.limt is no option of this reward; did you mean .*\.limit\?"),
+    ("unknown", {"limit": 2}, r"mrpo\.rewards\.mine\.limit is no option of this reward; it has no options"),
+    ("needs_one", {}, r"mrpo\.rewards\.mine\.limit is missing"),
+    ("later", {}, r"mrpo\.rewards\.mine\.function=.*:later is async"),
+    ("takes_nothing", {}, r"mrpo\.rewards\.mine\.function=.* must take the rollout as its first argument"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "message"), MISUSED)
+def test_ones_own_reward_is_checked_at_the_start(own, name, options, message):
+    with pytest.raises(ValueError, match=message):
+        built(mine={"weight": 1.0, "function": f"own_rewards_for_a_test:{name}", **options})
+
+
+def test_a_function_may_take_any_option_or_be_an_object(own, rollout):
+    where = "own_rewards_for_a_test"
+    any_option = {"weight": 1.0, "function": f"{where}:with_any_option", "a": 1, "b": 2}
+    assert built(mine=any_option)["mine"].fn(rollout()) == 2.0
+    assert built(mine={"weight": 1.0, "function": f"{where}:long"})["mine"].fn(rollout(num_steps=4)) == 1.0
+
+
+def test_ones_own_reward_may_take_the_place_of_one_of_ours(own, rollout):
+    answer = built(answer={"function": "own_rewards_for_a_test:short", "limit": 1})["answer"]
+    assert answer.fn(rollout(prediction="left lung")) == 0.0
+    with pytest.raises(ValueError, match=r"mrpo\.rewards\.answer\.limmit is no option"):
+        built(answer={"function": "own_rewards_for_a_test:short", "limmit": 1})
+
+
+# weights and options that differ from the defaults, does a reward that counts read labels?
+READ = [
+    ({"process": {"weight": 0}}, False, "answer, length and format look at the answer, counts and tags alone"),
+    ({}, True, "the process reward reads them"),
+    ({"process": {"enabled": False}}, False, "a reward that is not computed reads nothing"),
+    ({"process": {"weight": -0.5}}, True, "a penalty reads them as well"),
+    ({"process": {"weight": 0}, "semantic": {"enabled": True, "mode": "verdict"}}, True, "the judge's grade"),
+    ({"process": {"weight": 0}, "mine": {"weight": 1, "function": "MINE:unknown"}}, True, "nobody knows: it may"),
+    ({"process": {"weight": 0}, "mine": {"weight": 1, "function": "MINE:short"}}, False, "it says that it does not"),
+    ({"process": {"weight": 0}, "mine": {"weight": 1, "function": "MINE:short", "limit": 2}}, False, "with options"),
+    ({"process": {"weight": 0}, "mine": {"weight": 1, "function": "MINE:long"}}, False, "so says an object"),
+]
+
+
+@pytest.mark.parametrize(("over", "read", "reason"), READ)
+def test_labels_are_read_unless_every_reward_that_counts_says_that_it_reads_none(own, over, read, reason):
+    for node in over.values():
+        if "function" in node:
+            node = node | {"function": node["function"].replace("MINE", "own_rewards_for_a_test")}
+        over = {**over, **({"mine": node} if "function" in node else {})}
+    assert labels_are_read(built(**over).values()) is read, reason
 
 
 def test_a_registered_reward_is_found_and_a_name_is_taken_once(rollout):

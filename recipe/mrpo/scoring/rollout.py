@@ -1,0 +1,115 @@
+"""The one place that scores a rollout: `begin` computes the answer reward, a judge labels the steps, `finish` the rest.
+
+An error of a reward makes its value unknown, never 0, and is counted. Pure: no verl, no judge, no waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from omegaconf import DictConfig
+
+from recipe.mrpo.rollout.parsing import parse
+from recipe.mrpo.rollout.record import is_wrong, weighted_sum
+from recipe.mrpo.rollout.steps import Step, split_steps
+from recipe.mrpo.scoring.faults import CAUGHT, ENDS_THE_RUN, Told
+from recipe.mrpo.scoring.row import BadRow, Row
+from reward_fns.build import build_rewards, labels_are_read
+from reward_fns.registry import Reward, RewardInput
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rollout whose answer is rated and whose steps are not yet labelled; the judge stands between."""
+
+    given: RewardInput
+    steps: tuple[Step, ...]
+    values: Mapping[str, float | None]
+    errors: Mapping[str, str]
+    wrong: bool | None
+    """None: the answer reward is unknown."""
+    answer_parts: Mapping[str, float] = field(default_factory=dict)
+    """What the answer reward is made of, where it tells."""
+
+    @property
+    def step_texts(self) -> list[str]:
+        return [self.given.parsed.text[step.start : step.end] for step in self.steps]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Everything that is known of a rollout's worth."""
+
+    values: Mapping[str, float | None]
+    """Of each reward before its weight; None: not known."""
+    weights: Mapping[str, float]
+    errors: Mapping[str, str]
+    """Kind of the error by the reward that raised it."""
+
+    @property
+    def total(self) -> float:
+        return weighted_sum(self.values, self.weights)
+
+
+class Scorer:
+    """The rewards of a run, ready to score rollouts. Raises ValueError naming the option that cannot be."""
+
+    def __init__(self, options: DictConfig) -> None:
+        self.options = options
+        self.rewards = build_rewards(options.rewards, tau=options.tau)
+        self.weights = {reward.name: reward.weight for reward in self.rewards}
+        self.reads_labels = labels_are_read(self.rewards)
+        self.told = Told()
+
+    def begin(self, text: str, row: Row | BadRow) -> Case:
+        """Parse the rollout, cut its reasoning into steps, rate its answer. Of a bad row every reward is unknown."""
+        bad, row = (row, Row()) if isinstance(row, BadRow) else (None, row)
+        parsed = parse(text)
+        steps = split_steps(parsed, splitter=self.options.steps.splitter, unclosed=self.options.steps.unclosed)
+        given = RewardInput(
+            parsed=parsed,
+            prediction=parsed.answer,
+            gold=row.gold,
+            gold_reasoning=row.gold_reasoning,
+            num_steps=len(steps),
+            labels=None,
+            overall=None,
+            question=row.question,
+            answer_correct=None,
+            extra_info=row.extra_info,
+        )
+        if bad is not None:
+            values = dict.fromkeys(self.weights)
+            return Case(given, tuple(steps), values, {"row": self.told("a row of the data", bad)}, None)
+        errors: dict[str, str] = {}
+        parts: dict[str, float] = {}
+        answer = self.rewards[0]  # build_rewards puts it first: the rest may depend on whether it is right
+        value = self._value(answer, given, errors, parts)
+        wrong = None if value is None else is_wrong(value, tau=self.options.tau)
+        return Case(given, tuple(steps), {answer.name: value}, errors, wrong, parts)
+
+    def finish(self, case: Case, labels: Sequence[int] | None, overall: int | None) -> Score:
+        """All rewards, the steps' labels (None: unknown) and the grade of the whole being known."""
+        right = None if case.wrong is None else not case.wrong
+        given = replace(case.given, labels=labels, overall=overall, answer_correct=right)
+        errors, values = dict(case.errors), dict(case.values)
+        for reward in self.rewards:
+            if reward.name not in values:
+                values[reward.name] = self._value(reward, given, errors)
+        return Score(values, self.weights, errors)
+
+    def _value(
+        self, reward: Reward, given: RewardInput, errors: dict[str, str], parts: dict[str, float] | None = None
+    ) -> float | None:
+        try:
+            if parts is None or not hasattr(reward.fn, "score"):
+                return reward.fn(given)
+            score = reward.fn.score(given)
+            parts |= score.parts
+            return score.value
+        except ENDS_THE_RUN:
+            raise
+        except CAUGHT as error:  # the rollout must not leave training for an error in its reward
+            errors[reward.name] = self.told(f"mrpo.rewards.{reward.name}", error)
+            return None
