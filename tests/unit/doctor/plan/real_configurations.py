@@ -1,0 +1,60 @@
+"""The three backbones at their real sizes, written from the values that their makers publish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def qwen2_5_vl_7b() -> Any:
+    from transformers import Qwen2_5_VLConfig
+
+    return Qwen2_5_VLConfig(
+        text_config=dict(
+            hidden_size=3584, intermediate_size=18944, num_hidden_layers=28, num_attention_heads=28,
+            num_key_value_heads=4, vocab_size=152064, max_position_embeddings=128000, tie_word_embeddings=False,
+            rope_parameters={"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
+        ),
+        vision_config=dict(
+            depth=32, hidden_size=1280, intermediate_size=3420, num_heads=16, out_hidden_size=3584, patch_size=14,
+            spatial_merge_size=2, window_size=112, fullatt_block_indexes=[7, 15, 23, 31],
+        ),
+        tie_word_embeddings=False,
+    )  # fmt: skip
+
+
+def qwen3_vl_8b() -> Any:
+    from transformers import Qwen3VLConfig
+
+    return Qwen3VLConfig(
+        text_config=dict(
+            hidden_size=4096, intermediate_size=12288, num_hidden_layers=36, num_attention_heads=32, head_dim=128,
+            num_key_value_heads=8, vocab_size=151936, max_position_embeddings=262144, tie_word_embeddings=False,
+            rope_parameters={
+                "rope_type": "default", "rope_theta": 5e6, "mrope_section": [24, 20, 20], "mrope_interleaved": True,
+            },
+        ),
+        vision_config=dict(
+            depth=27, hidden_size=1152, intermediate_size=4304, num_heads=16, out_hidden_size=4096, patch_size=16,
+            spatial_merge_size=2, num_position_embeddings=2304, deepstack_visual_indexes=[8, 16, 24],
+        ),
+        tie_word_embeddings=False,
+    )  # fmt: skip
+
+
+def internvl3_8b(*, outer: bool | None = False) -> Any:
+    """`outer`: the key `tie_word_embeddings` of the outer configuration; None: absent."""
+    from transformers import InternVLConfig
+
+    more = {} if outer is None else {"tie_word_embeddings": outer}
+    return InternVLConfig(
+        text_config=dict(
+            model_type="qwen2", hidden_size=3584, intermediate_size=18944, num_hidden_layers=28,
+            num_attention_heads=28, num_key_value_heads=4, vocab_size=151674, max_position_embeddings=32768,
+            tie_word_embeddings=False,
+        ),
+        vision_config=dict(
+            hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16,
+            image_size=[448, 448], patch_size=[14, 14],
+        ),
+        image_seq_length=256, downsample_ratio=0.5, **more,
+    )  # fmt: skip
