@@ -14,5 +14,6 @@ class MRPOSearchPath(SearchPathPlugin):
         search_path.append(provider="mrpo", path="pkg://recipe.mrpo.config")
 
 
-def register() -> None:
+def register(module: object = None) -> None:
+    """Make Hydra ask MRPOSearchPath; a post-import hook gives it the module `hydra.main`, which it does not need."""
     Plugins.instance().register(MRPOSearchPath)

@@ -70,6 +70,12 @@ def _processes(args: argparse.Namespace, _: DictConfig) -> list[Check]:
     return check_processes(os.environ, args.timeout)
 
 
+def _hooks(_: argparse.Namespace, __: DictConfig) -> list[Check]:
+    from recipe.mrpo.doctor.plugin import check_hooks
+
+    return check_hooks()
+
+
 def _device(args: argparse.Namespace, _: DictConfig) -> list[Check]:
     from recipe.mrpo.doctor.device import check_device, find_gpus
 
@@ -113,6 +119,7 @@ def _model(args: argparse.Namespace, _: DictConfig) -> list[Check]:
 CHECKS: dict[str, Callable[[argparse.Namespace, DictConfig], list[Check]]] = {
     "versions": _versions,
     "processes": _processes,
+    "hooks": _hooks,
     "device": _device,
     "disk": _disk,
     "judge": _judge,

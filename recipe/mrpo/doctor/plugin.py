@@ -1,4 +1,4 @@
-"""Does verl load the plugin, here and in the processes of workers?"""
+"""Does verl load the plugin, here and in the processes of workers, and does it still have what the plugin needs?"""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from recipe.mrpo.common.source import module_file
 from recipe.mrpo.doctor.check import Check
+from recipe.mrpo.hooks import CONDITIONS, HOOKS, MADE_FOR, Hook
 
 POLICY = "VERL_USE_EXTERNAL_PLUGINS"
 # What verl has after its import, as any process of a run sees it.
@@ -87,3 +89,22 @@ def check_processes(environment: Mapping[str, str], limit_s: float) -> list[Chec
         check_plugin("plugin", here, policy, "in a process started here"),
         check_plugin("workers", worker, policy, "in a process started in another directory, as workers are"),
     ]
+
+
+def check_hooks(hooks: Sequence[Hook] = HOOKS) -> list[Check]:
+    """Each place of verl that a part of MRPO is put into: is it as the part needs it? Reads verl's sources only."""
+    if module_file("verl") is None:
+        return [Check("hooks", None, "verl cannot be found")]
+    return [check_hook(hook) for hook in hooks]
+
+
+def check_hook(hook: Hook) -> Check:
+    """One row of the table. A place that only some runs need is named with them."""
+    runs = "" if hook.needed == "always" else f" ({CONDITIONS[hook.needed]})"
+    function = hook.target.rpartition(":")[2].rpartition(".")[2]
+    if hook.needless():
+        return Check("hooks", True, f"{hook.module}: verl has this itself, {function} does nothing{runs}")
+    found = hook.differences()
+    if found:
+        return Check("hooks", False, f"lost: {'; '.join(found)}, so {hook.lost}{runs}", f"install verl=={MADE_FOR}.")
+    return Check("hooks", True, f"{hook.module}: {function}{runs}")

@@ -14,6 +14,7 @@ from recipe.mrpo.common.environment import METRICS_FILE, WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.options.tree import ESTIMATORS, OPTIONS_FILE, OptionError, changed_options, load_options
 from recipe.mrpo.startup.data_rows import check_rows
 from recipe.mrpo.startup.judge_and_rewards import check_judge, check_rewards, check_shaping_rule, check_skip
+from recipe.mrpo.startup.verl_hooks import check_hooks
 from recipe.mrpo.startup.verl_settings import REWARD_MANAGER, check_model_path, check_verl_settings
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ def prepare(config: DictConfig) -> None:
     if not uses_mrpo(config):
         return
     options = fill_and_check(config)
+    check_hooks(config)
     check_model_path(config)
     if str(config.algorithm.adv_estimator) in ESTIMATORS:
         check_shaping_rule(options)

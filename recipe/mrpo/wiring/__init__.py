@@ -1,0 +1,11 @@
+"""MRPO inside verl 0.9.1: what verl's registries and hooks are given (`recipe.mrpo.hooks` says where).
+
+estimators.py       the advantage estimators `mrpo` and `gdpo`
+reward_manager.py   the reward manager `mrpo`
+trainer.py          the mixin over verl's trainers
+rollout_data.py     the only reader of TransferQueue
+step_metrics.py     the metrics of a training step
+dumps.py            steps, labels and advantages in verl's JSONL dumps
+correlation.py      a guard: do rollout engine and trainer compute one model?
+patches/            what mends verl, one file a patch
+"""

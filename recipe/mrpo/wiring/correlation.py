@@ -13,13 +13,13 @@ class RolloutMismatch(RuntimeError):
     """The rollout engine does not compute the probabilities of the model that is trained."""
 
 
-def check_correlation(value: float | None, *, minimum: float, action: str) -> float | None:
+def check_correlation(value: float | None, *, minimum: float, action: str) -> None:
     """Warn, or raise RolloutMismatch if `action` is "stop", when rollout and training probabilities disagree.
 
-    Returns `value` as it came; None (verl did not measure it) passes.
+    `value`: Pearson's correlation; None (verl did not measure it) passes.
     """
     if value is None or value >= minimum:
-        return value
+        return
     message = (
         f"{CORRELATION} is {value:.4f}, below mrpo.guards.min_probs_correlation={minimum}: the rollout engine does not "
         "run the model that is trained. A known cause: with actor_rollout_ref.rollout.load_format=dummy some engines "
@@ -30,4 +30,3 @@ def check_correlation(value: float | None, *, minimum: float, action: str) -> fl
     if action == "stop":
         raise RolloutMismatch(message)
     logger.warning(message)
-    return value

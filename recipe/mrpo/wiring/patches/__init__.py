@@ -1,0 +1,7 @@
+"""What mends verl 0.9.1, one file a patch; each names the upstream issue and the condition for deleting it.
+
+weight_sync_timeout.py   a limit on the wait for a rollout engine that takes no weights
+async_log_call.py        a log call of the separate_async trainer that raises
+internvl.py              InternVL3's processor, placeholders and image tokens
+linear_schedule.py       linear decay of the learning rate for FSDP actors
+"""

@@ -1,8 +1,11 @@
-"""verl 0.9.1's `separate_async` trainer with actor_rollout_ref.hybrid_engine=False: one log call that cannot work.
+"""Patch of verl 0.9.1: a log call of the `separate_async` trainer that cannot work (hybrid_engine=False).
 
 `PPOTrainerSeparateAsync._setup` ends with `logger.info(..., flush=True)`. `flush` belongs to `print`; a logger raises
-TypeError, after every server has started. No upstream issue was found. Without the plugin, VERL_LOGGING_LEVEL=WARN
-passes it: a call below the level is not looked at.
+TypeError, after every server has started. Without the plugin, VERL_LOGGING_LEVEL=WARN passes it: a call below the level
+is not looked at.
+
+Upstream: no issue was found; docs/upstream.md has the text of a report. To be deleted when the trainer no longer passes
+`flush` to its logger (tests/upstream says so).
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""InternVL3 in verl 0.9.1: three adaptations, each stepping aside as soon as verl handles the model itself.
+"""Patch of verl 0.9.1 for InternVL3: three adaptations, each stepping aside as soon as verl handles the model itself.
 
 verl 0.9.1 knows the processors of the Qwen, GLM, Mllama and Gemma families only (`verl.utils.tokenizer.hf_processor`)
-and has no InternVL path in its agent loop or vLLM server; no upstream issue was found. HF-native checkpoints
-(`InternVLForConditionalGeneration`, such as OpenGVLab/InternVL3-8B-hf) are meant here; the remote-code layout
-(`internvl_chat`) is refused with a sentence.
+and has no InternVL path in its agent loop or vLLM server. HF-native checkpoints (`InternVLForConditionalGeneration`,
+such as OpenGVLab/InternVL3-8B-hf) are meant here; the remote-code layout (`internvl_chat`) is refused with a sentence.
+
+Upstream: no issue was found. To be deleted when verl's `hf_processor` returns InternVL's processor, and its agent loop
+and vLLM server take its image tokens (tests/upstream says so).
 """
 
 from __future__ import annotations

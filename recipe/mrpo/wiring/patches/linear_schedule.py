@@ -1,4 +1,4 @@
-"""Linear decay of the learning rate, as the study used, for verl 0.9.1's FSDP actors (verl offers constant, cosine).
+"""Patch of verl 0.9.1: linear decay of the learning rate, as the study used, for FSDP actors (verl: constant, cosine).
 
 Two places of verl know the names of schedules. The optimiser's configuration class checks the name: Hydra's `_target_`
 chooses another class, the one below. The engine builds the schedule from the name: it has no registry of its own, so a
@@ -7,7 +7,8 @@ post-import hook answers the one name that verl refuses. Nothing is touched in a
     actor_rollout_ref.actor.optim._target_=recipe.mrpo.wiring.patches.linear_schedule.ScheduledOptimizerConfig
     actor_rollout_ref.actor.optim.lr_scheduler_type=linear
 
-Upstream: verl's Megatron and Automodel engines have a linear schedule; the FSDP engine has none.
+Upstream: no issue or pull request was found; verl's Megatron and Automodel engines have a linear schedule.
+To be deleted when verl's FSDP engine builds `linear` by itself (tests/upstream says so).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from types import ModuleType
 
 from verl.workers.config import FSDPOptimizerConfig
 
-from recipe.mrpo.common.post_import import after_import
+from recipe.mrpo.hooks import hook_of
 
 LINEAR = "linear"
 
@@ -79,4 +80,4 @@ def linear_schedule(optimizer, config: FSDPOptimizerConfig):
     return get_linear_schedule_with_warmup(optimizer, num_warmup_steps=warmup, num_training_steps=total)
 
 
-after_import("verl.workers.engine.fsdp.transformer_impl", teach_linear)
+hook_of("recipe.mrpo.wiring.patches.linear_schedule:teach_linear").install()

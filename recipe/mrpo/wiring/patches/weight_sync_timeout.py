@@ -1,13 +1,19 @@
 """Patch of verl 0.9.1: a limit on the wait for a rollout engine that takes no weights.
 
-To be deleted when verl has `checkpoint_engine.update_weights_ack_timeout_seconds` (verl-project/verl#7366).
+Upstream: verl-project/verl#7366 (open) adds `checkpoint_engine.update_weights_ack_timeout_seconds`. The patch steps
+aside where verl has it, and is to be deleted then.
 """
 
 from __future__ import annotations
 
+import logging
 from types import ModuleType
 
 from recipe.mrpo.common.environment import weight_sync_limit_s
+from recipe.mrpo.common.source import difference
+from recipe.mrpo.hooks import ACK_TIMEOUT
+
+logger = logging.getLogger(__name__)
 
 
 def bound_weight_sync(module: ModuleType) -> None:
@@ -15,14 +21,19 @@ def bound_weight_sync(module: ModuleType) -> None:
 
     Patches `BucketedWeightSender._init_socket` of verl 0.9.1 (`verl.workers.rollout.vllm_rollout.
     bucketed_weight_transfer`): its ZMQ socket waits for an acknowledgement without a limit, and a receiver that
-    raised or died sends none. verl 0.9.1 has no setting for it. Runs where
-    `environment.WEIGHT_SYNC_TIMEOUT_S` is set.
-    SGLang is given its weights over HTTP, with limits of verl's own.
+    raised or died sends none. Acts where `environment.WEIGHT_SYNC_TIMEOUT_S` is set. SGLang is given its weights over
+    HTTP, with limits of verl's own.
 
     Raises RuntimeError if the class no longer looks as it did.
     """
     limit = weight_sync_limit_s()
     if limit <= 0:
+        return
+    if difference(ACK_TIMEOUT) is None:
+        logger.warning(
+            "verl has a limit of its own on the weight sync, actor_rollout_ref.rollout.checkpoint_engine."
+            "update_weights_ack_timeout_seconds; mrpo.guards.weight_sync_timeout_s is not used."
+        )
         return
     sender = getattr(module, "BucketedWeightSender", None)
     if sender is None or not {"_init_socket", "async_send_weights"} <= set(vars(sender)):

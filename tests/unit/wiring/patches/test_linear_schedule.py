@@ -67,3 +67,14 @@ def test_an_engine_of_another_shape_is_refused_with_what_to_set():
 
     with pytest.raises(RuntimeError, match="lr_scheduler_type=cosine"):
         teach_linear(ModuleType("transformer_impl"))
+
+
+@pytest.mark.parametrize("place", ["recipe.mrpo.schedule", "recipe.mrpo.wiring.patches.linear_schedule"])
+def test_the_class_can_be_named_by_its_old_and_its_new_place(verl, place):
+    """Configurations of version 0.1 name `recipe.mrpo.schedule.ScheduledOptimizerConfig`."""
+    from hydra.utils import instantiate
+
+    from recipe.mrpo.wiring.patches.linear_schedule import ScheduledOptimizerConfig
+
+    target = {"_target_": f"{place}.ScheduledOptimizerConfig", "lr": 1e-6, "lr_scheduler_type": "linear"}
+    assert type(instantiate(target)) is ScheduledOptimizerConfig

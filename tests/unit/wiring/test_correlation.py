@@ -1,0 +1,54 @@
+"""The guard on the correlation of rollout and training probabilities."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+
+from recipe.mrpo.wiring.correlation import CORRELATION, RolloutMismatch, check_correlation
+
+
+@pytest.mark.parametrize("action", ["warn", "stop"])
+@pytest.mark.parametrize("value", [None, 1.0, 0.95], ids=["not measured", "equal", "at the threshold"])
+def test_a_good_or_unknown_correlation_passes_in_silence(caplog, action, value):
+    check_correlation(value, minimum=0.95, action=action)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("value", [0.9499, 0.86, -1.0])
+def test_a_low_correlation_warns_with_the_cause_and_the_run_goes_on(caplog, value):
+    check_correlation(value, minimum=0.95, action="warn")
+    (entry,) = caplog.records
+    assert entry.levelno == logging.WARNING
+    for part in (CORRELATION, f"{value:.4f}", "mrpo.guards.min_probs_correlation=0.95",
+                 "actor_rollout_ref.rollout.load_format=auto"):  # fmt: skip
+        assert part in entry.getMessage()
+
+
+def test_a_low_correlation_stops_the_run_when_asked_to():
+    with pytest.raises(RolloutMismatch, match="load_format=auto"):
+        check_correlation(0.86, minimum=0.95, action="stop")
+
+
+@pytest.mark.parametrize("action", ["warn", "stop"])
+def test_a_correlation_that_is_not_a_number_is_not_taken_for_a_good_one(caplog, action):
+    """Pearson's r is 0/0 when one side is constant, which is just what a broken engine may produce."""
+    try:
+        check_correlation(float("nan"), minimum=0.95, action=action)
+    except RolloutMismatch:
+        assert action == "stop"
+    else:
+        assert action == "warn" and caplog.records
+
+
+def test_the_metric_is_the_one_that_verl_writes(verl):
+    from verl.utils.debug.metrics import calculate_debug_metrics
+
+    log_probs = -torch.rand(3, 5)
+    data = verl.DataProto.from_dict(tensors={
+        "responses": torch.ones(3, 5), "response_mask": torch.ones(3, 5), "attention_mask": torch.ones(3, 9),
+        "rollout_log_probs": log_probs, "old_log_probs": log_probs,
+    })  # fmt: skip
+    assert float(calculate_debug_metrics(data)[CORRELATION]) == pytest.approx(1.0)
