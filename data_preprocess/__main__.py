@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from data_preprocess import datasets
+from recipe.mrpo.common.load import is_own
 
 USAGE = "usage: python -m data_preprocess <dataset or tool> [options]     (--help after it lists its options)"
 TOOLS = {
@@ -21,12 +22,12 @@ def main(argv: Sequence[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(listing())
         return 0
-    name = argv[0].replace("-", "_")
+    name = argv[0] if is_own(argv[0]) else argv[0].replace("-", "_")
     if name in TOOLS:
         import importlib
 
         return importlib.import_module(f"data_preprocess.tools.{name}").main(argv[1:])
-    if name not in datasets.NAMES:
+    if name not in datasets.NAMES and not is_own(name):
         print(
             f"{USAGE}\nerror: {argv[0]!r} is neither a dataset nor a tool; run it without arguments for the list",
             file=sys.stderr,
@@ -43,6 +44,7 @@ def listing() -> str:
         info = datasets.info(name)
         size = f"test {info.open_test_size}" if info.open_test_size else ""
         lines.append(f"  {name:16} {info.title:16} {size:10} {info.licence}")
+    lines += ["", "A data set of your own: module:name or folder/file.py:name instead of a name (docs/own_parts.md)."]
     lines += ["", "tools:", *(f"  {name:16} {text}" for name, text in TOOLS.items())]
     return "\n".join(lines)
 

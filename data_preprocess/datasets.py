@@ -1,4 +1,4 @@
-"""What the project knows about a dataset besides how to read it, and the list of all datasets."""
+"""Facts about the data sets, where a source lies, and how a data set is found by its name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from data_preprocess.source.errors import DataError
+from data_preprocess.source.errors import DataError, NotThere
 from data_preprocess.source.image_refs import FileImage, ZipImage, open_zip
+from data_preprocess.source.mapping import SPLITS
 from data_preprocess.source.records import ImageRef, Loaded
+from recipe.mrpo.common.load import NotLoaded, is_own, load_object
 
 NAMES = (
     "vqa_rad",
@@ -27,7 +29,7 @@ NAMES = (
 """One module each; the order of listings and tables."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
     """Facts about a dataset that go into its card and into `python -m data_preprocess`."""
 
@@ -45,8 +47,8 @@ class DatasetInfo:
     """Open questions of the study's test set; None for a training-only set."""
     hub_patterns: tuple[str, ...] = ("data/*.parquet",)
     """Files of the repository that a download takes."""
-    may_leave_machine: bool = True
-    """False: the terms of use forbid sending rows to a service outside (credentialed data)."""
+    may_leave_machine: bool
+    """False: no row may go to a service outside this machine (credentialed data, patients who were not asked)."""
     caution: str = ""
 
 
@@ -80,11 +82,14 @@ class Source:
         if self.images is None and archive is not None and not any((self.folder / name).is_dir() for name in folders):
             try:
                 members = set(open_zip(archive).namelist())
+                tops = {member.split("/")[0] for member in members if not member.startswith("__MACOSX")}
             except ValueError as error:
                 raise DataError(str(error)) from error
 
             def in_archive(name: str) -> ImageRef:
                 candidates = [name, *(f"{folder}/{name}" for folder in folders)]
+                if len(tops) == 1:  # all lies in one folder more
+                    candidates += [f"{top}/{candidate}" for top in tops for candidate in candidates]
                 return ZipImage(archive, next((c for c in candidates if c in members), name))
 
             return in_archive
@@ -98,19 +103,45 @@ class Source:
         for name in names:
             if (self.folder / name).is_dir():
                 return self.folder / name
-        raise DataError(f"no image folder in {self.folder}: looked for {', '.join(names)}; name it with --images DIR")
+        raise NotThere(f"no image folder in {self.folder}: looked for {', '.join(names)}; name it with --images DIR")
 
 
-def module(name: str) -> Any:
-    """The module of a dataset. Raises ValueError naming the known ones."""
+class Dataset(Protocol):
+    """A data set as a command takes it: a module of this package, or an object of the user's own.
+
+    It may have `add_arguments(parser)`, which adds options of its own (`Source.options` holds them), and EPILOG, the
+    last words of its `--help`.
+    """
+
+    INFO: DatasetInfo
+
+    def load(self, source: Source) -> Loaded: ...
+
+
+def get(name: str) -> Dataset:
+    """The data set of that name, or the user's own one (`module:name`, `folder/file.py:name`).
+
+    Raises ValueError naming the known ones, DataError for an own one that is not there or not whole.
+    """
+    if is_own(name):
+        return _own(name)
     if name not in NAMES:
-        raise ValueError(f"dataset {name!r} is unknown; choose one of {', '.join(NAMES)}")
+        raise ValueError(f"dataset {name!r} is unknown; choose one of {', '.join(NAMES)}, or your own as module:name")
     return importlib.import_module(f"data_preprocess.{name}")
 
 
+def _own(name: str) -> Dataset:
+    try:
+        part = load_object(name, "data set")
+    except NotLoaded as error:
+        raise DataError(str(error)) from error
+    if not isinstance(getattr(part, "INFO", None), DatasetInfo) or not callable(getattr(part, "load", None)):
+        raise DataError(f"the data set {name} must have INFO (a data_preprocess.datasets.DatasetInfo) and load(source)")
+    unknown = sorted(set(part.INFO.splits) - set(SPLITS))
+    if unknown or not part.INFO.splits:
+        raise DataError(f"the data set {name}: INFO.splits must be some of {', '.join(SPLITS)}, not {part.INFO.splits}")
+    return part
+
+
 def info(name: str) -> DatasetInfo:
-    return module(name).INFO
-
-
-def loader(name: str) -> Callable[[Source], Loaded]:
-    return module(name).load
+    return get(name).INFO

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.errors import BadRow, NotThere
 from data_preprocess.source.fields import field_text, optional_text, require_fields
 from data_preprocess.source.image_refs import FileImage
 from data_preprocess.source.records import Loaded, Record
@@ -53,7 +53,7 @@ def load(source: Source) -> Loaded:
     """Raises DataError if there is no record file, or no image folder."""
     folder = next((f for name in (".", "dataset", "mimiccxrvqa/dataset") if _any(f := source.folder / name)), None)
     if folder is None:
-        raise DataError(f"no MIMIC-CXR-VQA in {source.folder}: looked for {', '.join(FILES.values())}, in dataset/ too")
+        raise NotThere(f"no MIMIC-CXR-VQA in {source.folder}: looked for {', '.join(FILES.values())}, in dataset/ too")
     images = source.image_folder(("files", "images"))
     loaded = Loaded(notes=["rows are marked may_leave_machine: false"])
     for split, name in FILES.items():

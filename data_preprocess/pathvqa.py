@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.errors import BadRow, DataError, NotThere
 from data_preprocess.source.fields import field_text, require_fields
 from data_preprocess.source.image_refs import FileImage
 from data_preprocess.source.parquet_shards import hf_files
@@ -39,6 +39,7 @@ INFO = DatasetInfo(
     hub="flaviagiammarino/path-vqa",
     splits=("train", "validation", "test"),
     open_test_size=3357,
+    may_leave_machine=True,
     caution="The images' copyright is the textbook publishers' and PEIR's: do not pass them on.",
 )
 SHORT = {"train": "train", "validation": "val", "test": "test"}
@@ -57,7 +58,7 @@ def load(source: Source) -> Loaded:
     shards = {split: hf_files(source.folder, split) for split in INFO.splits}
     if any(shards.values()):
         return load_shards(source, shards, ("question", "answer"))
-    raise DataError(
+    raise NotThere(
         f"no PathVQA in {source.folder}: there is neither data/train-*.parquet (Hugging Face), nor "
         "qas/train/train_qa.pkl (official), nor pvqa_train.json (LXMERT form)"
     )
@@ -67,7 +68,7 @@ def _load_files(source: Source, folder: Path, files: dict[str, Path], *, layout:
     loaded = Loaded(notes=[f"layout {layout}"])
     images = source.images or folder / "images"
     if not images.is_dir():
-        raise DataError(f"no image folder {images.name} in {folder}; name it with --images DIR")
+        raise NotThere(f"no image folder {images.name} in {folder}; name it with --images DIR")
     for split, file in files.items():
         if not source.wants(split):
             continue

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.source.delimited import read_csv
-from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.errors import BadRow, NotThere
 from data_preprocess.source.fields import field_text
 from data_preprocess.source.parquet_shards import ShardRow, hf_files
 from data_preprocess.source.parquet_shards import load as load_shards
@@ -34,6 +34,7 @@ INFO = DatasetInfo(
     hub_patterns=("train.csv", "test_clean.csv", "images.zip"),
     splits=("train", "test"),
     open_test_size=2000,
+    may_leave_machine=True,
     caution="images.zip has 19 GB.",
 )
 FILES = {"train": "train.csv", "test": "test_clean.csv"}
@@ -53,7 +54,7 @@ def load(source: Source) -> Loaded:
         notes = ["layout hf (clean test set)"]
         columns = ("query", "answer")
         return load_shards(source, {"test": parquet}, columns, _of_shard, optional=("context",), notes=notes)
-    raise DataError(f"no PMC-VQA in {source.folder}: looked for {', '.join(FILES.values())} and for a parquet copy")
+    raise NotThere(f"no PMC-VQA in {source.folder}: looked for {', '.join(FILES.values())} and for a parquet copy")
 
 
 def _load_csv(source: Source, files: dict[str, Path]) -> Loaded:

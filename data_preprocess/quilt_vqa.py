@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.errors import BadRow, NotThere
 from data_preprocess.source.fields import field_text, optional_text, require_fields
 from data_preprocess.source.parquet_shards import ShardRow, hf_files
 from data_preprocess.source.parquet_shards import load as load_shards
@@ -34,6 +34,7 @@ INFO = DatasetInfo(
     hub="wisdomik/Quilt_VQA",
     splits=("test",),
     open_test_size=724,
+    may_leave_machine=True,
     caution="Gated, no derivatives may be distributed: keep what you make from it to yourself.",
 )
 JSON_NAME = "quiltvqa_test_w_ans.json"
@@ -48,7 +49,7 @@ def load(source: Source) -> Loaded:
     file = source.folder / JSON_NAME
     if file.is_file():
         return _load_json(source, file)
-    raise DataError(f"no Quilt-VQA in {source.folder}: looked for data/*.parquet and {JSON_NAME}")
+    raise NotThere(f"no Quilt-VQA in {source.folder}: looked for data/*.parquet and {JSON_NAME}")
 
 
 def _of_shard(row: ShardRow) -> Record:

@@ -16,7 +16,7 @@ import sys
 from collections import Counter
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.source.errors import DataError
+from data_preprocess.source.errors import NotThere
 from data_preprocess.source.fields import optional_text
 from data_preprocess.source.parquet_shards import ShardRow, hf_files
 from data_preprocess.source.parquet_shards import load as load_shards
@@ -33,6 +33,7 @@ INFO = DatasetInfo(
     hub_patterns=("benchmark/*.parquet",),
     splits=("test",),
     open_test_size=2000,
+    may_leave_machine=True,
 )
 FACTS = ("question_id", "content_type", "modality", "location", "pathology")
 """Of its metadata."""
@@ -47,7 +48,7 @@ def load(source: Source) -> Loaded:
     """Raises DataError if there is no benchmark test file."""
     files = next((f for name in ("benchmark", ".") if (f := hf_files(source.folder / name, "test"))), None)
     if not files:
-        raise DataError(f"no RadImageNet-VQA in {source.folder}: looked for benchmark/test-*.parquet")
+        raise NotThere(f"no RadImageNet-VQA in {source.folder}: looked for benchmark/test-*.parquet")
     wanted, left_out = source.options["question_kind"], Counter()
 
     def record(row: ShardRow) -> Record | None:

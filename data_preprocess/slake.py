@@ -18,7 +18,7 @@ from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.reasoning.slake_rules import RULES_SOURCE, rule_reasoning
-from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.errors import BadRow, NotThere
 from data_preprocess.source.fields import field_text, optional_text, require_fields
 from data_preprocess.source.records import ImageRef, Loaded, Record
 from data_preprocess.source.text_files import read_json_list
@@ -34,6 +34,7 @@ INFO = DatasetInfo(
     hub_patterns=("train.json", "validation.json", "test.json", "imgs.zip"),
     splits=("train", "validation", "test"),
     open_test_size=706,
+    may_leave_machine=True,
     caution="English test images also occur in the Chinese train part (72 of 96): train on one language, or drop them.",
 )
 FILES = {"train": ("train.json",), "validation": ("validation.json", "validate.json"), "test": ("test.json",)}
@@ -61,7 +62,7 @@ def load(source: Source) -> Loaded:
             continue
         file = next((source.folder / name for name in names if (source.folder / name).is_file()), None)
         if file is None:
-            raise DataError(f"no SLAKE in {source.folder}: {' or '.join(names)} is missing")
+            raise NotThere(f"no SLAKE in {source.folder}: {' or '.join(names)} is missing")
         loaded.files.append(file)
         index = dict.fromkeys(LANGUAGES, -1)
         skipped = 0

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.source.delimited import read_fields
-from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.errors import BadRow, NotThere
 from data_preprocess.source.fields import field_text
 from data_preprocess.source.image_refs import FileImage
 from data_preprocess.source.records import Loaded, Record
@@ -36,6 +36,7 @@ INFO = DatasetInfo(
     hub=None,
     splits=("train", "validation", "test"),
     open_test_size=None,
+    may_leave_machine=True,
     caution="Four of its test images are also VQA-RAD images.",
 )
 CATEGORIES = ("modality", "plane", "organ", "abnormality")
@@ -83,11 +84,11 @@ def load(source: Source) -> Loaded:
         loaded.files.append(file)
         folder = source.images or file.parent / images
         if not folder.is_dir():
-            raise DataError(f"no image folder {images} beside {name}; name it with --images DIR")
+            raise NotThere(f"no image folder {images} beside {name}; name it with --images DIR")
         _read(file, split, folder, loaded, source.options["category"])
     if not loaded.files:
         names = ", ".join(name for split, (name, _) in LAYOUT.items() if source.wants(split))
-        raise DataError(f"no VQA-Med 2019 in {source.folder}: looked for {names}")
+        raise NotThere(f"no VQA-Med 2019 in {source.folder}: looked for {names}")
     return loaded
 
 

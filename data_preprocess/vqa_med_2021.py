@@ -22,7 +22,7 @@ from pathlib import Path
 
 from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.source.delimited import read_fields
-from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.errors import BadRow, NotThere
 from data_preprocess.source.fields import field_text
 from data_preprocess.source.image_refs import FileImage
 from data_preprocess.source.parquet_shards import ShardRow, hf_files
@@ -41,6 +41,7 @@ INFO = DatasetInfo(
     hub=None,
     splits=("test",),
     open_test_size=425,
+    may_leave_machine=True,
     caution="Some of its test images are also VQA-RAD images.",
 )
 REFERENCES = ("single", "all")
@@ -67,7 +68,7 @@ def load(source: Source) -> Loaded:
     if shards:
         notes = ["layout hf; it holds single-reference questions only"]
         return load_shards(source, {"test": shards}, ("question", "answer"), _of_shard, notes=notes)
-    raise DataError(
+    raise NotThere(
         f"no VQA-Med 2021 in {source.folder}: looked for {QUESTIONS[0]} with {ANSWERS[0]} (unzip the test set first) "
         "and for data/test-*.parquet"
     )
@@ -77,7 +78,7 @@ def _load_official(source: Source, questions: Path, answers: Path) -> Loaded:
     loaded = Loaded(notes=["layout official"], files=[questions, answers])
     folder = source.images or next((p for name in IMAGES if (p := questions.parent / name).is_dir()), None)
     if folder is None:
-        raise DataError(
+        raise NotThere(
             f"no image folder beside {questions.name}: looked for {', '.join(IMAGES)}; name it with --images DIR"
         )
     references: dict[str, tuple[str, ...]] = {}

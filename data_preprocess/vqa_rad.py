@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
-from data_preprocess.source.errors import BadRow, DataError
+from data_preprocess.source.errors import BadRow, NotThere
 from data_preprocess.source.fields import field_text, optional_text, require_fields
 from data_preprocess.source.image_refs import FileImage
 from data_preprocess.source.parquet_shards import hf_files
@@ -36,6 +36,7 @@ INFO = DatasetInfo(
     hub="flaviagiammarino/vqa-rad",
     splits=("train", "test"),
     open_test_size=200,
+    may_leave_machine=True,
 )
 JSON_NAMES = ("VQA_RAD Dataset Public.json", "VQA_RAD_Dataset_Public.json")
 IMAGE_FOLDERS = ("VQA_RAD Image Folder", "VQA_RAD_Image_Folder", "images")
@@ -57,7 +58,7 @@ def load(source: Source) -> Loaded:
     shards = {split: hf_files(folder, split) for split in INFO.splits}
     if any(shards.values()):
         return load_shards(source, shards, ("question", "answer"))
-    raise DataError(
+    raise NotThere(
         f"no VQA-RAD in {folder}: there is neither {JSON_NAMES[0]!r} (OSF), nor data/train-*.parquet (Hugging Face), "
         "nor trainset.json with testset.json (MEVF)"
     )

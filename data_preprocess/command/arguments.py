@@ -7,23 +7,32 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess import datasets
+from data_preprocess.command.numbers import hash_bits, positive
 from data_preprocess.convert.card import file_digests
 from data_preprocess.convert.images import POLICIES, Limits
-from data_preprocess.convert.options import REASONING, ConvertOptions
+from data_preprocess.convert.options import REASONING, ConvertOptions, TextLimits
 from data_preprocess.convert.prompts import DEFAULT_BACKBONE, backbone_names
 from data_preprocess.source.errors import DataError
 from data_preprocess.tools.rows import image_set
 from data_preprocess.tools.shared_images import Avoid
 from recipe.mrpo.common.help_text import Help
+from recipe.mrpo.common.load import is_own
+
+TEXTS = TextLimits()
 
 
-def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
+def build_parser(part: datasets.Dataset, name: str) -> argparse.ArgumentParser:
+    """The options of a data set, its own ones last. `name`: how the user called it.
+
+    Raises DataError if an option of the user's own data set has a name that is taken.
+    """
+    dataset = part.INFO
     published = f" ({dataset.licence}, {dataset.homepage})" if dataset.homepage else ""
     download = "official download; its layout is detected" if dataset.homepage else "folder of your files"
     parser = argparse.ArgumentParser(
-        prog=f"python -m data_preprocess.{dataset.name}",
+        prog=f"python -m data_preprocess{' ' if is_own(name) else '.'}{name}",
         description=f"{dataset.title}{published} as parquet for verl. {dataset.caution}",
-        epilog=getattr(datasets.module(dataset.name), "EPILOG", None),
+        epilog=getattr(part, "EPILOG", None),
         formatter_class=Help,
     )
     add = parser.add_argument
@@ -42,7 +51,7 @@ def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, metavar="DIR", help="folder for <split>.parquet")
     add("--split", nargs="+", choices=dataset.splits, help="splits to write (default: all that the source has)")
     add("--open-only", action="store_true", help="leave yes/no questions out")
-    add("--limit", type=_positive, metavar="N", help="at most N rows a split")
+    add("--limit", type=positive, metavar="N", help="at most N rows a split")
     add("--gold-reasoning", type=Path, nargs="+", default=[], metavar="FILE", help="gold reasoning, ours or MedThink's")
     add("--medthink", type=Path, metavar="DIR", help="clone of MedThink's repository: gold reasoning from there")
     add(
@@ -66,7 +75,7 @@ def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
     )
     add(
         "--near",
-        type=int,
+        type=hash_bits,
         metavar="BITS",
         help="with --drop-overlap: near copies too, at most so many of 256 bits apart",
     )
@@ -75,11 +84,17 @@ def build_parser(dataset: datasets.DatasetInfo) -> argparse.ArgumentParser:
         "--image-policy", choices=POLICIES, default="convert",
         help="images that verl would show wrongly (16 bit, alpha, EXIF rotation): to 8-bit PNG, as they are, an error",
     )  # fmt: skip
-    add("--max-image-bytes", type=_positive, default=64 * 2**20, metavar="N", help="largest image file")
-    add("--max-image-pixels", type=_positive, default=64 * 10**6, metavar="N", help="most pixels of an image")
-    add("--min-image-side", type=_positive, default=4, metavar="N", help="fewest pixels of the shorter side")
-    if hasattr(datasets.module(dataset.name), "add_arguments"):
-        datasets.module(dataset.name).add_arguments(parser)
+    add("--max-image-bytes", type=positive, default=64 * 2**20, metavar="N", help="largest image file")
+    add("--max-image-pixels", type=positive, default=64 * 10**6, metavar="N", help="most pixels of an image")
+    add("--min-image-side", type=positive, default=4, metavar="N", help="fewest pixels of the shorter side")
+    add("--max-question-chars", type=positive, default=TEXTS.question, metavar="N", help="longest question")
+    add("--max-answer-chars", type=positive, default=TEXTS.answer, metavar="N", help="longest answer")
+    add("--max-reasoning-chars", type=positive, default=TEXTS.reasoning, metavar="N", help="longest gold reasoning")
+    if hasattr(part, "add_arguments"):
+        try:
+            part.add_arguments(parser)
+        except argparse.ArgumentError as error:
+            raise DataError(f"the data set {name}: {error}") from error
     return parser
 
 
@@ -99,6 +114,7 @@ def make_options(args: argparse.Namespace) -> ConvertOptions:
         skip_bad=args.skip_bad,
         image_policy=args.image_policy,
         limits=Limits(args.max_image_bytes, args.max_image_pixels, args.min_image_side),
+        texts=TextLimits(args.max_question_chars, args.max_answer_chars, args.max_reasoning_chars),
         avoid=Avoid((image_set(file) for file in args.drop_overlap), max_bits=args.near),
     )
 
@@ -128,10 +144,3 @@ def asked(args: argparse.Namespace) -> dict[str, Any]:
         return value
 
     return {name: plain(value) for name, value in vars(args).items() if name not in _NOT_ASKED}
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from data_preprocess.source.errors import DataError
 from recipe.mrpo.common.signals import STOP_SIGNALS, Stopped, signals_stop
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 _STOP = tuple(number for number in STOP_SIGNALS if number != signal.SIGINT)  # Ctrl-C is KeyboardInterrupt
@@ -33,6 +35,8 @@ def guarded(work: Callable[[], int], *, resumes: bool) -> int:
         return 1
     except OSError as error:
         print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        if error.errno in _NO_ROOM and resumes:
+            print("What is finished is kept: make room and run the same command again, it goes on.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _told("interrupted", INTERRUPTED, resumes)

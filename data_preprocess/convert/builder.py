@@ -17,7 +17,7 @@ from data_preprocess.convert.parquet import CHUNK_ROWS, PartFile
 from data_preprocess.convert.prompts import think_tag
 from data_preprocess.convert.result import SplitResult
 from data_preprocess.convert.schema import RL_SCHEMA, SFT_SCHEMA, make_row
-from data_preprocess.source.errors import BadRow
+from data_preprocess.source.errors import BadRow, DamagedFile
 from data_preprocess.source.image_refs import digest
 from data_preprocess.source.records import Record
 from recipe.mrpo.common import images as common_images
@@ -104,6 +104,8 @@ class Builder:
     def _load(self, record: Record) -> bytes | BadRow:
         try:
             return record.image.load(self.options.limits.max_bytes)
+        except DamagedFile:
+            raise
         except (OSError, ValueError) as error:
             return record.bad(f"image {record.image_id}: {error}")
 
@@ -111,6 +113,9 @@ class Builder:
         """The row and the hash of the source's bytes, or what is wrong with it; runs in several threads."""
         if isinstance(data, BadRow):
             return data
+        too_long = self.options.texts.problem(record)
+        if too_long is not None:
+            return record.bad(too_long)
         limits, policy = self.options.limits, self.options.image_policy
         try:
             before = digest(data)
@@ -156,8 +161,15 @@ class Builder:
     def _fingerprint(self) -> str:
         """Hash of all that the rows of this file depend on, so that parts of another run are never mixed in."""
         options = self.options
-        facts = [str(self.schema), self.tag, options.image_policy, repr(options.limits), options.sft, self.data_source]
-        facts += [self.may_leave_machine, options.avoid.fingerprint(), CHUNK_ROWS, code_hash()]
+        facts = [
+            str(self.schema),
+            self.tag,
+            options.image_policy,
+            repr(options.limits),
+            repr(options.texts),
+            options.sft,
+        ]
+        facts += [self.data_source, self.may_leave_machine, options.avoid.fingerprint(), CHUNK_ROWS, code_hash()]
         hasher = hashlib.sha256(json.dumps(facts).encode())
         for record in self.records:
             hasher.update(repr((record.image_id, record.image.stamp())).encode())

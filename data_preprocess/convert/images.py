@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from data_preprocess.source.hints import kind_of_file
 from recipe.mrpo.common.images import BROKEN, FORMATS, as_rgb, has_alpha, is_deep
 
 NEEDS_CONVERSION = frozenset({"exif_rotation", "16_bit", "alpha"})
@@ -68,7 +69,9 @@ def inspect(data: bytes, limits: Limits) -> ImageInfo:
             if "alpha" in quirks and not _is_transparent(image):
                 quirks.remove("alpha")
     except UnidentifiedImageError as error:
-        raise ValueError(f"not an image of a known format ({', '.join(FORMATS)})") from error
+        found = kind_of_file(data)
+        what = f"; it is {found}" if found else ""
+        raise ValueError(f"not an image of a known format ({', '.join(FORMATS)}){what}") from error
     except BROKEN as error:
         if isinstance(error, ValueError) and str(error).startswith("the image has"):
             raise

@@ -6,9 +6,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_preprocess.convert.images import Limits
+from data_preprocess.source.records import Record
 from data_preprocess.tools.shared_images import Avoid
 
 REASONING = ("optional", "required")
+
+
+@dataclass(frozen=True)
+class TextLimits:
+    """Most characters of a text; a longer one is a bad row."""
+
+    question: int = 4000
+    answer: int = 1000
+    reasoning: int = 20000
+
+    def problem(self, record: Record) -> str | None:
+        """What is too long, with the option to change; None if nothing is."""
+        texts = [("question", record.question), *(("answer", answer) for answer in record.answers)]
+        texts.append(("reasoning", record.gold_reasoning or ""))
+        for name, text in texts:
+            longest = getattr(self, name)
+            if len(text) > longest:
+                return f"the {name} has {len(text):,} characters, more than the {longest:,} of --max-{name}-chars"
+        return None
 
 
 @dataclass(frozen=True)
@@ -29,3 +49,4 @@ class ConvertOptions:
     limits: Limits
     avoid: Avoid
     """Images of other sets, whose rows are left out."""
+    texts: TextLimits = TextLimits()

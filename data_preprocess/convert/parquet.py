@@ -36,12 +36,13 @@ def write_parquet(
 ) -> int:
     """Check rows and write them as one parquet file; returns their number.
 
-    `describe`: texts of the files to write beside it, from the complete file. Raises ValueError naming row and reason
+    `describe`: texts of the files to write beside it, from the complete file. Raises DataError naming row and reason
     for a row that breaks the schema; then no file is written.
     """
     iterator = iter(rows)
     count = 0
     path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_folders([path])
     with ExitStack() as stack:
         temporary = stack.enter_context(_replaced(path, durable=True))
         with pq.ParquetWriter(temporary, schema, **_settings(schema)) as writer:
@@ -132,6 +133,7 @@ def write_texts(texts: Mapping[Path, str], *, publish: Sequence[PartFile] = ()) 
 
     What an interruption between two names leaves is made whole by the next run, because the parts are still there.
     """
+    refuse_folders(parts.path for parts in publish)
     with ExitStack() as stack:
         _write_texts(texts, stack)
         for parts in publish:
@@ -140,9 +142,17 @@ def write_texts(texts: Mapping[Path, str], *, publish: Sequence[PartFile] = ()) 
 
 def _write_texts(texts: Mapping[Path, str], stack: ExitStack) -> None:
     """Write texts under temporary names, which become theirs when the stack ends well."""
+    refuse_folders(texts)
     for path, text in texts.items():
         temporary = stack.enter_context(_replaced(path, durable=True))
         temporary.write_text(text, encoding="utf-8")
+
+
+def refuse_folders(paths: Iterable[Path]) -> None:
+    """Raises DataError if a folder has the name that a file is to get: then no file gets its name."""
+    for path in paths:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder, and a file is to get that name; move it or name another --out")
 
 
 def _settings(schema: pa.Schema) -> dict[str, Any]:
@@ -172,7 +182,7 @@ def _table(rows: list[dict[str, Any]], schema: pa.Schema, *, first: int, name: s
     for number, row in enumerate(rows, start=first):
         fault = find_fault(row)
         if fault is not None:
-            raise ValueError(f"{name}, row {number}: {fault}")
+            raise DataError(f"{name}, row {number}: {fault}")
     return pa.Table.from_pylist(rows, schema=schema)
 
 
@@ -193,6 +203,17 @@ def _lock(folder: Path, path: Path) -> int:
 
 
 @contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Arrow's errors of a full disk name no file; this one does."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+@contextmanager
 def _replaced(path: Path, *, durable: bool) -> Iterator[Path]:
     """A temporary name beside `path` that replaces it if the block ends well, and vanishes if not.
 
@@ -200,7 +221,8 @@ def _replaced(path: Path, *, durable: bool) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        yield temporary
+        with _named(path):
+            yield temporary
         if durable:
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from recipe.mrpo.backbones import BACKBONES, get_backbone
 
 IMAGE = "<image>"
@@ -9,11 +11,28 @@ IMAGE = "<image>"
 PLACEHOLDERS = (IMAGE, "<video>", "<audio>")
 DEFAULT_BACKBONE = "qwen2_5_vl"
 
+_TAGS = "|".join(sorted({"answer", "think", "thinking", *(backbone.think_tag for backbone in BACKBONES.values())}))
+_RESPONSE_TAG = re.compile(rf"<\s*/?\s*(?:{_TAGS})\b[^<>]*>", re.IGNORECASE)
+_CONTROL_TOKEN = re.compile(r"<\|[^<>|\s]+\|>|</?img>|<IMG_CONTEXT>")
+"""Special tokens of the backbones' chat templates, which a tokenizer would read as such inside a question."""
+
 _INSTRUCTION = (
     "Think first, inside <{tag}> </{tag}>: write short sentences, one observation or one conclusion each, "
     "that lead from the image to the answer. "
     "Then give only the final answer, as short as possible, inside <answer> </answer>."
 )
+
+
+def response_tag(text: str) -> str | None:
+    """The first tag of the response format in a text that is to stand inside one, or a control token; None: none."""
+    found = _RESPONSE_TAG.search(text) or _CONTROL_TOKEN.search(text)
+    return found and found[0]
+
+
+def control_token(text: str) -> str | None:
+    """The first control token of a chat template in a text; None: none."""
+    found = _CONTROL_TOKEN.search(text)
+    return found and found[0]
 
 
 def think_tag(backbone: str) -> str:

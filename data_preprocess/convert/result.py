@@ -38,6 +38,9 @@ class Result:
     bad: list[BadRow]
     notes: list[str]
     gold_unused: int
+    absent: list[str] = field(default_factory=list)
+    """Splits of the data set that have no row, so no file."""
+    warnings: list[str] = field(default_factory=list)
 
 
 class BadRows(DataError):

@@ -58,8 +58,6 @@ def convert(
         for builder in builders:
             bad += builder.build(progress)
         if bad and not options.skip_bad:
-            for builder in builders:
-                builder.parts.discard()
             raise BadRows(bad)
         empty = [result for result in results if not result.rows]
         if empty:
@@ -70,6 +68,10 @@ def convert(
         write_texts(describe(result), publish=[builder.parts for builder in builders])
         for builder in builders:
             builder.parts.discard()
+    except DataError:  # the same source gives the same error again, so the parts are of no use
+        for builder in builders:
+            builder.parts.discard()
+        raise
     finally:
         for builder in builders:
             builder.parts.close()

@@ -22,16 +22,24 @@ from typing import Any
 
 import pyarrow as pa
 
-from data_preprocess.convert.prompts import IMAGE, PLACEHOLDERS, assistant_turn, user_prompt
+from data_preprocess.convert.prompts import (
+    IMAGE,
+    PLACEHOLDERS,
+    assistant_turn,
+    control_token,
+    response_tag,
+    user_prompt,
+)
+from data_preprocess.source.fillers import is_filler
+from data_preprocess.source.mapping import SPLITS
 from data_preprocess.source.records import Record
 
 ABILITY = "medical_vqa"
-SPLITS = ("train", "validation", "test")
 ANSWER_TYPES = ("OPEN", "CLOSED")
 
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 _IMAGES = pa.list_(pa.struct([("bytes", pa.binary())]))
-_EXTRA_INFO = pa.struct(
+EXTRA_INFO = pa.struct(
     [
         ("split", pa.string()),  # train | validation | test
         ("index", pa.int64()),  # position in the source's split, before any filter
@@ -61,11 +69,11 @@ RL_SCHEMA = pa.schema(
         ("images", _IMAGES),
         ("ability", pa.string()),
         ("reward_model", pa.struct([("style", pa.string()), ("ground_truth", pa.string())])),
-        ("extra_info", _EXTRA_INFO),
+        ("extra_info", EXTRA_INFO),
     ]
 )
 SFT_SCHEMA = pa.schema(
-    [("data_source", pa.string()), ("messages", _MESSAGES), ("images", _IMAGES), ("extra_info", _EXTRA_INFO)]
+    [("data_source", pa.string()), ("messages", _MESSAGES), ("images", _IMAGES), ("extra_info", EXTRA_INFO)]
 )
 
 
@@ -134,20 +142,27 @@ def find_fault(row: dict[str, Any]) -> str | None:
         missing, unknown = set(schema.names) - set(row), set(row) - set(schema.names)
         return f"columns missing: {sorted(missing)}, unknown: {sorted(unknown)}"
     info = row["extra_info"]
-    absent = {field.name for field in _EXTRA_INFO} - set(info)
+    absent = {field.name for field in EXTRA_INFO} - set(info)
     if absent:
         return f"extra_info lacks {sorted(absent)}"
     for name in ("question", "answer", "image_id", "image_sha256"):
-        if not isinstance(info[name], str) or not info[name].strip():
-            return f"extra_info.{name} is empty"
+        if not isinstance(info[name], str) or is_filler(info[name]):
+            return f"extra_info.{name} is empty{_shown(info[name])}"
     if info["split"] not in SPLITS:
         return f"extra_info.split={info['split']!r} is none of {', '.join(SPLITS)}"
     if info["answer_type"] not in ANSWER_TYPES:
         return f"extra_info.answer_type={info['answer_type']!r} is none of {', '.join(ANSWER_TYPES)}"
-    if not info["answers"] or info["answers"][0] != info["answer"] or not all(map(str.strip, info["answers"])):
+    if not info["answers"] or info["answers"][0] != info["answer"] or any(map(is_filler, info["answers"])):
         return "extra_info.answers must begin with the answer and hold no empty text"
     if info["gold_reasoning"] is not None and not info["gold_reasoning"].strip():
         return "extra_info.gold_reasoning is empty; a row without gold reasoning has null"
+    token = control_token(info["question"])
+    if token is not None:
+        return f"the question holds {token}, which a chat template would take for its own"
+    for name, texts in (("answer", info["answers"]), ("gold reasoning", [info["gold_reasoning"] or ""])):
+        tag = next(filter(None, map(response_tag, texts)), None)
+        if tag is not None:
+            return f"the {name} holds {tag}, a tag of the response: a turn with it cannot be parsed"
     if not row["data_source"]:
         return "data_source is empty"
     if not row["images"] or any(not image["bytes"] for image in row["images"]):
@@ -161,3 +176,7 @@ def find_fault(row: dict[str, Any]) -> str | None:
     if "prompt" in row and row["reward_model"] != {"style": "rule", "ground_truth": info["answer"]}:
         return "reward_model must be {style: rule, ground_truth: the answer}"
     return None
+
+
+def _shown(value: Any) -> str:
+    return f": {value!r} stands for a missing value" if isinstance(value, str) and value.strip() else ""

@@ -12,6 +12,10 @@ class DataError(ValueError):
     """A data set as a whole cannot be read: a file is missing, has the wrong columns or is broken."""
 
 
+class NotThere(DataError):
+    """Nothing of the data set was found where it was looked for."""
+
+
 class DamagedFile(DataError):
     """A file ends the run, because everything behind the damaged place is lost; `--skip-bad` does not pass over it."""
 

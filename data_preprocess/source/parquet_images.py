@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_preprocess.source.errors import DamagedFile, DataError
+from data_preprocess.source.errors import DamagedFile, DataError, NotThere
+from data_preprocess.source.hints import kind_of_file
 from data_preprocess.source.image_refs import FileImage, file_stamp
 from data_preprocess.source.pictures import holds_pictures, one_picture, path_of, safe_name
 
@@ -25,9 +26,19 @@ def open_parquet(file: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)
     except FileNotFoundError:
-        raise DataError(f"{file} does not exist") from None
+        raise NotThere(f"{file} does not exist") from None
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file.name} is no parquet file (truncated download?): {error}") from error
+        foreign = _foreign(file)
+        what = f"; it is {foreign}" if foreign else f" (truncated download?): {error}"
+        raise DataError(f"{file.name} is no parquet file{what}") from error
+
+
+def _foreign(file: Path) -> str | None:
+    try:
+        with file.open("rb") as stream:
+            return kind_of_file(stream.read(512))
+    except OSError:
+        return None
 
 
 @contextmanager

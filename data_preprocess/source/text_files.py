@@ -10,17 +10,13 @@ from typing import Any
 
 import yaml
 
-from data_preprocess.source.errors import BadRow, DataError, shortened
+from data_preprocess.source.errors import BadRow, DataError, NotThere, shortened
+from data_preprocess.source.hints import kind_of_file
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
-_NOT_THE_FILE = (
-    (b"version https://git-lfs", "is a Git-LFS pointer, not the file itself; fetch it with `git lfs pull`"),
-    (b"<!doctype html", "is a web page (a log-in or error page was saved?); download the file again"),
-    (b"<html", "is a web page (a log-in or error page was saved?); download the file again"),
-)
 
 
 class NotRead(ValueError):
@@ -40,16 +36,16 @@ def encoding_of(file: Path, named: str | None = None) -> str:
     """
     try:
         with file.open("rb") as stream:
-            head = stream.read(64)
+            head = stream.read(512)
     except FileNotFoundError:
-        raise DataError(f"{file} does not exist") from None
+        raise NotThere(f"{file} does not exist") from None
     except IsADirectoryError:
         raise DataError(f"{file} is a folder, not a file") from None
     except ValueError as error:  # a NUL in its name
         raise DataError(f"the file name {str(file)!r} cannot be used: {error}") from None
-    for mark, what in _NOT_THE_FILE:
-        if head.lower().startswith(mark):
-            raise DataError(f"{file.name} {what}")
+    foreign = kind_of_file(head)
+    if foreign is not None:
+        raise DataError(f"{file.name} is {foreign}")
     if named is not None:
         try:
             "".encode(named)  # a codec that turns text into bytes

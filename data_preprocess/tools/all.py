@@ -124,8 +124,9 @@ def _convert(name: str, part: str, args: argparse.Namespace) -> Result | None:
                 "--reasoning",
                 "required",
             ]
-    parsed = build_parser(datasets.info(name)).parse_args(command)
-    return run(datasets.info(name), parsed, make_options(parsed))
+    dataset = datasets.get(name)
+    parsed = build_parser(dataset, name).parse_args(command)
+    return run(dataset, parsed, make_options(parsed))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ from typing import Any
 from PIL import Image
 
 from data_preprocess.command.exit_status import guarded
+from data_preprocess.command.numbers import hash_bits
+from data_preprocess.command.outputs import refuse_overwriting, same_file, with_cards
+from data_preprocess.source.errors import DataError
 from data_preprocess.source.text import join_key, join_text
 from data_preprocess.tools.balance import answer_priors, balance, majority_accuracy, yes_share
 from data_preprocess.tools.rows import image_bytes, image_set, infos
@@ -202,7 +205,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--html", type=Path, metavar="OUT", help="write the report as one HTML file")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write its numbers as JSON")
     parser.add_argument(
-        "--near", type=int, default=NEAR_BITS, metavar="BITS", help="near: at most so many of 256 bits differ"
+        "--near", type=hash_bits, default=NEAR_BITS, metavar="BITS", help="near: at most so many of 256 bits differ"
     )
     args = parser.parse_args(argv)
     return guarded(lambda: run(args), resumes=False)
@@ -210,9 +213,13 @@ def main(argv: Sequence[str]) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Raises DataError for a file that cannot be read, OSError for one that cannot be written."""
+    outputs = [path for path in (args.html, args.json) if path is not None]
+    refuse_overwriting(outputs, [path for file in args.files for path in with_cards(file)])
+    if len(outputs) == 2 and same_file(*outputs):
+        raise DataError("--html and --json name the same file")
     singles, pairs = make(args.files, near_bits=args.near)
     print(as_text(singles, pairs))
-    private = [s.name for s in singles if not all(i["may_leave_machine"] for i in s.infos)]
+    private = [s.name for s in singles if not all(i["may_leave_machine"] is True for i in s.infos)]
     if args.html is not None:
         args.html.write_text(as_html(singles, pairs), encoding="utf-8")
         print(f"written: {args.html}")

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.command.exit_status import guarded
+from data_preprocess.command.numbers import positive, share
+from data_preprocess.command.outputs import refuse_overwriting, with_cards
 from data_preprocess.convert.card import file_digests
 from data_preprocess.convert.parquet import write_parquet
 from data_preprocess.source.errors import DataError
 from data_preprocess.tools.mix_card import mix_texts
-from data_preprocess.tools.rows import infos, iter_rows, open_rows
+from data_preprocess.tools.rows import infos, iter_rows, open_rows, require_own_schema
 from data_preprocess.tools.sampling import PassRates, balanced, curate, dump_files
 from recipe.mrpo.common.help_text import Help
 
@@ -40,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         help="parquet files of one kind (RL or SFT); joined in this order",
     )
     add("--out", type=Path, required=True, metavar="FILE")
-    add("--rows", type=int, metavar="N", help="at most N rows")
+    add("--rows", type=positive, metavar="N", help="at most N rows")
     add("--balance", nargs="+", choices=BALANCE, default=[], help="as many rows of each combination as there can be")
     add("--seed", type=int, default=0, help="of the choice within a group")
     add(
@@ -51,14 +53,20 @@ def main(argv: Sequence[str]) -> int:
         metavar="DUMP",
         help="rollout or validation dumps of the start model: *.jsonl files, or folders of them",
     )
-    add("--min-pass", type=float, default=0.0, help="leave out what is solved in at most this share of rollouts")
-    add("--max-pass", type=float, default=1.0, help="leave out what is solved in at least this share of rollouts")
+    add("--min-pass", type=share, default=0.0, help="leave out what is solved in at most this share of rollouts")
+    add("--max-pass", type=share, default=1.0, help="leave out what is solved in at least this share of rollouts")
     args = parser.parse_args(argv)
     return guarded(lambda: run(args), resumes=False)
 
 
 def run(args: argparse.Namespace) -> int:
     """Raises DataError for files that cannot be read or do not fit together, ValueError for a bad row."""
+    dumps = list(dump_files(args.pass_rates))
+    refuse_overwriting(with_cards(args.out), [*(path for file in args.files for path in with_cards(file)), *dumps])
+    if args.min_pass >= args.max_pass:
+        raise DataError(f"--min-pass {args.min_pass:g} must be below --max-pass {args.max_pass:g}")
+    for file in args.files:
+        require_own_schema(file)
     schemas = [open_rows(file).schema_arrow for file in args.files]
     for file, schema in zip(args.files, schemas, strict=True):
         if not schema.equals(schemas[0]):

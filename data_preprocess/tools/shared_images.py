@@ -16,13 +16,19 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from recipe.mrpo.common.images import BROKEN, FORMATS
+
 _SIDE = 16
+HASH_BITS = _SIDE * _SIDE
 
 
 def perceptual_hash(data: bytes) -> np.ndarray:
-    """(4,) uint64: the difference hash of an image's bytes. Raises OSError if they are no image."""
-    with Image.open(io.BytesIO(data)) as image:
-        grey = np.asarray(image.convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.BOX), dtype=np.int16)
+    """(4,) uint64: the difference hash of an image's bytes. Raises ValueError if they are no image."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            grey = np.asarray(image.convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.BOX), dtype=np.int16)
+    except (*BROKEN, Image.DecompressionBombError) as error:
+        raise ValueError(f"no image that can be read: {error or type(error).__name__}") from error
     bits = grey[:, 1:] > grey[:, :-1] + 1
     return np.packbits(bits).view(np.uint64)
 
@@ -45,17 +51,13 @@ class ImageSet:
     sha256: list[str] = field(default_factory=list)
     hashes: list[np.ndarray] = field(default_factory=list)
     rows: dict[str, list[int]] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
 
-    def add(self, row: int, sha256: str, name: str, data: bytes | None) -> None:
-        """`data` may be None for an image that is known already."""
+    def add(self, row: int, sha256: str, data: bytes) -> None:
+        """Raises ValueError if the bytes are no image."""
         if sha256 not in self.rows:
-            if data is None:
-                raise ValueError(f"the first row of image {name} needs its bytes")
             self.sha256.append(sha256)
             self.hashes.append(perceptual_hash(data))
             self.rows[sha256] = []
-            self.names[sha256] = name
         self.rows[sha256].append(row)
 
     def matrix(self) -> np.ndarray:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_preprocess.command.exit_status import guarded
+from data_preprocess.command.numbers import positive
+from data_preprocess.command.outputs import refuse_overwriting
 from data_preprocess.source.errors import DataError
 from data_preprocess.tools.annotate.run import Run, annotate, pending, read_done
 from recipe.mrpo.common.help_text import Help
@@ -52,16 +54,16 @@ def build_parser() -> argparse.ArgumentParser:
         help="hosts that may see rows marked may_leave_machine=false",
     )
     add("--all", action="store_true", help="yes/no rows and rows that have gold reasoning, too")
-    add("--concurrency", type=int, default=8, metavar="N", help="requests at a time")
-    add("--attempts", type=int, default=2, metavar="N", help="asks a row while its reply fails the checks")
-    add("--max-calls", type=int, metavar="N", help="stop after so many requests")
-    add("--max-tokens", type=int, metavar="N", help="stop after so many tokens, as the endpoint counts them")
-    add("--max-reply-tokens", type=int, default=1024, metavar="N", help="of one reply")
+    add("--concurrency", type=positive, default=8, metavar="N", help="requests at a time")
+    add("--attempts", type=positive, default=2, metavar="N", help="asks a row while its reply fails the checks")
+    add("--max-calls", type=positive, metavar="N", help="stop after so many requests")
+    add("--max-tokens", type=positive, metavar="N", help="stop after so many tokens, as the endpoint counts them")
+    add("--max-reply-tokens", type=positive, default=1024, metavar="N", help="of one reply")
     add("--temperature", type=float, default=0.0, help="of the first ask")
     add("--retry-temperature", type=float, default=0.7, help="of further asks")
     add("--timeout", type=float, default=120.0, metavar="S", help="of one request")
     add("--retries", type=int, default=3, metavar="N", help="of a request that failed for the moment")
-    add("--image-max-pixels", type=int, default=802816, metavar="N", help="larger images are scaled down")
+    add("--image-max-pixels", type=positive, default=802816, metavar="N", help="larger images are scaled down")
     return parser
 
 
@@ -73,6 +75,7 @@ def main(argv: Sequence[str]) -> int:
 
 def run_annotation(args: argparse.Namespace) -> int:
     """Raises DataError for files, keys and hosts that cannot work."""
+    refuse_overwriting([args.out], args.files)
     run = Run(args.max_calls, args.max_tokens)
     try:
         endpoint = Endpoint.of(args.base_url, args.allow_host, OPTIONS)

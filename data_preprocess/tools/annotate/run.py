@@ -18,7 +18,7 @@ import openai
 from data_preprocess.reasoning.annotation import BadReply, build_messages, check_reply, rubric
 from data_preprocess.source.errors import DataError
 from data_preprocess.source.text import is_yes_no, row_key
-from data_preprocess.tools.rows import iter_rows
+from data_preprocess.tools.rows import iter_questions
 from recipe.mrpo.endpoint.address import Endpoint
 from recipe.mrpo.endpoint.image import BadImage, prepare_image
 from recipe.mrpo.endpoint.privacy import may_leave_machine
@@ -81,7 +81,7 @@ def pending(
     """Rows to ask about, each (image, question, answer) once; the others are counted in `run.passed_over`."""
     seen: set[tuple[str, str, str]] = set()
     for file in files:
-        for row in iter_rows(file, ["images", "data_source", "extra_info"]):
+        for row in iter_questions(file):
             info = row["extra_info"]
             key = row_key(info["image_id"], info["question"], info["answer"])
             if not everything and info["gold_reasoning"] is not None:

@@ -78,7 +78,7 @@ def test_near_pairs_are_those_within_the_distance(hashes, limit):
 def image_set(*items: bytes) -> ImageSet:
     out = ImageSet()
     for row, data in enumerate(items):
-        out.add(row, str(hash(data)), f"{row}.png", data)
+        out.add(row, str(hash(data)), data)
     return out
 
 
