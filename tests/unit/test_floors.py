@@ -22,7 +22,7 @@ FLOORS = (
     ("scoring", "doctor"),
     ("startup",),
     ("wiring", "evaluate"),
-    ("report",),
+    ("report", "worlds"),
     ("quickstart",),
     ("door",),
 )

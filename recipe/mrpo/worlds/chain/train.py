@@ -1,0 +1,117 @@
+"""One run of the chain world: a policy trained by one arm with one seed."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+
+from recipe.mrpo.credit.gdpo import gdpo_advantages
+from recipe.mrpo.credit.group import group_advantages
+from recipe.mrpo.credit.shaping import get_shaping
+from recipe.mrpo.credit.shaping.apply import rule_options, shape_steps
+from recipe.mrpo.rollout.first_failure import failure_after, first_failure_position
+from recipe.mrpo.rollout.record import is_wrong
+from recipe.mrpo.worlds.chain.arms import Arm
+from recipe.mrpo.worlds.chain.policy import Policy, started
+from recipe.mrpo.worlds.chain.scene import ChainWorld, Scenes, draw, labels
+from recipe.mrpo.worlds.judges import degrade
+
+TAU = 0.6
+EARLY = 1 / 3
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What all arms share."""
+
+    updates: int = 100
+    prompts: int = 8
+    rollouts: int = 8
+    lr: float = 2e-3
+    kl: float = 0.04
+    """Weight of the k3 estimate of the divergence from the start, in the loss."""
+    test_scenes: int = 2000
+    test_every: int = 0
+    """Updates between two tests; 0: at the end alone."""
+
+
+def advantages(
+    arm: Arm, reward: torch.Tensor, step_labels: torch.Tensor, groups: list[int], wrong: torch.Tensor
+) -> torch.Tensor:
+    """(B, K) float64 advantage of every step, by the package's own functions.
+
+    `reward`: (B,) answer reward. `step_labels`: (B, K) with NaN where the judgement failed.
+    """
+    process = step_labels.mean(dim=1)  # NaN of a failed judgement stays unknown
+    missing = torch.stack([torch.zeros_like(wrong), torch.isnan(process)], dim=1)
+    both = torch.stack([reward, torch.nan_to_num(process)], dim=1)
+    weights = torch.tensor([1.0, arm.process_weight], dtype=torch.float64)
+    steps = torch.full((len(reward),), step_labels.shape[1], dtype=torch.int64)
+    if arm.gdpo:
+        plain = gdpo_advantages(
+            both, weights.tolist(), groups, norm_by_std=arm.norm_by_std, final_norm="rollout", missing=missing,
+            counted=torch.ones_like(wrong), lengths=steps,
+        )  # fmt: skip
+    else:
+        plain = group_advantages(both * weights, groups, norm_by_std=arm.norm_by_std, missing=missing)
+    shaping = get_shaping(arm.shaping)
+    shared = {"factor_base": arm.factor_base, "round_factors": False}
+    options = rule_options(arm.shaping, shaping, shared=shared, own={})
+    return shape_steps(arm.shaping, shaping, plain, step_labels, steps, wrong, **options)
+
+
+def update(policy: Policy, start: Policy, optimizer, scenes: Scenes, choices, credit, *, kl: float) -> None:
+    """One on-policy step: sequence-mean then batch-mean of -A log p + kl (e^d - d - 1), d = log p_start - log p."""
+    log_probs = policy.log_probs(scenes.pictures, choices)
+    with torch.no_grad():
+        reference = start.log_probs(scenes.pictures, choices)
+    apart = reference - log_probs
+    loss = (-credit.float() * log_probs + kl * (apart.exp() - apart - 1)).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+    optimizer.step()
+
+
+@torch.no_grad()
+def test(world: ChainWorld, policy: Policy, *, scenes: int, seed: int) -> dict[str, float]:
+    """Accuracy and where reasoning fails first, on fresh scenes by exact scene labels; rates over all rollouts."""
+    generator = torch.Generator().manual_seed(seed)
+    fresh = draw(world, scenes, generator)
+    choices = policy.sample(fresh.pictures, generator)
+    rows = [tuple(int(v) for v in row) for row in labels(world, fresh, choices, "scene").tolist()]
+    first = [first_failure_position(row) for row in rows]
+    failing = [p for p in first if p is not None]
+    early = sum(p < EARLY for p in failing)
+    after = [failure_after(row) for row in rows if 0 in row]
+    return {
+        "accuracy": float((choices[:, -1] == fresh.truth[:, -1]).double().mean()),
+        "early_rate": early / scenes,
+        "early_share": early / len(failing) if failing else 0.0,
+        "valid_steps": sum(map(sum, rows)) / (scenes * world.steps),
+        "failure_after": sum(a for a in after if a is not None) / len(after) if after else 0.0,
+    }
+
+
+def run(world: ChainWorld, arm: Arm, settings: RunSettings, *, seed: int) -> list[dict[str, float]]:
+    """Results at the tested updates. Seeds are paired: start, scenes and sampling noise do not depend on the arm."""
+    start = started(world, seed=seed)
+    policy = copy.deepcopy(start)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=settings.lr)
+    results = []
+    groups = [p for p in range(settings.prompts) for _ in range(settings.rollouts)]
+    for number in range(1, settings.updates + 1):
+        generator = torch.Generator().manual_seed(1_000_003 * (seed + 1) + number)
+        scenes = draw(world, settings.prompts, generator).repeat(settings.rollouts)
+        choices = policy.sample(scenes.pictures, generator)
+        reward = (choices[:, -1] == scenes.truth[:, -1]).to(torch.float64)
+        wrong = torch.tensor([is_wrong(r, tau=TAU) for r in reward.tolist()])
+        judged = degrade(labels(world, scenes, choices, arm.judge), arm.faults, generator)
+        credit = advantages(arm, reward, judged, groups, wrong)
+        update(policy, start, optimizer, scenes, choices, credit, kl=settings.kl)
+        if number == settings.updates or (settings.test_every and number % settings.test_every == 0):
+            measured = test(world, policy, scenes=settings.test_scenes, seed=7_919 + seed)
+            results.append({"update": number, **measured})
+    return results
