@@ -8,13 +8,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.common.environment import PLATFORM, on_cpu
 from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.options.command_line import read_options, split_options
-from recipe.mrpo.options.tree import OptionError, load_options
+from recipe.mrpo.options.tree import OptionError
 
 PINS = Path(__file__).parents[1] / "pins.txt"
 SHARED_MEMORY = Path("/dev/shm")
@@ -58,32 +59,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.parse_known_args = parse_known_args
 
 
-def _versions(args: argparse.Namespace, _: DictConfig) -> list[Check]:
+def _versions(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
     from recipe.mrpo.doctor.versions import check_versions, installed_version, read_pins, wanted_here
 
     return [check_versions(wanted_here(on_cpu(), read_pins(args.pins), installed_version), installed_version)]
 
 
-def _processes(args: argparse.Namespace, _: DictConfig) -> list[Check]:
+def _processes(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
     from recipe.mrpo.doctor.plugin import check_processes
 
     return check_processes(os.environ, args.timeout)
 
 
-def _hooks(_: argparse.Namespace, __: DictConfig) -> list[Check]:
+def _hooks(_: argparse.Namespace, __: DictConfig | None) -> list[Check]:
     from recipe.mrpo.doctor.plugin import check_hooks
 
     return check_hooks()
 
 
-def _device(args: argparse.Namespace, _: DictConfig) -> list[Check]:
+def _device(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
     from recipe.mrpo.doctor.device import check_device, find_gpus
 
     platform = os.environ.get(PLATFORM, "")
     return [check_device(platform, [] if on_cpu() else find_gpus(), args.n_gpus)]
 
 
-def _disk(args: argparse.Namespace, _: DictConfig) -> list[Check]:
+def _disk(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
     from recipe.mrpo.doctor.disk import check_disk, check_shared_memory
 
     disk, memory = NEEDS["cpu" if on_cpu() else "gpu"]
@@ -110,13 +111,13 @@ def _data(args: argparse.Namespace, options: DictConfig) -> list[Check]:
     return [check_dataset(file, rows=args.rows, gold_reasoning=options.gold_reasoning) for file in args.data]
 
 
-def _model(args: argparse.Namespace, _: DictConfig) -> list[Check]:
+def _model(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
     from recipe.mrpo.doctor.model import check_model
 
     return [check_model(args.model) if args.model else Check("model", None, "no checkpoint given (--model PATH)")]
 
 
-CHECKS: dict[str, Callable[[argparse.Namespace, DictConfig], list[Check]]] = {
+CHECKS: dict[str, Callable[[argparse.Namespace, Any], list[Check]]] = {
     "versions": _versions,
     "processes": _processes,
     "hooks": _hooks,
@@ -128,17 +129,25 @@ CHECKS: dict[str, Callable[[argparse.Namespace, DictConfig], list[Check]]] = {
 }
 
 
+NEED_OPTIONS = ("judge", "data")
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the checks of `args` and print them; 1 if one failed."""
     found: list[Check] = []
+    options = None
     try:
         options = read_options(args.options)
     except OptionError as error:
-        options = load_options()
         found.append(Check("options", False, str(error), "correct the option."))
+        if not args.json:
+            print(found[0].line(), flush=True)
     for name in args.only:
         try:
-            new = CHECKS[name](args, options)
+            if options is None and name in NEED_OPTIONS:
+                new = [Check(name, None, "not checked, because an option is wrong")]
+            else:
+                new = CHECKS[name](args, options)
         except Exception as error:  # one check that breaks must not hide what the others find
             new = [Check(name, False, f"the check itself failed: {type(error).__name__}: {error}", "report this.")]
         found += new
@@ -148,8 +157,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([check.as_dict() for check in found], indent=2))
     else:
-        for check in found[:1]:
-            if check.name == "options":
-                print(check.line())
         print(f"\n{failed} of {len(found)} checks failed." if failed else "\nNo check failed.")
     return 1 if failed else 0

@@ -4,4 +4,6 @@ tree.py           defaults and a user's values; the entry: `load_options`
 renamed.py        old names and values, kept for one release
 command_line.py   `mrpo.x=y` words of the tools' command lines
 page.py           docs/options.md, made from options.yaml
+names.py          unknown names
+schema/           type, range and choices of every option
 """

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from recipe.mrpo.common.load import is_own
-from recipe.mrpo.options.renamed import RENAMED, with_new_names
+from recipe.mrpo.options.names import wrong_name
+from recipe.mrpo.options.renamed import with_new_names
+from recipe.mrpo.options.schema.check import first_fault
+from recipe.mrpo.options.schema.kinds import shown
 
 OPTIONS_FILE = Path(__file__).parents[1] / "config" / "options.yaml"
 
 ESTIMATORS = ("mrpo",)
 """Values of algorithm.adv_estimator that are ours. GDPO keeps verl's name."""
-
-OPEN_NODES = {
-    "rewards": "a reward of the user's own",
-    "judge.members": "a member of an ensemble",
-    "judge.options": "an option of the user's own judge",
-    "shaping_options": "an option of the user's own shaping rule",
-}
-"""Groups of options in which a user may add names; everywhere else an unknown name is a typo."""
 
 
 class OptionError(ValueError):
@@ -40,21 +33,55 @@ def _defaults() -> DictConfig:
 def load_options(overrides: Mapping[str, Any] | DictConfig | None = None) -> DictConfig:
     """All options of MRPO: the defaults with `overrides` merged over them.
 
-    Raises OptionError for an unknown name or a value out of range.
+    Raises OptionError with one sentence for an unknown name or a value that MRPO cannot run with.
     """
     if not isinstance(overrides, (Mapping, DictConfig, type(None))):
-        raise OptionError(f"mrpo must be a group of options such as mrpo.tau, not {overrides!r}.")
-    given = OmegaConf.create({} if overrides is None else overrides)
-    if RENAMED:
-        plain, defaults = (OmegaConf.to_container(tree, resolve=False) for tree in (given, _defaults()))
-        try:
-            given = OmegaConf.create(with_new_names(plain, defaults))
-        except ValueError as error:
-            raise OptionError(str(error)) from error
-    _refuse_unknown(given, _defaults(), "")
-    options = OmegaConf.merge(_defaults(), given)
+        raise OptionError(f"mrpo must be a group of options such as mrpo.tau, not {shown(overrides)}.")
+    given = _plain(overrides)
+    defaults = OmegaConf.to_container(_defaults(), resolve=False)
+    try:
+        given = with_new_names(given, defaults)
+    except ValueError as error:
+        raise OptionError(str(error)) from error
+    fault = wrong_name(given, defaults)
+    if fault is not None:
+        raise OptionError(fault)
+    options = OmegaConf.merge(_defaults(), OmegaConf.create(given))
     check_options(options)
     return options
+
+
+def _plain(overrides: Mapping[str, Any] | DictConfig | None) -> dict[str, Any]:
+    """A user's options as plain values.
+
+    A reference to another option (`${..encoder}`) stays, for it is to follow that option; one to anything else
+    (`${trainer.x}`, `${oc.env:X}`) takes its value here, because the options leave the tree that it points into.
+    """
+    try:
+        node = overrides if isinstance(overrides, DictConfig) else OmegaConf.create(dict(overrides or {}))
+    except OmegaConfBaseException as error:
+        raise OptionError(f"mrpo.{error.full_key} must be a plain value: {str(error).splitlines()[0]}") from error
+    return _resolved(node, "mrpo")
+
+
+def _resolved(node: DictConfig, path: str) -> dict[str, Any]:
+    result = {}
+    for key in node:
+        name = f"{path}.{key}"
+        if OmegaConf.is_missing(node, key):
+            continue  # ???: as if it were not given
+        raw = node._get_node(key)._value()
+        follows = OmegaConf.is_interpolation(node, key) and str(raw).startswith("${.")
+        try:
+            value = raw if follows else node[key]
+            if isinstance(value, DictConfig):
+                value = _resolved(value, name)
+            elif isinstance(value, ListConfig):
+                value = OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+        except OmegaConfBaseException as error:
+            raise OptionError(f"{name}={shown(raw)} has no value: {str(error).splitlines()[0]}.") from error
+        result[key] = value
+    return result
 
 
 def shaping_options(options: DictConfig) -> dict[str, dict[str, Any]]:
@@ -78,72 +105,12 @@ def _flat(node: DictConfig, path: str = "") -> list[tuple[str, Any]]:
     return out
 
 
-def _is_of_any_reward(path: str, key: str, given: DictConfig) -> bool:
-    """May this key stand at any reward? A function in the place of one of ours brings options that we do not know."""
-    return path.startswith("rewards.") and path.count(".") == 1 and (key == "enabled" or "function" in given)
-
-
-def _refuse_unknown(given: DictConfig, known: DictConfig, path: str) -> None:
-    for key in given:
-        name = f"{path}.{key}" if path else str(key)
-        if key not in known:
-            if path in OPEN_NODES or _is_of_any_reward(path, key, given):
-                continue
-            close = difflib.get_close_matches(str(key), [str(k) for k in known], n=1)
-            hint = (
-                f"did you mean mrpo.{path + '.' if path else ''}{close[0]}?" if close else f"see {OPTIONS_FILE.name}."
-            )
-            raise OptionError(f"mrpo.{name} is no option of MRPO; {hint}")
-        child = known[key] if not OmegaConf.is_missing(known, key) else None
-        if isinstance(child, DictConfig) and isinstance(given[key], DictConfig):
-            _refuse_unknown(given[key], child, name)
-        elif isinstance(child, DictConfig):
-            raise OptionError(f"mrpo.{name} is a group of options ({', '.join(map(str, child))}), not {given[key]!r}.")
-
-
-def _number(options: DictConfig, name: str, low: float, high: float | None = None) -> None:
-    value = OmegaConf.select(options, name)
-    inside = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= low
-    if not inside or (high is not None and value > high):
-        limits = f"at least {low}" if high is None else f"in [{low}, {high}]"
-        raise OptionError(f"mrpo.{name} must be a number {limits}, not {value!r}.")
-
-
-def _choice(options: DictConfig, name: str, allowed: tuple[str, ...], *, own: str = "") -> None:
-    value = OmegaConf.select(options, name)
-    if value not in allowed:
-        more = f", or name your own as {own}" if own else ""
-        raise OptionError(f"mrpo.{name}={value!r} is unknown; choose one of {', '.join(allowed)}{more}.")
-
-
 def check_options(options: DictConfig) -> None:
     """Raise OptionError for the first value out of range."""
-    from recipe.mrpo.credit.final_norms import FINAL_NORMS
-    from recipe.mrpo.credit.shaping.registry import SHAPINGS
-    from recipe.mrpo.judge.when_to_judge import ASK_FOR
-    from recipe.mrpo.rollout.steps import SPLITTERS, UNCLOSED
-
-    if not is_own(options.shaping):
-        _choice(options, "shaping", SHAPINGS.names(), own="package.module:rule or folder/file.py:rule")
-    _number(options, "tau", 0, 1)
-    _number(options, "factor_base", 1)
-    if not isinstance(options.round_factors, bool):
-        raise OptionError(f"mrpo.round_factors must be true or false, not {options.round_factors!r}.")
-    _choice(options, "gdpo.final_norm", FINAL_NORMS)
-    _choice(options, "steps.splitter", SPLITTERS)
-    _choice(options, "steps.unclosed", UNCLOSED)
-    _choice(options, "gold_reasoning", ("required", "optional"))
-    _choice(options, "judge.ask_for", ASK_FOR)
-    prices = options.judge.price_per_million
-    if (prices.prompt is None) != (prices.completion is None):
-        raise OptionError("mrpo.judge.price_per_million needs both, prompt and completion, or neither.")
-    if prices.prompt is not None:
-        _number(options, "judge.price_per_million.prompt", 0)
-        _number(options, "judge.price_per_million.completion", 0)
-    _number(options, "metrics.stage_cuts.early", 0, 1)
-    _number(options, "metrics.stage_cuts.mid", options.metrics.stage_cuts.early, 1)
-    _number(options, "guards.min_probs_correlation", -1, 1)
-    _choice(options, "guards.on_low_correlation", ("warn", "stop"))
-    _number(options, "guards.weight_sync_timeout_s", 0)
-    if "answer" not in options.rewards:
-        raise OptionError("mrpo.rewards.answer is missing; without it no rollout can be right or wrong.")
+    try:
+        plain = OmegaConf.to_container(options, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise OptionError(f"mrpo.{error.full_key} has no value: {str(error).splitlines()[0]}.") from error
+    fault = first_fault(plain)
+    if fault is not None:
+        raise OptionError(fault)

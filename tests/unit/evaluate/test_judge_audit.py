@@ -135,7 +135,8 @@ def test_a_refusal_by_a_judge_of_ones_own_is_one_sentence_too(dump, data, capsys
 @pytest.mark.parametrize("module", ["my_judgex", "json.my_judgex", "3", ".json"])
 def test_a_mistyped_module_is_one_sentence(dump, capsys, module):
     assert main(["audit", str(dump), f"+mrpo.judge.module={module}"]) == 1
-    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: mrpo.judge.module={module} is no ")
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert sentence.startswith("error: mrpo.judge.module") and module in sentence
 
 
 def test_what_a_judges_module_lacks_is_named(dump, capsys, monkeypatch, tmp_path):
@@ -193,10 +194,11 @@ def test_no_address_of_a_router_is_believed(dump, capsys):
         member = f"{{name: router, router: {{address: '{address}', model: m}}}}"
         members = f"mrpo.judge.members={{a: {member}, b: {member}, c: {member}}}"
         assert main(["audit", str(dump), "mrpo.judge.name=router", f"mrpo.judge.router.address={address}"]) == 1
-        assert "mrpo.judge.router is no option" in capsys.readouterr().err
-        for words in (["mrpo.judge.name=router"], ["mrpo.judge.name=ensemble", members]):
-            assert main(["audit", str(dump), *words]) == 1
-            assert "mrpo.judge.openai.base_url" in capsys.readouterr().err
+        assert "Unknown option mrpo.judge.router" in capsys.readouterr().err
+        assert main(["audit", str(dump), "mrpo.judge.name=router"]) == 1
+        assert "mrpo.judge.openai.base_url" in capsys.readouterr().err
+        assert main(["audit", str(dump), "mrpo.judge.name=ensemble", members]) == 1
+        assert "Unknown option mrpo.judge.members.a.router" in capsys.readouterr().err
         assert server.requests == []
 
 

@@ -52,11 +52,11 @@ def test_semantic_by_verdict(rollout):
 # options under mrpo.rewards, what the message says
 REFUSED = [
     ({"mine": {"weight": 1.0}}, r"mrpo\.rewards\.mine is unknown; choose one of answer"),
-    ({"length": {"mode": "long"}}, r"mrpo\.rewards\.length\.mode='long' is unknown"),
+    ({"length": {"mode": "long"}}, r"mrpo\.rewards\.length\.mode must be one of band, ecr, cwr, not 'long'"),
     ({"length": {"floor": 1.0}}, r"mrpo\.rewards\.length\.floor"),
-    ({"answer": {"conflicts": ["side"]}}, r"mrpo\.rewards\.answer\.conflicts: 'side' is unknown; choose from yes_no"),
-    ({"answer": {"normalise": ["lower"]}}, r"mrpo\.rewards\.answer\.normalise: 'lower' is unknown"),
-    ({"answer": {"compat": "paper"}}, r"mrpo\.rewards\.answer\.compat: 'paper' is unknown"),
+    ({"answer": {"conflicts": ["side"]}}, r"mrpo\.rewards\.answer\.conflicts must be a list of some of yes_no"),
+    ({"answer": {"normalise": ["lower"]}}, r"mrpo\.rewards\.answer\.normalise must be a list of some of case"),
+    ({"answer": {"compat": "paper"}}, r"mrpo\.rewards\.answer\.compat must be one of none, reference"),
     ({"answer": {"yes_no": "off"}}, r"mrpo\.rewards\.answer\.yes_no"),
     ({"answer": {"mix": {"rouge1": 0.5}}}, r"mrpo\.rewards\.answer\.mix .* sum to 1"),
     ({"answer": {"mix": {"rouge1": 0.0, "bleu1": 0.0, "bertscore": 1.0}}}, r"mrpo\.rewards\.answer\.encoder"),

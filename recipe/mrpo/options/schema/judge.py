@@ -1,0 +1,115 @@
+"""`mrpo.judge`, for the judge of a run and, with a member's own options over it, for each member of an ensemble."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from recipe.mrpo.endpoint.address import Endpoint
+from recipe.mrpo.judge.when_to_judge import ASK_FOR
+from recipe.mrpo.options.schema.kinds import (
+    Group,
+    is_json,
+    mapping,
+    number,
+    one_of,
+    seconds,
+    text,
+    texts,
+    truth,
+    whole,
+)
+
+
+def _address(value: str) -> str | None:
+    """Checked whichever judge is asked: a password in an address must not reach the log."""
+    try:
+        Endpoint.of(value, ())
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _json(value: Any) -> str | None:
+    if not is_json(value):
+        raise ValueError
+    return None
+
+
+class Overlap(Group):
+    min_alignment: float = number(above=0, high=1)
+    min_contribution: float = number(above=0, high=1)
+    max_repeat: float = number(above=0, high=1)
+    repeat_window: int = whole(0)
+
+
+class OpenAI(Group):
+    base_url: str = text("an http or https address such as http://127.0.0.1:8000/v1", check=_address, secret=True)
+    model: str | None = text("the name of the served model", null=True)
+    api_key_env: str | None = text(
+        "the name of an environment variable", null=True, secret=True, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"
+    )
+    temperature: float | None = number(0, 100, null=True)
+    reask_temperature: float | None = number(0, 100, null=True)
+    max_tokens: int | None = whole(1, null=True)
+    timeout_s: float = seconds(0.001)
+    max_retries: int = whole(0, 1000)
+    backoff_base_s: float = seconds()
+    backoff_max_s: float = seconds()
+    retry_after_max_s: float = seconds()
+    concurrency: int = whole(1, 100_000)
+    send_image: bool = truth()
+    image_max_pixels: int = whole(1)
+    response_format: str = one_of(("auto", "json_schema", "none"))
+    max_steps: int = whole(1)
+    max_step_chars: int = whole(1)
+    prompts: str | None = text("a folder", null=True)
+    extra_body: dict[str, Any] | None = mapping("a mapping of JSON values", null=True, check=_json)
+
+
+class Cache(Group):
+    path: str | None = text("a file", null=True)
+    max_mb: float = number(above=0, high=2**33)
+    namespace: str | int | float | None = text("a name", null=True, pattern="")
+
+
+class Limits(Group):
+    requests_per_minute: float | None = number(above=0, high=2**53, null=True)
+    tokens_per_minute: float | None = number(above=0, high=2**53, null=True)
+    concurrency: int | None = whole(1, null=True)
+    tokens_per_call: float = number(above=0, high=2**53)
+
+
+class Prices(Group):
+    prompt: float | None = number(0, 2**53, null=True)
+    completion: float | None = number(0, 2**53, null=True)
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Prices:
+        if (self.prompt is None) != (self.completion is None):
+            raise PydanticCustomError("both", "needs both, prompt and completion, or neither")
+        return self
+
+
+class Breaker(Group):
+    failures: int = whole(1)
+    pause_s: float = seconds()
+
+
+class Judge(Group):
+    name: str = text("the name of a judge")
+    module: str | None = text("the dotted name of a module", null=True)
+    overlap: Overlap
+    openai: OpenAI
+    members: dict[str, dict[str, Any] | None] = mapping("a mapping of names to options of mrpo.judge")
+    allow_hosts: list[str] = texts("a list of host names such as [judge.example.org]")
+    cache: Cache
+    limits: Limits
+    ask_for: str = one_of(ASK_FOR)
+    price_per_million: Prices
+    max_tokens: float | None = number(above=0, high=2**53, null=True)
+    max_cost: float | None = number(above=0, high=2**53, null=True)
+    max_failure_rate: float = number(0, 1)
+    breaker: Breaker
