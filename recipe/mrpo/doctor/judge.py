@@ -11,7 +11,7 @@ from typing import Any
 from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.endpoint.address import Endpoint, read_key
 from recipe.mrpo.judge.member_options import judges_asked
-from recipe.mrpo.judge.registry import require_registered
+from recipe.mrpo.judge.registry import BUILT_IN, get_judge, judge_factory
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -45,14 +45,13 @@ def check_judge(options: Mapping[str, Any], *, private_data: bool, timeout_s: fl
 
 
 def _one(judge: Mapping[str, Any], private_data: bool, timeout_s: float) -> Check:
-    require_registered(judge)
+    if judge["name"] not in BUILT_IN:
+        get_judge(judge).require(may_leave_machine=not private_data)
+        return Check("judge", True, f"{judge['name']}: your own judge; it can be made, and was not asked")
+    judge_factory(judge)
     if judge["name"] != "openai":
         says = {"overlap": "offline rules, nothing to reach", "router": "verl's reward model, started with the run"}
-        return Check(
-            "judge",
-            True,
-            says.get(judge["name"], f"{judge['name']}: a judge of your own; it is registered, and was not asked"),
-        )
+        return Check("judge", True, says[judge["name"]])
     openai = judge["openai"]
     key = read_key(openai["api_key_env"])
     endpoint = Endpoint.of(openai["base_url"], judge["allow_hosts"])

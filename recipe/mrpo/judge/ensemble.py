@@ -10,10 +10,11 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
+from recipe.mrpo.judge.checked import CheckedJudge
 from recipe.mrpo.judge.member_options import member_options
 from recipe.mrpo.judge.protect.budget import OVER_BUDGET, Budget
 from recipe.mrpo.judge.protect.job_limits import JobLimits
-from recipe.mrpo.judge.protocol import Judge, Judgement, JudgeRequest
+from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import get_judge, register_judge
 
 
@@ -44,7 +45,7 @@ class EnsembleJudge:
 
     name = "ensemble"
 
-    def __init__(self, judges: Mapping[str, Judge]) -> None:
+    def __init__(self, judges: Mapping[str, CheckedJudge]) -> None:
         self.judges = dict(judges)
 
     async def label(self, request: JudgeRequest) -> Judgement:
@@ -64,6 +65,11 @@ class EnsembleJudge:
             agreement=agreement if labels is not None else None,
             overall=whole[0] if whole is not None and labels is not None else None,
         )
+
+    def require(self, *, may_leave_machine: bool) -> None:
+        """Raises PermissionError if one of the members may not see such a case."""
+        for judge in self.judges.values():
+            judge.require(may_leave_machine=may_leave_machine)
 
     async def close(self) -> None:
         await asyncio.gather(*(judge.close() for judge in self.judges.values()))

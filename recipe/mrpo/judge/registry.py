@@ -1,83 +1,123 @@
-"""Judges by name."""
+"""Judges by name: those of this package, and a user's own by `module:name`."""
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from recipe.mrpo.common.load import is_own
+from recipe.mrpo.common.registry import Registry
+from recipe.mrpo.judge.checked import CheckedJudge
 from recipe.mrpo.judge.protocol import Judge
 
 logger = logging.getLogger(__name__)
 
-Factory = Callable[[Mapping[str, Any]], Judge]
+OPTION = "mrpo.judge.name"
+Factory = Callable[..., Judge]
 
-_FACTORIES: dict[str, Factory] = {}
 # Imported only when asked for: the client library costs a second that an offline judge should not pay.
-_BUILT_IN = {
+BUILT_IN = {
     "overlap": "recipe.mrpo.judge.overlap.judge",
     "openai": "recipe.mrpo.judge.chat.judge",
     "router": "recipe.mrpo.judge.chat.router",
     "ensemble": "recipe.mrpo.judge.ensemble",
 }
+JUDGES: Registry[Factory] = Registry("judge", BUILT_IN)
+
+register_judge = JUDGES.register
+"""Decorator: `factory(options)` makes the judge that `mrpo.judge.name=<name>` asks for, from the node `mrpo.judge`."""
 
 
-def register_judge(name: str) -> Callable[[Factory], Factory]:
-    """Decorator: `factory(options)` makes the judge that `mrpo.judge.name=<name>` asks for.
-
-    Raises ValueError if the name is taken by another factory.
-    """
-
-    def register(factory: Factory) -> Factory:
-        if _FACTORIES.get(name, factory) is not factory:
-            raise ValueError(f"a judge named {name!r} is registered already")
-        _FACTORIES[name] = factory
-        return factory
-
-    return register
-
-
-def get_judge(options: Mapping[str, Any]) -> Judge:
+def get_judge(options: Mapping[str, Any]) -> CheckedJudge:
     """The judge that `options` (the node `mrpo.judge`, plain values) asks for.
 
     Raises ValueError naming the option to change for an unknown name or a value no judge can run with.
     """
-    require_registered(options)
-    return _wrapped(_FACTORIES[options["name"]](options), options)
+    factory, name = judge_factory(options), options["name"]
+    made = _own_judge(factory, name, options["options"] or {}) if is_own(name) else factory(options)
+    for method in ("label", "close"):
+        if not inspect.iscoroutinefunction(getattr(made, method, None)):
+            raise ValueError(
+                f"{OPTION}={name} must make an object with async methods label and close; {method} is not one."
+            )
+    return CheckedJudge(
+        _protected(made, options), made=made, name=str(getattr(made, "name", name)), own=name not in BUILT_IN
+    )
 
 
-def require_registered(options: Mapping[str, Any]) -> None:
-    """Import what registers the judge of `options`. Raises ValueError for a module or a name that is not there."""
+def judge_factory(options: Mapping[str, Any]) -> Factory:
+    """What makes the judge of `options`; nothing is made. Raises ValueError for a name that is not there."""
     name, module = options["name"], options["module"]
     if module:
-        if not isinstance(module, str) or not all(part.isidentifier() for part in module.split(".")):
-            raise ValueError(f"mrpo.judge.module={module} is no dotted name of a module, such as my_package.my_judge.")
-        try:
-            import_module(module)
-        except ModuleNotFoundError as error:
-            # What the module itself imports may be missing as well: then the option is right.
-            lacks = "is" if f"{module}.".startswith(f"{error.name}.") else f"needs {error.name}, which is"
-            raise ValueError(
-                f"mrpo.judge.module={module} {lacks} no module that Python finds; correct the name, install it, or put "
-                "the folder that holds it into PYTHONPATH."
-            ) from error
-    if name in _BUILT_IN:
-        import_module(_BUILT_IN[name])
-    if name not in _FACTORIES:
-        known = ", ".join(sorted({*_BUILT_IN, *_FACTORIES}))
+        _import_module(module)
+    if not isinstance(name, str):
+        raise ValueError(f"{OPTION} must be a name, not {name!r}.")
+    factory = JUDGES.get(name, OPTION)
+    if not callable(factory):
+        raise ValueError(f"{OPTION}={name} must be a class or a function that makes a judge, not {factory!r}.")
+    if not isinstance(options["options"] or {}, Mapping):
+        raise ValueError(f"mrpo.judge.options must be a group of options, not {options['options']!r}.")
+    if options["options"] and not is_own(name):
         raise ValueError(
-            f"mrpo.judge.name={name} is unknown; choose one of {known} or register yours "
-            "(recipe.mrpo.judge.register_judge, in a module named by mrpo.judge.module)."
+            f"mrpo.judge.options holds options of your own judge, and {OPTION}={name} is none; name it as "
+            f"{OPTION}=package.module:Class, or leave mrpo.judge.options empty."
         )
+    return factory
 
 
-def _wrapped(judge: Judge, options: Mapping[str, Any]) -> Judge:
-    """The judge with breaker and cache, where it makes calls of its own that they can spare (it has a `cache_key`)."""
+def _import_module(module: object) -> None:
+    """Import the user's module that calls `register_judge`; the way of the release before `module:name`."""
+    if not isinstance(module, str) or not all(part.isidentifier() for part in module.split(".")):
+        raise ValueError(f"mrpo.judge.module={module} is not a dotted name of a module such as my_package.my_judge.")
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        # The module may be there and need another one that is not: then the option is right.
+        lacks = "is" if f"{module}.".startswith(f"{error.name}.") else f"needs {error.name}, which is"
+        raise ValueError(
+            f"mrpo.judge.module={module} {lacks} no module that Python finds; correct the name, install it, or put "
+            "the folder that holds it into PYTHONPATH."
+        ) from error
+    logger.warning(
+        "mrpo.judge.module=%s is the old way to name a judge of your own, and works in this release only; set "
+        "mrpo.judge.name=%s:<class>, with its options in mrpo.judge.options.",
+        module,
+        module,
+    )
+
+
+def _own_judge(factory: Factory, name: str, options: Mapping[str, Any]) -> Judge:
+    """The user's judge, made with `mrpo.judge.options` as keyword arguments. Raises ValueError naming the option."""
+    try:
+        parameters = list(inspect.signature(factory).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{OPTION}={name} must have a signature that Python can read: {error}") from error
+    by_name = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters)
+    for key in options:
+        if not takes_any and key not in {p.name for p in by_name}:
+            choice = ", ".join(p.name for p in by_name) or "none"
+            raise ValueError(f"mrpo.judge.options.{key} is not an option of {OPTION}={name}, which takes: {choice}.")
+    for parameter in by_name:
+        if parameter.default is parameter.empty and parameter.name not in options:
+            raise ValueError(
+                f"{OPTION}={name} needs the option {parameter.name}; set mrpo.judge.options.{parameter.name}."
+            )
+    try:
+        return factory(**options)
+    except Exception as error:  # whatever the user's own class raises
+        raise ValueError(f"{OPTION}={name} cannot be made: {type(error).__name__}: {error}") from error
+
+
+def _protected(judge: Judge, options: Mapping[str, Any]) -> Judge:
+    """The judge behind a breaker and a cache, if it has a `cache_key`: then it makes calls that they can spare."""
     cache = options["cache"]
     if not hasattr(judge, "cache_key"):
-        if cache["path"] and judge.name != "ensemble":
-            logger.info("mrpo.judge.cache is not used: the judge %s has no cache_key", judge.name)
+        if cache["path"] and options["name"] != "ensemble":
+            logger.info("mrpo.judge.cache is not used: %s=%s has no cache_key", OPTION, options["name"])
         return judge
     from recipe.mrpo.judge.protect.breaker import guarded
     from recipe.mrpo.judge.protect.label_cache import CachedJudge, LabelStore

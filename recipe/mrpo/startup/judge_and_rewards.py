@@ -20,7 +20,6 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
     """Raise OptionError if the judge is unknown, cannot be made from its options, or may not see the data."""
     from recipe.mrpo.judge import get_judge
     from recipe.mrpo.judge.member_options import with_router_address
-    from recipe.mrpo.judge.private_data import check_endpoint
 
     judge = OmegaConf.to_container(options.judge, resolve=True)
     reward_model = config.reward.reward_model
@@ -28,8 +27,7 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
         # The real address is known once the reward model is up.
         address = "127.0.0.1:1" if reward_model.enable else None
         judge = with_router_address(judge, address=address, model=reward_model.get("model_path"))
-        get_judge(judge)
-        check_endpoint(judge, private_data=private_data)
+        get_judge(judge).require(may_leave_machine=not private_data)
     except ModuleNotFoundError as error:
         raise OptionError(
             f"mrpo.judge needs the module {error.name}, which cannot be imported; see mrpo.judge.module."

@@ -110,22 +110,19 @@ def test_without_the_data_nothing_leaves_the_machine(dump, capsys):
 def test_a_refusal_by_a_judge_of_ones_own_is_one_sentence_too(dump, data, capsys, caplog, monkeypatch, tmp_path):
     """Its place is known to itself alone: it refuses when it is asked, each of many requests that are under way."""
     source = """
-        from recipe.mrpo.judge import Judgement, register_judge
-
         class Elsewhere:
-            name = "elsewhere"
+            stays_on_machine = True
+
 
             async def label(self, request):
                 raise PermissionError("not there")
 
             async def close(self):
                 pass
-
-        register_judge("elsewhere")(lambda options: Elsewhere())
     """
     (tmp_path / "judge_elsewhere.py").write_text(textwrap.dedent(source))
     monkeypatch.syspath_prepend(tmp_path)
-    words = ["mrpo.judge.module=judge_elsewhere", "mrpo.judge.name=elsewhere"]
+    words = ["mrpo.judge.name=judge_elsewhere:Elsewhere"]
     assert main(["audit", str(dump), "--data", str(data), *words]) == 1
     gc.collect()
     assert capsys.readouterr().err.splitlines()[-1] == "error: not there"

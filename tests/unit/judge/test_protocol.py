@@ -31,7 +31,7 @@ def test_a_failed_judgement_has_no_labels():
 
 def test_an_unknown_name_names_the_option_and_the_choices(options_of):
     with pytest.raises(
-        ValueError, match=r"mrpo\.judge\.name=nurse is unknown; choose one of .*openai.*overlap.*register"
+        ValueError, match=r"mrpo\.judge\.name=nurse is unknown; choose one of overlap, openai.*module:name"
     ):
         get_judge(options_of(name="nurse"))
 
@@ -53,8 +53,8 @@ def test_a_registered_judge_is_found_by_name(options_of):
         register_judge("strict_for_test")(lambda options: Strict())
 
 
-def test_a_module_of_the_users_is_imported_before_its_judge_is_looked_up(options_of, tmp_path, monkeypatch):
-    (tmp_path / "my_judges.py").write_text(
+def test_a_module_of_the_users_is_imported_before_its_judge_is_looked_up(options_of, tmp_path, monkeypatch, caplog):
+    (tmp_path / "judges_that_register.py").write_text(
         "from recipe.mrpo.judge import Judgement, register_judge\n"
         "class Yes:\n"
         "    name = 'yes'\n"
@@ -63,7 +63,8 @@ def test_a_module_of_the_users_is_imported_before_its_judge_is_looked_up(options
         "register_judge('yes_for_test')(lambda options: Yes())\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    assert get_judge(options_of(name="yes_for_test", module="my_judges")).name == "yes"
+    assert get_judge(options_of(name="yes_for_test", module="judges_that_register")).name == "yes"
+    assert "set mrpo.judge.name=judges_that_register:<class>" in caplog.text
 
 
 def test_an_offline_judge_does_not_pay_for_the_client_library():

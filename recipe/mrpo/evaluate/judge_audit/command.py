@@ -24,7 +24,6 @@ from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.jsonl import read_jsonl
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 from recipe.mrpo.evaluate.judge_audit.agreement import Audit, Confusion, compare, kappa_interval
-from recipe.mrpo.judge.private_data import check_endpoint
 from recipe.mrpo.judge.protocol import JudgeRequest
 from recipe.mrpo.judge.registry import get_judge
 
@@ -155,7 +154,7 @@ async def judged(options: DictConfig, requests: Sequence[JudgeRequest]) -> tuple
     node = OmegaConf.to_container(options.judge, resolve=True)
     judge, tasks = get_judge(node), []
     try:
-        check_endpoint(node, private_data=not all(request.may_leave_machine for request in requests))
+        judge.require(may_leave_machine=all(request.may_leave_machine for request in requests))
         with tqdm(total=len(requests), desc="judged", file=sys.stderr) as bar:
             tasks = [asyncio.create_task(judge.label(request)) for request in requests]
             for task in tasks:

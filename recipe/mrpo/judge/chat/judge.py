@@ -104,6 +104,10 @@ class OpenAIJudge:
         self._key = Secret(read_key(settings.api_key_env))
         self._client()  # what cannot work is said before the first rollout
 
+    def require(self, *, may_leave_machine: bool) -> None:
+        """Raises PermissionError if such a case may not be sent to this endpoint."""
+        self.endpoint.require(may_leave_machine=may_leave_machine)
+
     async def label(self, request: JudgeRequest) -> Judgement:
         """As `label_with_permit`, without a breaker that could open."""
         unguarded = Permit(CircuitBreaker(failures=1, pause_s=0, clock=time.monotonic))

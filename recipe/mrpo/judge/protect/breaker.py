@@ -136,7 +136,8 @@ class GuardedJudge:
     """A judge behind a breaker; while it is open, judgements fail at once with the kind circuit_open."""
 
     def __init__(self, judge: CacheableJudge, breaker: CircuitBreaker) -> None:
-        self.judge, self.breaker, self.name = judge, breaker, judge.name
+        self.judge, self.breaker = judge, breaker
+        self.name = getattr(judge, "name", type(judge).__name__)
         self._asks = isinstance(judge, WaitingJudge)
 
     async def label(self, request: JudgeRequest) -> Judgement:

@@ -160,7 +160,7 @@ class CachedJudge:
     def __init__(self, judge: CacheableJudge, store: LabelStore, *, namespace: str | None, member: str | None) -> None:
         if namespace is not None and not str(namespace).strip():
             raise ValueError("mrpo.judge.cache.namespace must be a name or null, not blank.")
-        self.judge, self.store, self.name = judge, store, judge.name
+        self.judge, self.store = judge, store
         # What the judge cannot know: which of several it is, and what its user tells apart.
         self._place = json.dumps([None if namespace is None else str(namespace), member]).encode()
         self._warned: set[str] = set()
@@ -175,7 +175,7 @@ class CachedJudge:
             return Judgement(labels=labels, overall=whole, usage=usage)
         judgement = await self.judge.label(request)
         complete = not request.overall or judgement.overall is not None
-        if judgement.labels and complete:
+        if judgement.labels and len(judgement.labels) == len(request.steps) and complete:
             whole = (judgement.overall,) if request.overall else ()
             faults += (await self._try(self.store.put, key, (*judgement.labels, *whole)))[1]
         return dataclasses.replace(judgement, usage=judgement.usage + Usage(cache_faults=faults))

@@ -118,8 +118,8 @@ def test_no_retry_is_made_once_the_breaker_is_open(options_of, request_of):
             waiting = asyncio.create_task(judge.label(request_of()))
             while not server.requests:
                 await asyncio.sleep(0.01)
-            other = Permit(judge.breaker)
-            judge.breaker.record(other, outage=True)
+            other = Permit(judge.judge.breaker)
+            judge.judge.breaker.record(other, outage=True)
             return await waiting
 
         judgement = asyncio.run(run())
@@ -137,7 +137,7 @@ def test_a_call_that_waited_for_its_rate_is_not_sent_when_the_breaker_has_opened
             assert all(j.labels for j in await label_at_once(judge, request_of(), 2))  # the burst
             waiting = asyncio.create_task(label_at_once(judge, request_of(), 2))
             await asyncio.sleep(0.1)
-            judge.breaker.record(Permit(judge.breaker), outage=True)
+            judge.judge.breaker.record(Permit(judge.judge.breaker), outage=True)
             return await waiting
 
         assert [(j.failure, j.usage.calls) for j in asyncio.run(run())] == [("circuit_open", 0)] * 2
@@ -150,17 +150,17 @@ def test_judgements_that_wait_for_a_rate_fail_when_the_breaker_opens_and_the_pro
     with FakeJudgeServer() as server:
         node = {"limits__requests_per_minute": 60, "breaker__failures": 1, "openai__concurrency": 50}
         judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, **node))
-        clock = judge.breaker.clock = Clock()
+        clock = judge.judge.breaker.clock = Clock()
 
         async def run():
             assert (await judge.label(request_of())).labels  # the burst
             waiting = asyncio.create_task(label_at_once(judge, request_of(), 20))
             await asyncio.sleep(0.1)
-            judge.breaker.record(Permit(judge.breaker), outage=True)
+            judge.judge.breaker.record(Permit(judge.judge.breaker), outage=True)
             start = time.monotonic()
             assert [(j.failure, j.usage.calls) for j in await waiting] == [("circuit_open", 0)] * 20
             assert time.monotonic() - start < 0.5, "the first permit would come after a second, the last after twenty"
-            clock.now = judge.breaker.pause_s
+            clock.now = judge.judge.breaker.pause_s
             assert (await judge.label(request_of())).labels
             return time.monotonic() - start
 
@@ -205,7 +205,7 @@ def test_after_the_pause_one_of_many_rollouts_probes_and_its_reply_lets_all_thro
     with FakeJudgeServer(faults={"http_500": 1.0}, latency_s=0.05) as server:
         node = {"openai__max_retries": 0, "openai__concurrency": 4, "breaker__failures": 2, "breaker__pause_s": 30}
         judge = get_judge(options_of(name="openai", openai__base_url=server.base_url, **node))
-        clock = judge.breaker.clock = Clock()
+        clock = judge.judge.breaker.clock = Clock()
 
         async def at(now):
             clock.now = now
@@ -292,9 +292,9 @@ def test_a_judge_that_is_down_is_left_alone_and_found_again(options_of, request_
                 )
             )
             early = [await judge.label(request_of()) for _ in range(3)]
-            judge.breaker.clock = lambda: judge.breaker._opened_at + 0.1
+            judge.judge.breaker.clock = lambda: judge.judge.breaker._opened_at + 0.1
             during = await judge.label(request_of())
-            judge.breaker.clock = lambda: judge.breaker._opened_at + 0.6
+            judge.judge.breaker.clock = lambda: judge.judge.breaker._opened_at + 0.6
             return early, during, await judge.label(request_of())
 
         early, during, late = asyncio.run(run())

@@ -94,7 +94,7 @@ def test_the_key_holds_all_that_labels_depend_on_and_nothing_else(
 ):
     def key_of(options, **changes):
         judge = get_judge(options_of(name="openai", **options))
-        return judge.cache_key(request_of(**{"image": PICTURES[0], **changes}))
+        return judge.made.cache_key(request_of(**{"image": PICTURES[0], **changes}))
 
     assert (key_of({}) == key_of(option_change, **request_change)) == hit, why
 
@@ -133,7 +133,8 @@ def test_the_key_changes_with_the_rubric(options_of, request_of, tmp_path):
     for name, text in {"system": "Grade.", "case": "{{case_json}}", "steps": "{{steps_json}}", "overall": ""}.items():
         (tmp_path / f"{name}.txt").write_text(text)
     keys = {
-        get_judge(options_of(name="openai", openai__prompts=p)).cache_key(request_of()) for p in (None, str(tmp_path))
+        get_judge(options_of(name="openai", openai__prompts=p)).made.cache_key(request_of())
+        for p in (None, str(tmp_path))
     }
     assert len(keys) == 2
 
@@ -327,7 +328,7 @@ def test_a_cache_that_fails_later_costs_a_call_not_a_judgement(options_of, reque
                 options_of(name="openai", openai__base_url=server.base_url, cache__path=str(tmp_path / "l.db"))
             )
             await judge.label(request_of())
-            judge.store.close()
+            judge.judge.store.close()
             return await judge.label(request_of())
 
         judgement = asyncio.run(run())

@@ -1,0 +1,80 @@
+"""Any judge, made safe to ask: whatever it does, a rollout gets one label a step or a failure that is counted."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from dataclasses import replace
+
+from recipe.mrpo.judge.protocol import Judge, Judgement, JudgeRequest
+
+logger = logging.getLogger(__name__)
+
+EXCEPTION, LABEL_COUNT = "exception", "label_count"
+"""Failures of a judge that raised or returned something else, and of one that gave too few or too many labels."""
+DETAIL_CHARS = 300
+
+
+class CheckedJudge:
+    """A judge as `get_judge` gives it. `judge`: behind breaker and cache; `made`: itself; `own`: of the user's own."""
+
+    def __init__(self, judge: Judge, *, made: Judge, name: str, own: bool) -> None:
+        self.judge, self.made, self.name, self.own = judge, made, name, own
+        self._told: set[str] = set()
+
+    def require(self, *, may_leave_machine: bool) -> None:
+        """Raises PermissionError if this judge may not see a row that must not leave the machine.
+
+        A judge of this package knows where it sends a case. A user's own must say `stays_on_machine = True`.
+        """
+        if not self.own:
+            if callable(require := getattr(self.made, "require", None)):
+                require(may_leave_machine=may_leave_machine)
+        elif not may_leave_machine and getattr(self.made, "stays_on_machine", None) is not True:
+            raise PermissionError(
+                f"the judge {self.name} may not see a case marked may_leave_machine=false, because it does not say "
+                f"that it stays on this machine; write stays_on_machine = True into {type(self.made).__name__} if it "
+                "sends nothing elsewhere, or set mrpo.judge.name to another judge."
+            )
+
+    async def label(self, request: JudgeRequest) -> Judgement:
+        """One label for each step, or a failure: the judge's own, `exception` or `label_count`.
+
+        Raises PermissionError alone, before the judge is asked, for a case that it may not see.
+        """
+        if self.own:
+            self.require(may_leave_machine=request.may_leave_machine)
+        start = time.perf_counter()
+        try:
+            judgement = await self.judge.label(request)
+            if not isinstance(judgement, Judgement):
+                raise TypeError(f"label() returned {type(judgement).__name__}, not a Judgement")
+        except (Exception, SystemExit) as error:  # an exit() in a user's judge would end the reward worker
+            if isinstance(error, PermissionError) and error.errno is None:  # not a file that cannot be opened
+                raise
+            judgement = Judgement(failure=EXCEPTION, detail=self._tell(error))
+        given = judgement.labels
+        if given is not None and len(given) != len(request.steps):
+            detail = f"{len(given)} labels for {len(request.steps)} steps"
+            judgement = Judgement(failure=LABEL_COUNT, detail=detail, usage=judgement.usage)
+        if not judgement.usage.latency_s:
+            judgement = replace(judgement, usage=replace(judgement.usage, latency_s=time.perf_counter() - start))
+        return judgement
+
+    async def close(self) -> None:
+        """Close the judge; a second call, or a judge that cannot be closed, does no harm."""
+        try:
+            await self.judge.close()
+        except Exception as error:
+            logger.warning("the judge %s could not be closed: %s", self.name, self._tell(error))
+
+    def _tell(self, error: BaseException) -> str:
+        """The error in one line; with its place in the log, the first time that its kind is met."""
+        # What it says may quote a rollout, so it is shown as ASCII.
+        detail = f"{type(error).__name__}: {str(error)!a}"[:DETAIL_CHARS]
+        if type(error).__name__ not in self._told:
+            self._told.add(type(error).__name__)
+            place = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+            logger.error("the judge %s raised %s; later ones are only counted\n%s", self.name, detail, place)
+        return detail
