@@ -11,7 +11,7 @@ from typing import Any
 
 from data_preprocess.source.errors import DataError
 from data_preprocess.source.text import join_text
-from recipe.mrpo.common.jsonl import read_jsonl
+from recipe.mrpo.common.jsonl import numbered_rows
 
 
 def quotas(sizes: Mapping[Hashable, int], total: int) -> dict[Hashable, int]:
@@ -69,11 +69,11 @@ class PassRates:
         asked: Counter[Identity] = Counter()
         for file in dump_files(paths):
             try:
-                for number, line in enumerate(read_jsonl(file), start=1):
+                for number, line in numbered_rows(file):
                     identity, right = _rollout(line, f"{file.name}, line {number}")
                     asked[identity] += 1
                     solved[identity] += right
-            except (OSError, UnicodeDecodeError) as error:
+            except OSError as error:
                 raise DataError(f"{file} cannot be read: {error}") from error
             except DataError:
                 raise

@@ -1,23 +1,49 @@
-"""Files with one JSON value a line."""
+"""Files with one JSON object a line, such as verl's metrics and dumps."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+logger = logging.getLogger(__name__)
 
-def read_jsonl(file: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a JSONL file; a last line cut off by a killed process is left out.
+_KINDS = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
 
-    Raises ValueError naming file and line for a broken line anywhere else.
+
+def read_jsonl(file: Path, *, left_out: Callable[[str], None] = logger.warning) -> Iterator[dict[str, Any]]:
+    """The rows of a file; what `numbered_rows` says of it holds here, too."""
+    for _, row in numbered_rows(file, left_out=left_out):
+        yield row
+
+
+def numbered_rows(
+    file: Path, *, left_out: Callable[[str], None] = logger.warning
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(number of the line, row) of each line that is not blank.
+
+    A line ends at a line feed only: a text may hold other separators of lines (U+2028, U+0085, a lone carriage return).
+    A last line without a line feed that cannot be read was cut off by a killed process, perhaps inside a character; it
+    is left out, and `left_out` is called with a sentence on it. Raises ValueError naming file and line for any other
+    line that is not a JSON object.
     """
-    lines = file.read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError as error:
-            if number == len(lines):
-                return
-            raise ValueError(f"{file}:{number} is no JSON: {error}") from error
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line.decode("utf-8"))
+            except RecursionError:
+                raise ValueError(f"{file}:{number} is nested too deeply") from None
+            except ValueError as error:  # also what is not UTF-8, and an integer of more than 4,300 digits
+                if not line.endswith(b"\n"):
+                    left_out(f"{file}:{number}: the last line is cut off and was left out")
+                    return
+                raise ValueError(f"{file}:{number} is not JSON: {error}") from None
+            if not isinstance(row, dict):
+                raise ValueError(f"{file}:{number} is not a row: it holds {_KINDS.get(type(row), 'a number')}")
+            yield number, row

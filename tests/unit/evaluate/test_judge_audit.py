@@ -228,7 +228,7 @@ def test_labels_that_do_not_fit_are_refused(dump, tmp_path, capsys, line, said):
     ("content", "said"),
     [
         ('{"a": 1}\n{"a": 2}\n', "is no rollout of MRPO"),
-        ("broken\nlines\n", "is no JSON"),
+        ("broken\nlines\n", "is not JSON"),
         ("", "no labelled rollout"),
         ('{"mrpo": null}\n', "is no rollout of MRPO"),
     ],

@@ -21,7 +21,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.common.help_text import Help
-from recipe.mrpo.common.jsonl import read_jsonl
+from recipe.mrpo.common.jsonl import numbered_rows
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 from recipe.mrpo.evaluate.judge_audit.agreement import Audit, Confusion, compare, kappa_interval
 from recipe.mrpo.judge.protocol import JudgeRequest
@@ -50,8 +50,8 @@ def labelled_rollouts(files: Sequence[Path]) -> list[Rollout]:
     """Rollouts of the dumps that have steps and labels. Raises ValueError for a file that is no dump of ours."""
     found = []
     for file in files:
-        for number, row in enumerate(read_jsonl(file), 1):
-            record = row.get("mrpo") if isinstance(row, dict) else None
+        for number, row in numbered_rows(file):
+            record = row.get("mrpo")
             if not isinstance(record, dict) or not {"steps", "labels", "case"} <= set(record):
                 raise ValueError(
                     f"{file}:{number} is no rollout of MRPO; give files of trainer.rollout_data_dir or "
@@ -129,7 +129,7 @@ def labels_by_people(file: Path, rollouts: Sequence[Rollout]) -> list[list[int] 
     Raises ValueError for labels that are not 0 or 1, or not one for each step.
     """
     given = {}
-    for number, row in enumerate(read_jsonl(file), 1):
+    for number, row in numbered_rows(file):
         if not {"step", "uid", "labels"} <= set(row) or any(label not in (0, 1) for label in row["labels"]):
             raise ValueError(f'{file}:{number} needs "step", "uid" and "labels", a list of 0 and 1')
         given[int(row["step"]), str(row["uid"])] = row["labels"]
