@@ -10,6 +10,8 @@ from pathlib import Path
 from data_preprocess.source.errors import BadRow, DataError, shortened
 from data_preprocess.source.text_files import encoding_of, not_decoded, read_text
 
+LONGEST_CELL = 2**27
+"""Characters of a cell: it may hold an image as base64."""
 DELIMITERS = (",", ";", "\t", "|")
 """Tried when a column is not found, for a hint."""
 
@@ -22,6 +24,7 @@ def read_csv(
     Raises DataError if the file is missing, is no text of its encoding, or lacks a column or has it twice.
     """
     encoding = encoding_of(file, encoding)
+    csv.field_size_limit(LONGEST_CELL)
     with file.open(encoding=encoding, newline="") as stream:
         reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
         try:

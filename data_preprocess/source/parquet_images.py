@@ -78,8 +78,9 @@ class ParquetImages:
 
     def bytes_of(self, row: int, max_bytes: int) -> bytes:
         """Bytes of one row's image. Raises ValueError if the cell has none, DamagedFile for a broken file."""
+        cell = self._cell(row)
         try:
-            picture = one_picture(self._cell(row))
+            picture = one_picture(cell)
         except ValueError as error:
             raise ValueError(f"row {row} of {self.file.name}, column {self.column}, holds {error}") from None
         return picture if isinstance(picture, bytes) else self._beside(picture).load(max_bytes)
@@ -127,7 +128,8 @@ class ParquetImages:
         try:
             return self._batch[row - self._first].as_py()
         except UnicodeDecodeError:
-            raise ValueError("text that is not UTF-8") from None
+            what = f"column {self.column} holds text that is not UTF-8"
+            raise ValueError(f"row {row} of {self.file.name}, {what}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,96 @@
+"""A run that fails leaves nothing half-written, and one that can go on says so."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from data_preprocess.convert import parquet
+from data_preprocess.tools import sample
+from tests.unit.data.helpers import VQA_RAD, run
+
+
+def hidden(out) -> list[str]:
+    return sorted(path.name for path in out.iterdir() if path.name.startswith("."))
+
+
+def test_a_split_that_has_no_row_left_leaves_no_parts(rad, capsys):
+    for image in rad.image("x").parent.iterdir():
+        image.write_bytes(b"broken")
+    assert rad.convert("--skip-bad") == 1
+    assert "no row left" in capsys.readouterr().err and hidden(rad.out) == []
+
+
+def test_bad_rows_leave_no_parts(rad):
+    rad.image("synpic46720.jpg").write_bytes(b"broken")
+    assert rad.convert() == 1 and hidden(rad.out) == []
+
+
+@pytest.mark.parametrize("name", ["train.card.json", "train.card.md", "train.parquet", "test.card.md"])
+def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_written(rad, capsys, name):
+    (rad.out / name).mkdir(parents=True)
+    assert rad.convert() == 1
+    assert f"{name} is a folder" in capsys.readouterr().err
+    assert [path.name for path in rad.out.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["mix.card.json", "mix.card.md", "mix.parquet"])
+def test_a_sample_meets_a_folder_before_it_writes(rad, tmp_path, capsys, name):
+    rad.convert()
+    (tmp_path / "mix" / name).mkdir(parents=True)
+    command = [str(rad.out / "train.parquet"), "--out", str(tmp_path / "mix" / "mix.parquet")]
+    assert sample.main(command) == 1
+    assert f"{name} is a folder" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "mix").iterdir()] == [name]
+
+
+class FullWriter:
+    """A writer of Arrow files on a disk without room: Arrow's own error, which names no file."""
+
+    def __init__(self, *_, **__):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+    def write_table(self, _):
+        raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28] No space left on device")
+
+
+def test_a_full_disk_names_the_file_and_says_that_the_run_goes_on(rad, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet.pq, "ParquetWriter", FullWriter)
+        assert rad.convert() == 1
+    told = capsys.readouterr().err
+    assert f"error: {os.strerror(errno.ENOSPC)}: {rad.out}" in told and "train.parquet" in told
+    assert "What is finished is kept: make room and run the same command again, it goes on." in told
+    assert rad.convert() == 0
+    assert "rows were there from an interrupted run" in capsys.readouterr().out and hidden(rad.out) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_arrows_own_error_of_a_full_disk_gets_a_name():
+    import pyarrow as pa
+
+    target = parquet.Path("train.parquet")
+    with pytest.raises(OSError) as caught, parquet._named(target), pa.OSFile("/dev/full", "wb") as stream:
+        stream.write(b"x" * 10_000_000)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "train.parquet")
+
+
+def test_a_row_that_breaks_the_schema_ends_a_tool_in_a_sentence(tmp_path, capsys):
+    import pyarrow.parquet as pq
+
+    run("vqa_rad", VQA_RAD, tmp_path / "rad")
+    table = pq.read_table(tmp_path / "rad" / "train.parquet").slice(0, 2)
+    rows = table.to_pylist()
+    rows[1]["extra_info"]["answer"] = "other"
+    pq.write_table(type(table).from_pylist(rows, schema=table.schema), tmp_path / "a.parquet")
+    assert sample.main([str(tmp_path / "a.parquet"), "--out", str(tmp_path / "b.parquet")]) == 1
+    assert "b.parquet, row 1: extra_info.answers must begin" in capsys.readouterr().err
+    assert not (tmp_path / "b.parquet").exists()
