@@ -58,8 +58,7 @@ def rollouts(count: int, *, group: int, steps: int, side: int) -> list[JudgeRequ
                 answer="consolidation",
                 gold_reasoning="There is a dense opacity with air bronchograms in the right lower zone.",
                 steps=texts,
-                image=image,
-                image_mime="image/jpeg",
+                images=((image, "image/jpeg"),),
                 may_leave_machine=True,
             )
         )
@@ -100,7 +99,7 @@ def main() -> None:
         for number, count in enumerate(arguments.rollouts):
             requests = rollouts(count, group=arguments.group, steps=arguments.steps, side=max(arguments.side, 8))
             if not arguments.side:
-                requests = [JudgeRequest(**{**vars(r), "image": None}) for r in requests]
+                requests = [JudgeRequest(**{**vars(r), "images": ()}) for r in requests]
             wall, cpu = asyncio.run(label_all(url, requests, slots=arguments.slots))
             ideal = math.ceil(count / arguments.slots) * arguments.latency
             print(

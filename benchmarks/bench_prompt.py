@@ -42,8 +42,7 @@ def training_step(prompts: int, group: int, seed: int) -> list[list[JudgeRequest
             [
                 JudgeRequest(
                     steps=tuple(rng.sample(sentences, rng.randint(4, 7))),
-                    image=None,
-                    image_mime=None,
+                    images=(),
                     may_leave_machine=True,
                     **shared,
                 )
@@ -73,7 +72,7 @@ def computed(prompts: list[list[int]], block: int) -> int:
 
 def texts(request: JudgeRequest, rubric: Rubric) -> tuple[str, str]:
     """The prompt as it is sent, and the same in the order of a self-contained call."""
-    system, user = (m["content"] for m in build_messages(request, rubric, image=None, max_step_chars=2000))
+    system, user = (m["content"] for m in build_messages(request, rubric, images=(), max_step_chars=2000))
     return f"{system}\n{user}", f"{user}\n{system}"
 
 

@@ -9,6 +9,12 @@ from functools import lru_cache
 _PASS_ON = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
 
+ORIENTATION = 0x0112
+"""EXIF tag that says how an image is turned for viewing."""
+UPRIGHT = (0, 1)
+"""Its values for an image that is not (0: unknown)."""
+
+
 class BadImage(ValueError):
     """The bytes are no image that can be read."""
 
@@ -16,12 +22,12 @@ class BadImage(ValueError):
 # The rollouts of a group share their image, so that it is prepared once a group.
 @lru_cache(maxsize=32)
 def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
-    """(bytes, MIME type) of at most `max_pixels` pixels; unchanged if it is small enough and of a common format.
+    """(bytes, MIME type) of at most `max_pixels` pixels, upright; unchanged if small enough and of a common format.
 
     A JPEG stays a JPEG, all else becomes PNG of 8 bits (16 bits scaled from their own range, transparent pixels over
     white); sides keep their ratio. Raises BadImage.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     # Read as data_preprocess reads the images that it puts into a row.
     from recipe.mrpo.common.images import BROKEN, FORMATS, as_rgb, is_deep
@@ -29,9 +35,13 @@ def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             kind = image.format or ""
+            # Some endpoints turn an image as its EXIF tag says and some do not: none is left to them.
+            turned = image.getexif().get(ORIENTATION, 1) not in UPRIGHT
+            if turned:
+                image = ImageOps.exif_transpose(image)
             width, height = image.size
             # 16 bits are passed on by nobody: endpoints that read them with Pillow cut them off at 255.
-            if width * height <= max_pixels and kind in _PASS_ON and not is_deep(image.mode):
+            if width * height <= max_pixels and kind in _PASS_ON and not turned and not is_deep(image.mode):
                 image.load()  # a cut-off file is found here, not at the judge
                 return data, _PASS_ON[kind]
             scale = min(1.0, (max_pixels / (width * height)) ** 0.5)

@@ -14,17 +14,19 @@ class JudgeRequest:
 
     `alternatives`: other answers that are right as well. `may_leave_machine` False: the case may only be sent to a
     judge on this machine or to an allowed host. `overall`: is the judge to grade the reasoning as a whole, too?
+    `images`: (bytes, MIME type) of each image of the prompt, in order. `unread_image`: why one of them is not there,
+    which a judge of images must take for a failure and not for a case without an image.
     """
 
     question: str
     answer: str
     gold_reasoning: str
     steps: tuple[str, ...]
-    image: bytes | None
-    image_mime: str | None
+    images: tuple[tuple[bytes, str], ...]
     may_leave_machine: bool
     overall: bool = False
     alternatives: tuple[str, ...] = ()
+    unread_image: str | None = None
 
     @property
     def answers(self) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from recipe.mrpo.endpoint.prompt_images import Images
 from recipe.mrpo.judge import Judge, Judgement, JudgeRequest
+from recipe.mrpo.judge.member_options import judges_asked
 from recipe.mrpo.judge.when_to_judge import skip_reason
 from recipe.mrpo.scoring.faults import CAUGHT, ENDS_THE_RUN, Told
 from recipe.mrpo.scoring.rollout import Case
@@ -31,6 +33,17 @@ class Labels:
     """What the judgement cost; None: no judge was asked."""
 
 
+def judge_is_shown_images(options: Mapping[str, Any]) -> bool:
+    """Does a judge of the node `mrpo.judge` look at images? Of a user's own it is taken that it does."""
+
+    def looks(one: Mapping[str, Any]) -> bool:
+        if one["name"] in ("openai", "router"):
+            return bool(one["openai"]["send_image"])
+        return one["name"] != "overlap"
+
+    return any(map(looks, judges_asked(options)))
+
+
 class Labeller:
     """Asks a judge about the rollouts that need one (`mrpo.judge.ask_for`)."""
 
@@ -41,9 +54,7 @@ class Labeller:
         self.overall, self._ask_for, self._read, self._shaped = overall, ask_for, read_by_rewards, shaped
         self.told = Told()
 
-    async def label(
-        self, judge: Judge, case: Case, row: Row | BadRow, *, image: bytes | None, image_mime: str | None
-    ) -> Labels:
+    async def label(self, judge: Judge, case: Case, row: Row | BadRow, *, images: Images) -> Labels:
         """Labels of the case's steps. Raises PermissionError for a row that may not be sent where the judge lives."""
         if not case.steps:
             return Labels([], "ok")  # a fact about the rollout, not about the judge: there is nothing to label
@@ -66,8 +77,8 @@ class Labeller:
             alternatives=row.gold[1:],
             gold_reasoning=row.gold_reasoning,
             steps=tuple(case.step_texts),
-            image=image,
-            image_mime=image_mime,
+            images=images.read,
+            unread_image=images.problem,
             may_leave_machine=leaves,
             overall=self.overall,
         )

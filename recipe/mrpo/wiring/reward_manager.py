@@ -12,6 +12,7 @@ from verl.experimental.reward_loop.reward_manager import register
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from recipe.mrpo.common.plain import plain
+from recipe.mrpo.endpoint.prompt_images import Images
 from recipe.mrpo.judge import get_judge
 from recipe.mrpo.judge.member_options import with_router_address
 from recipe.mrpo.judge.when_to_judge import shaping_reads_labels
@@ -19,32 +20,9 @@ from recipe.mrpo.options.tree import ESTIMATORS, load_options
 from recipe.mrpo.rollout.record import RolloutRecord
 from recipe.mrpo.rollout.tokens import TokenTable, TokenText, align
 from recipe.mrpo.scoring.faults import CAUGHT, ENDS_THE_RUN
-from recipe.mrpo.scoring.labels import Labeller
+from recipe.mrpo.scoring.labels import Labeller, judge_is_shown_images
 from recipe.mrpo.scoring.rollout import Scorer
 from recipe.mrpo.scoring.row import BadRow, Row
-
-
-def first_image(messages: Any) -> tuple[bytes | None, str | None]:
-    """Encoded bytes and MIME type of the first image in a chat prompt, (None, None) without one.
-
-    verl keeps the image in the content list of `raw_prompt`, as a PIL image with its original bytes beside it.
-    """
-    for message in messages if messages is not None else ():
-        content = message.get("content")
-        for part in content if isinstance(content, (list, tuple)) else ():
-            if isinstance(part, dict) and part.get("type") == "image" and part.get("bytes"):
-                return bytes(part["bytes"]), _mime(bytes(part["bytes"][:12]))
-    return None, None
-
-
-def _mime(head: bytes) -> str:
-    if head.startswith(b"\x89PNG"):
-        return "image/png"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    if head.startswith(b"GIF8"):
-        return "image/gif"
-    return "image/jpeg"
 
 
 @register("mrpo")
@@ -61,9 +39,9 @@ class MRPORewardManager(RewardManagerBase):
         self.options = load_options(config.get("mrpo"))
         self.scorer = Scorer(self.options)
         served_as = OmegaConf.select(config, "reward.reward_model.model_path")
-        self.judge = get_judge(
-            with_router_address(plain(self.options.judge), address=reward_router_address, model=served_as)
-        )
+        judge = with_router_address(plain(self.options.judge), address=reward_router_address, model=served_as)
+        self.judge = get_judge(judge)
+        self.shows_images = judge_is_shown_images(judge)
         semantic = self.options.rewards.semantic
         estimator = OmegaConf.select(config, "algorithm.adv_estimator")
         self.labeller = Labeller(
@@ -98,8 +76,10 @@ class MRPORewardManager(RewardManagerBase):
         tokens = TokenText.from_ids(ids, self._table or await asyncio.to_thread(self._token_table))
         row = read_row(fields)
         case = await asyncio.to_thread(self.scorer.begin, tokens.text, row)
-        image, mime = first_image(fields.get("raw_prompt"))
-        found = await self.labeller.label(self.judge, case, row, image=image, image_mime=mime)
+        images = Images()
+        if self.shows_images and case.steps:
+            images = await asyncio.to_thread(Images.of_prompt, fields.get("raw_prompt"))
+        found = await self.labeller.label(self.judge, case, row, images=images)
         score = await asyncio.to_thread(self.scorer.finish, case, found.labels, found.overall)
         return RolloutRecord(
             steps=case.step_texts,

@@ -29,8 +29,7 @@ def make_request(**changes: Any) -> JudgeRequest:
         "gold_reasoning": "There is a dense opacity in the right lower zone with air bronchograms, so the "
         "consolidation lies in the right lower lobe. No pleural effusion is seen.",
         "steps": STEPS,
-        "image": None,
-        "image_mime": None,
+        "images": (),
         "may_leave_machine": True,
     }
     return JudgeRequest(**{**values, **changes})

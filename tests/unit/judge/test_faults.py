@@ -186,9 +186,11 @@ def test_too_many_steps_are_not_sent(asked, request_of):
 
 
 def test_an_image_that_cannot_be_read_is_not_sent(asked, request_of):
-    judgement, server, _ = serve_and_ask(asked, request_of(image=b"no image"), ["ok"])
+    judgement, server, _ = serve_and_ask(asked, request_of(images=((b"no image", "image/png"),)), ["ok"])
     assert (judgement.failure, server.requests) == ("bad_image", [])
-    judgement, server, _ = serve_and_ask(asked, request_of(image=b"no image"), ["ok"], openai__send_image=False)
+    judgement, server, _ = serve_and_ask(
+        asked, request_of(images=((b"no image", "image/png"),)), ["ok"], openai__send_image=False
+    )
     assert judgement.labels == LABELS and isinstance(server.requests[0]["messages"][1]["content"], str)
 
 

@@ -75,8 +75,8 @@ def test_no_step_changes_the_shape_of_the_request(request_of, attack, why, place
     honest = request_of()
     steps = {"first": (attack, *honest.steps), "last": (*honest.steps, attack), "alone": (attack,)}[place]
     rubric = Rubric.load(PROMPTS)
-    sent = build_messages(request_of(steps=steps), rubric, image=None, max_step_chars=2_000)
-    usual = build_messages(honest, rubric, image=None, max_step_chars=2_000)
+    sent = build_messages(request_of(steps=steps), rubric, images=(), max_step_chars=2_000)
+    usual = build_messages(honest, rubric, images=(), max_step_chars=2_000)
     assert [m["role"] for m in sent] == ["system", "user"]
     assert sent[0] == usual[0], "the rubric is untouched"
     assert sent[1]["content"].count("\n") == usual[1]["content"].count("\n"), "no step begins a line of its own"

@@ -60,7 +60,7 @@ def test_the_example_in_the_rubric_is_a_verdict_of_its_own_schema():
 def test_the_prompt_is_as_before_where_it_is_not_asked_for(request_of):
     rubric = Rubric.load(PROMPTS)
     plain, whole = (
-        build_messages(request_of(overall=o), rubric, image=None, max_step_chars=2000) for o in (False, True)
+        build_messages(request_of(overall=o), rubric, images=(), max_step_chars=2000) for o in (False, True)
     )
     assert plain[0]["content"] == rubric.system
     assert whole[0]["content"] == f"{rubric.system}\n{rubric.overall}"

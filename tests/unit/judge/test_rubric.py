@@ -32,7 +32,7 @@ def png(width, height, kind="PNG", mode="RGB"):
 
 def messages_of(request, **changes):
     rubric = changes.pop("rubric", Rubric.load(PROMPTS))
-    return build_messages(request, rubric, **{"image": None, "max_step_chars": 2000, **changes})
+    return build_messages(request, rubric, **{"images": (), "max_step_chars": 2000, **changes})
 
 
 def text_of(messages):
@@ -52,7 +52,7 @@ def test_siblings_share_at_least_85_percent_of_their_prompt(request_of):
 
 
 def test_the_rubric_stands_first_the_steps_last(request_of):
-    text = text_of(messages_of(request_of(), image=(b"IMAGE", "image/png")))
+    text = text_of(messages_of(request_of(), images=[(b"IMAGE", "image/png")]))
     marks = [
         "You grade",
         base64.b64encode(b"IMAGE").decode(),
@@ -176,7 +176,7 @@ def damaged(kind, was, now):
 def test_a_damaged_file_fails_its_judgement_and_raises_nothing(asked, request_of, data, why):
     with pytest.raises(BadImage):
         prepare_image(data, 1000)
-    assert asked(request_of(image=data), name="openai").failure == "bad_image", why
+    assert asked(request_of(images=((data, "image/png"),)), name="openai").failure == "bad_image", why
 
 
 def gradient(side):

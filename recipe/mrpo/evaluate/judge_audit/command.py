@@ -23,9 +23,11 @@ from omegaconf import DictConfig, OmegaConf
 from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.jsonl import numbered_rows
 from recipe.mrpo.endpoint.privacy import may_leave_machine
+from recipe.mrpo.endpoint.prompt_images import Images
 from recipe.mrpo.evaluate.judge_audit.agreement import Audit, Confusion, compare, kappa_interval
 from recipe.mrpo.judge.protocol import JudgeRequest
 from recipe.mrpo.judge.registry import get_judge
+from recipe.mrpo.scoring.row import read_extra_info
 
 RowKey = tuple[str, str, str]
 """(data_source, split, index) of a row of the data."""
@@ -77,7 +79,7 @@ def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, 
     """
     made = []
     for rollout in rollouts:
-        image, private = None, True
+        images, private = Images(), True
         if rows is not None:
             if rollout.row not in rows:
                 raise ValueError(f"--data has no row {'/'.join(rollout.row)}; give the files that the run was made of")
@@ -89,8 +91,7 @@ def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, 
                     f"row {'/'.join(rollout.row)} of --data has another question than the rollout; give the files that "
                     "the run was made of"
                 )
-            images = row.get("images")
-            image = bytes(images[0]["bytes"]) if images is not None and len(images) else None
+            images = Images.of_row(row.get("images"))
             private = not may_leave_machine(row["extra_info"], row=f"row {'/'.join(rollout.row)} of --data")
         gold = rollout.case.get("gold") or [""]
         made.append(
@@ -100,8 +101,8 @@ def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, 
                 alternatives=tuple(gold[1:]),
                 gold_reasoning=rollout.case.get("gold_reasoning", ""),
                 steps=tuple(rollout.steps),
-                image=image,
-                image_mime=None,
+                images=images.read,
+                unread_image=images.problem,
                 may_leave_machine=not private,
             )
         )
@@ -114,10 +115,12 @@ def data_rows(files: Sequence[Path], wanted: Collection[RowKey]) -> dict[RowKey,
 
     found = {}
     for file in files:
-        for batch in pq.ParquetFile(file).iter_batches(64, columns=["data_source", "images", "extra_info"]):
+        parquet = pq.ParquetFile(file)
+        columns = [name for name in ("data_source", "images", "extra_info") if name in parquet.schema_arrow.names]
+        for batch in parquet.iter_batches(64, columns=columns):
             for row in batch.to_pylist():
-                info = row["extra_info"]
-                key = str(row["data_source"]), str(info.get("split") or ""), str(info.get("index", ""))
+                info = row["extra_info"] = read_extra_info(row.get("extra_info"), row=f"a row of {file}")
+                key = str(row.get("data_source") or ""), str(info.get("split") or ""), str(info.get("index", ""))
                 if key in wanted:
                     found[key] = row
     return found

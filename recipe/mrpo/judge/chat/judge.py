@@ -116,8 +116,8 @@ class OpenAIJudge:
     async def label_with_permit(self, permit: Permit, request: JudgeRequest) -> Judgement:
         """Labels of the request's steps; `permit` is asked before every call, because all calls wait for something.
 
-        Failures: too_many_steps, bad_image, circuit_open, token_budget, cost_budget, limiter_lost, timeout,
-        connection, http_<status>, refused, truncated, bad_response and those of `parse_reply`. Raises
+        Failures: too_many_steps, too_many_images, bad_image, circuit_open, token_budget, cost_budget, limiter_lost,
+        timeout, connection, http_<status>, refused, truncated, bad_response and those of `parse_reply`. Raises
         PermissionError, before anything is sent, for a case that may not be sent there.
         """
         self.endpoint.require(may_leave_machine=request.may_leave_machine)
@@ -126,6 +126,10 @@ class OpenAIJudge:
         if len(request.steps) > self.settings.max_steps:
             detail = f"{len(request.steps)} steps, mrpo.judge.openai.max_steps={self.settings.max_steps}"
             return Judgement(failure="too_many_steps", detail=detail)
+        shown = request.images if self.settings.send_image else ()
+        if len(shown) > self.settings.max_images:
+            detail = f"{len(shown)} images, mrpo.judge.openai.max_images={self.settings.max_images}"
+            return Judgement(failure="too_many_images", detail=detail)
         try:
             messages = await self._messages(request)
         except BadImage as error:
@@ -146,10 +150,10 @@ class OpenAIJudge:
         mrpo.judge.cache.namespace to tell them apart. Waits and limits change what a call costs, not what it says.
         """
         s = self.settings
-        image = hashlib.sha256(request.image).hexdigest() if s.send_image and request.image is not None else None
+        images = [hashlib.sha256(data).hexdigest() for data, _ in request.images] if s.send_image else []
         depends = [
             self.name, self.cache_address, s.model, self.rubric.hash, s.temperature, s.reask_temperature, s.max_tokens,
-            s.response_format, s.max_step_chars, s.image_max_pixels if image else None, s.extra_body, image,
+            s.response_format, s.max_step_chars, s.image_max_pixels if images else None, s.extra_body, images,
             request.question, request.answers, request.gold_reasoning, request.steps, request.overall,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).digest()
@@ -161,10 +165,13 @@ class OpenAIJudge:
             await state.client.close()
 
     async def _messages(self, request: JudgeRequest) -> list[dict[str, Any]]:
-        image = None
-        if self.settings.send_image and request.image is not None:
-            image = await asyncio.to_thread(prepare_image, request.image, self.settings.image_max_pixels)
-        return build_messages(request, self.rubric, image=image, max_step_chars=self.settings.max_step_chars)
+        images = []
+        if self.settings.send_image:
+            if request.unread_image is not None:  # labels of a case that was not seen whole would be guesses
+                raise BadImage(request.unread_image)
+            pixels = self.settings.image_max_pixels
+            images = [await asyncio.to_thread(prepare_image, data, pixels) for data, _ in request.images]
+        return build_messages(request, self.rubric, images=images, max_step_chars=self.settings.max_step_chars)
 
     def _client(self) -> openai.AsyncOpenAI:
         return make_client(self.endpoint, key=self._key, timeout_s=self.settings.timeout_s, max_retries=0)

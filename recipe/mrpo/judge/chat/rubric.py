@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,19 +102,19 @@ def case_json(request: JudgeRequest) -> str:
 
 
 def build_messages(
-    request: JudgeRequest, rubric: Rubric, *, image: tuple[bytes, str] | None, max_step_chars: int
+    request: JudgeRequest, rubric: Rubric, *, images: Sequence[tuple[bytes, str]], max_step_chars: int
 ) -> list[dict[str, Any]]:
-    """Always two messages: the rubric (system), then image, case and steps (user).
+    """Always two messages: the rubric (system), then images, case and steps (user).
 
-    `image` is (bytes, MIME type). One user message, because some chat templates refuse two in a row.
+    `images` are (bytes, MIME type), in the order of the prompt. One user message, because some chat templates
+    refuse two in a row.
     """
     shared = fill(rubric.case, {"case_json": case_json(request)})
     own = fill(rubric.steps, {"steps_json": steps_json(request.steps, max_step_chars=max_step_chars)})
     text = f"{shared}\n{own}"
     content: str | list[dict[str, Any]] = text
-    if image is not None:
-        data, mime = image
-        url = f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
-        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
+    if images:
+        urls = [f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}" for data, mime in images]
+        content = [*({"type": "image_url", "image_url": {"url": url}} for url in urls), {"type": "text", "text": text}]
     system = f"{rubric.system}\n{rubric.overall}" if request.overall else rubric.system
     return [{"role": "system", "content": system}, {"role": "user", "content": content}]

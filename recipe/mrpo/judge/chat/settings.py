@@ -25,6 +25,7 @@ class OpenAISettings:
     concurrency: int
     send_image: bool
     image_max_pixels: int
+    max_images: int
     response_format: str
     max_steps: int
     max_step_chars: int
@@ -40,7 +41,7 @@ class OpenAISettings:
                 "choose auto, json_schema or none."
             )
         at_least = {"timeout_s": 0.001, "max_retries": 0, "backoff_base_s": 0, "backoff_max_s": 0,
-                    "retry_after_max_s": 0, "concurrency": 1, "image_max_pixels": 1, "max_steps": 1,
+                    "retry_after_max_s": 0, "concurrency": 1, "image_max_pixels": 1, "max_images": 1, "max_steps": 1,
                     "max_step_chars": 1}  # fmt: skip
         for name, low in at_least.items():
             if not getattr(self, name) >= low:

@@ -62,6 +62,7 @@ class OpenAI(Group):
     concurrency: int = whole(1, 100_000)
     send_image: bool = truth()
     image_max_pixels: int = whole(1)
+    max_images: int = whole(1)
     response_format: str = one_of(("auto", "json_schema", "none"))
     max_steps: int = whole(1)
     max_step_chars: int = whole(1)

@@ -17,7 +17,7 @@ from tests.fake_judge_server import FakeJudgeServer
 def test_tokens_that_an_endpoint_does_not_report_are_estimated_and_counted(options_of, request_of, caplog, image):
     data = io.BytesIO()
     Image.new("L", (64, 64)).save(data, "PNG")
-    request = request_of(image=data.getvalue() if image else None)
+    request = request_of(images=((data.getvalue(), "image/png"),) if image else ())
     with FakeJudgeServer(script=["ok", "no_usage", "no_usage"]) as server:
         judge = get_judge(options_of(name="openai", openai__base_url=server.base_url))
 

@@ -71,15 +71,16 @@ PICTURES = [b"one image", b"another image"]
             "waits do not change labels",
         ),
         ({"may_leave_machine": False}, {}, True, "nor does where the case may go"),
-        ({"image_mime": "image/gif"}, {}, True, "nor the name of its format"),
+        ({"images": ((PICTURES[0], "image/gif"),)}, {}, True, "nor the name of its format"),
         ({"question": "Where?"}, {}, False, "the question"),
         ({"answer": "left lower lobe"}, {}, False, "the gold answer"),
         ({"alternatives": ("RLL",)}, {}, False, "the other right answers"),
         ({"gold_reasoning": "It is dense."}, {}, False, "the gold reasoning"),
         ({"steps": ("It is dense.",)}, {}, False, "the steps"),
         ({"steps": ("a", "b c")}, {}, False, "where steps begin"),
-        ({"image": PICTURES[1]}, {}, False, "the image"),
-        ({"image": None}, {}, False, "no image"),
+        ({"images": ((PICTURES[1], "image/png"),)}, {}, False, "the image"),
+        ({"images": ((PICTURES[0], "image/png"), (PICTURES[1], "image/png"))}, {}, False, "a second image"),
+        ({"images": ()}, {}, False, "no image"),
         ({}, {"openai__model": "other"}, False, "the model"),
         ({}, {"openai__base_url": "http://127.0.0.1:1/v1"}, False, "where it is served, which may be another model"),
         ({}, {"openai__base_url": "http://127.0.0.1:8000/v1/"}, True, "not how the address is written"),
@@ -94,7 +95,7 @@ def test_the_key_holds_all_that_labels_depend_on_and_nothing_else(
 ):
     def key_of(options, **changes):
         judge = get_judge(options_of(name="openai", **options))
-        return judge.made.cache_key(request_of(**{"image": PICTURES[0], **changes}))
+        return judge.made.cache_key(request_of(**{"images": ((PICTURES[0], "image/png"),), **changes}))
 
     assert (key_of({}) == key_of(option_change, **request_change)) == hit, why
 
