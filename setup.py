@@ -44,7 +44,7 @@ setup(
     packages=find_namespace_packages(include=["recipe.*", "reward_fns*", "data_preprocess*"]),
     include_package_data=True,
     package_data={
-        "": ["*.yaml", "*.txt", "*.json", "*.jsonl", "*.tsv", "*.gz", "*.md", "*.html", "METADATA", "py.typed"]
+        "": ["*.yaml", "*.txt", "*.json", "*.jsonl", "*.tsv", "*.gz", "*.md", "*.html", "*.xz", "METADATA", "py.typed"]
     },
     # Exact only where the release matters to us; beside a GPU stack verl's own extras decide about the rest.
     install_requires=[

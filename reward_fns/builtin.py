@@ -67,6 +67,7 @@ class AnswerReward:
 def _answer(
     *,
     compat: str,
+    accept: str,
     mix: Mapping[str, float],
     encoder: str | None,
     encoder_layer: int,
@@ -84,6 +85,7 @@ def _answer(
     options = AnswerOptions(
         mix=dict(mix),
         compat=compat,
+        accept=accept,
         normalise=frozenset(normalise),
         conflicts=frozenset(conflicts),
         conflict_cap=conflict_cap,

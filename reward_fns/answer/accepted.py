@@ -15,16 +15,22 @@ from reward_fns.answer.words.units import COUNT, PERCENT, SUM
 
 _MAX_WORDS_ABOUT_A_NUMBER = 8  # "there are 4 lesions in the liver" answers "4"; a paragraph with a 4 in it does not
 _TEMPERATURES = frozenset({"celsius", "fahrenheit"})
+_COUNTS = re.compile(r"\b(?:how many|number of)\b", re.IGNORECASE)
 _BARE_DEGREES = re.compile(r"(?<=\d)\s?([CF])(?!\w)")
 
 
 def accepted_as(
-    prediction: str, gold: str, p_tokens: tuple[str, ...], g_tokens: tuple[str, ...], options: AnswerOptions
+    prediction: str,
+    gold: str,
+    p_tokens: tuple[str, ...],
+    g_tokens: tuple[str, ...],
+    options: AnswerOptions,
+    question: str,
 ) -> str:
     """exact, number or math for a right answer, "" for the others; the tokens are those after options.normalise."""
     if p_tokens and p_tokens == g_tokens:
         return "exact"
-    if _same_quantity(prediction, gold) or _same_share(prediction, gold):
+    if _same_quantity(prediction, gold, counts=_COUNTS.search(question) is not None) or _same_share(prediction, gold):
         return "number"
     return "math" if _same_expression(prediction, gold, options) else ""
 
@@ -83,12 +89,13 @@ def _same_share(prediction: str, gold: str) -> bool:
     return number.as_written in (percentage.as_written, percentage.as_written / 100)
 
 
-def _same_quantity(prediction: str, gold: str) -> bool:
+def _same_quantity(prediction: str, gold: str, *, counts: bool) -> bool:
     """Is one answer a bare quantity and the other that same quantity in a few words ("4" and "there are 4 lesions")?
 
     A gold answer may hold one word beside its number ("4 lesions"), or the number is not the whole answer ("type 2
     diabetes"). The prediction may add a unit to a bare number, but not put one in place of what is counted ("4 cm" is
-    no answer to "4 lesions"), and may not leave out the gold's. Both bound the number alike (<4 is not 4).
+    no answer to "4 lesions", nor to a question that `counts`), and may not leave out the gold's. Both bound the number
+    alike (<4 is not 4).
     """
     (p, p_words), (g, g_words) = _number_and_words(prediction), _number_and_words(gold)
     if len(p) != 1 or len(g) != 1 or (p_words > 0 and g_words > 0) or g_words > 1:
@@ -101,4 +108,10 @@ def _same_quantity(prediction: str, gold: str) -> bool:
         return False
     if p[0].dimension == g[0].dimension:
         return p[0].value == g[0].value
-    return g[0].dimension == COUNT and not g_words and p[0].dimension != SUM and p[0].as_written == g[0].as_written
+    return (
+        g[0].dimension == COUNT
+        and not g_words
+        and not counts
+        and p[0].dimension != SUM
+        and p[0].as_written == g[0].as_written
+    )

@@ -20,6 +20,7 @@ class AnswerOptions:
 
     mix: Mapping[str, float]
     compat: str
+    accept: str
     normalise: frozenset[str]
     conflicts: frozenset[str]
     conflict_cap: float
@@ -35,7 +36,8 @@ class AnswerOptions:
             raise ValueError(f"{node}.mix needs {wanted}, none negative, that sum to 1, not {dict(self.mix)}.")
         for name, value, allowed in (
             ("compat", {self.compat}, ("none", "reference")),
-            ("yes_no", {self.yes_no}, ("exact", "leading", "mix")),
+            ("accept", {self.accept}, ("covered", "exact")),
+            ("yes_no", {self.yes_no}, ("sentence", "leading", "exact", "mix")),
             ("normalise", self.normalise, RULES),
             ("conflicts", self.conflicts, CONFLICTS),
         ):

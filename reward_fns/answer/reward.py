@@ -9,6 +9,8 @@ from typing import Protocol
 
 from reward_fns.answer.accepted import accepted_as, with_degrees
 from reward_fns.answer.conflicts.find import find_conflict
+from reward_fns.answer.coverage.covered import covers, is_part
+from reward_fns.answer.coverage.yes_no import is_chinese_yes_no, says
 from reward_fns.answer.options import AnswerOptions
 from reward_fns.answer.published import published_draft
 from reward_fns.answer.score import AnswerScore, Draft, mixed, parts_of
@@ -76,26 +78,30 @@ def answer_reward(
         if len(answer) > options.max_chars:
             answer, common["truncated"] = answer[: options.max_chars], 1.0
         golds = [one[: options.max_chars] for one in golds]
-        drafts = [_draft(answer, one, options) for one in golds]
+        drafts = [_draft(answer, one, question[: options.max_chars], options) for one in golds]
     scores = _finish(drafts, answer, golds, options, encoder)
     best = max(scores, key=lambda i: scores[i].value)
     return AnswerScore(scores[best].value, {**scores[best].parts, **common, "reference": float(best)})
 
 
-def _draft(prediction: str, gold: str, options: AnswerOptions) -> Draft:
+def _draft(prediction: str, gold: str, question: str, options: AnswerOptions) -> Draft:
     prediction, gold = with_degrees(prediction, gold), with_degrees(gold, prediction)
     gold_words = tokens(gold, ALL_RULES)
-    if options.yes_no != "mix" and gold_words in (("yes",), ("no",)):
-        words = tokens(prediction, ALL_RULES)
-        right = words == gold_words if options.yes_no == "exact" else words[:1] == gold_words
+    if options.yes_no != "mix" and (
+        gold_words in (("yes",), ("no",)) or (options.yes_no == "sentence" and is_chinese_yes_no(gold))
+    ):
+        right = says(prediction, gold, question, options.yes_no)
         return Draft(float(right), parts_of(accepted="yes_no" if right else ""), {})
     p_tokens, g_tokens = tokens(prediction, options.normalise), tokens(gold, options.normalise)
-    accepted = accepted_as(prediction, gold, p_tokens, g_tokens, options)
+    accepted = accepted_as(prediction, gold, p_tokens, g_tokens, options, question)
+    if not accepted and options.accept == "covered" and covers(prediction, gold, question, options.conflicts):
+        accepted = "covered"
     if accepted:
         return Draft(1.0, parts_of(accepted=accepted), {})
     conflict = find_conflict(prediction, gold, options.conflicts) or ""
+    other = options.accept == "covered" and not is_part(prediction, gold, question)
     overlap = {"rouge1": rouge1_f1(stem(p_tokens), stem(g_tokens)), "bleu1": bleu1(p_tokens, g_tokens)}
-    return Draft(None, parts_of(conflict=conflict), overlap)
+    return Draft(None, parts_of(conflict=conflict), overlap, says_other=other)
 
 
 def _finish(

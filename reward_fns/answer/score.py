@@ -27,6 +27,8 @@ class Draft:
     settled: float | None
     parts: dict[str, float | str]
     overlap: dict[str, float]
+    says_other: bool = False
+    """Does the answer say something else than the gold answer or a part of it (options.accept: covered)?"""
 
 
 def parts_of(*, accepted: str = "", conflict: str = "") -> dict[str, float | str]:
@@ -45,6 +47,10 @@ def mixed(draft: Draft, bertscore: float | None, options: AnswerOptions) -> Answ
         raise ValueError("mrpo.rewards.answer.mix weighs BERTScore alone; set mrpo.rewards.answer.encoder.")
     value = min(1.0, max(0.0, sum(options.mix[name] * term for name, term in terms.items()) / weight))
     parts = {**draft.parts, **terms}
-    if draft.parts["conflict"] and value > options.conflict_cap:
+    # Overlap alone does not make an answer right, and ranks a sibling ("left kidney") above a paraphrase.
+    alone = bertscore is None and options.compat != "reference" and options.accept == "covered"
+    if alone and draft.says_other:
+        value = 0.0
+    if (draft.parts["conflict"] or alone) and value > options.conflict_cap:
         value, parts["capped"] = options.conflict_cap, 1.0
     return AnswerScore(value, parts)

@@ -41,7 +41,7 @@ def _terms(text: str, conflict: str) -> tuple[frozenset[str], ...]:
 
 def _axis_conflict(prediction: str, gold: str, conflict: str) -> bool:
     pairs = zip(_terms(prediction, conflict), _terms(gold, conflict), strict=True)
-    return any(p and g and p != g for p, g in pairs)
+    return any(p and g and (p.isdisjoint(g) if "middle of it" in p | g else p != g) for p, g in pairs)
 
 
 def _laterality_conflict(prediction: str, gold: str) -> bool:

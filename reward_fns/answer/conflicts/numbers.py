@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from reward_fns.answer.conflicts.bound_words import bound_differently, bound_to_others, freeze, is_number
-from reward_fns.answer.conflicts.word_lists import LINKS
+from reward_fns.answer.conflicts.word_lists import LINKS, RANKS
 from reward_fns.answer.words.normalise import ALL_RULES, spell_out, tokens
 from reward_fns.answer.words.quantities import Quantity, find_quantities
 from reward_fns.answer.words.units import COUNT, SUM
@@ -48,7 +48,17 @@ def _named(text: str) -> dict[str, frozenset[str]]:
     return freeze(named)
 
 
+@lru_cache(maxsize=8192)
+def _ranks(text: str) -> frozenset[str]:
+    """The ranks that a text gives a number: "stage 2" -> stage."""
+    words = tokens(text, ALL_RULES)
+    return frozenset(word for word, number in pairwise(words) if word in RANKS and number[0].isdigit())
+
+
 def number_conflict(prediction: str, gold: str) -> bool:
+    p_ranks, g_ranks = _ranks(prediction), _ranks(gold)
+    if p_ranks and g_ranks and p_ranks.isdisjoint(g_ranks):
+        return True  # stage 2 is not grade 2
     if bound_differently(_named(prediction), _named(gold)):
         return True
     p_values, g_values = _by_dimension(_quantities(prediction)), _by_dimension(_quantities(gold))

@@ -37,6 +37,12 @@ AXES: dict[str, tuple[dict[str, frozenset[str]], ...]] = {
             "front": frozenset({"anterior", "ventral", "anteriorly"}),
             "back": frozenset({"posterior", "dorsal", "posteriorly"}),
         },
+        # Only where one names the middle alone: "the posterior segment of the middle lobe" contradicts nothing.
+        {
+            "front": frozenset({"anterior", "ventral", "anteriorly"}),
+            "middle of it": frozenset({"middle", "mid"}),
+            "back": frozenset({"posterior", "dorsal", "posteriorly"}),
+        },
         {"inner": frozenset({"medial", "medially"}), "outer": frozenset({"lateral", "laterally"})},
         {"near": frozenset({"proximal", "proximally"}), "far": frozenset({"distal", "distally"})},
     ),
@@ -91,6 +97,7 @@ AXES: dict[str, tuple[dict[str, frozenset[str]], ...]] = {
         )
     ),
 }
+AXIS_WORDS = frozenset(word for kind in AXES for axis in AXES[kind] for words in axis.values() for word in words)
 # Words that differ in these beginnings alone: hypothyroidism and hyperthyroidism, preoperative and postoperative.
 BEGINNINGS = tuple(
     frozenset(group.split())
@@ -103,6 +110,7 @@ NEGATIONS = frozenset(
     "no not without absent absence negative never neither nor none denies isnt cannot 不 没 无 未 否".split()
 )
 INTENSITIES = frozenset().union(*AXES["intensity"][0].values())
+RANKS = frozenset("grade stage type class category level phase zone segment factor".split())
 POLES = frozenset({"positive", "negative"})
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz") | GREEK
 SIDES = {word: side for side, words in AXES["laterality"][0].items() for word in words}

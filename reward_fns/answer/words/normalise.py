@@ -64,7 +64,7 @@ _ARTICLE = re.compile(
 )
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
-_TOKEN = re.compile(
+TOKEN = re.compile(
     rf"[<>≤≥±√≠]?(?:(?<![\w)])-)?(?:\d+(?:(?:[./:+]|\^-?)\d+)*|(?<![\w.])\.\d+)(?:\+(?![\w+])|[^\W\d_{_CJK}]*\d*)"
     rf"|[{_CJK}]|[^\W_{_CJK}]+|(?<!\S)[<>≤≥±](?!\S)|[√≠∞∅∑∫]"
 )
@@ -116,12 +116,17 @@ def tokens(text: str, rules: frozenset[str]) -> tuple[str, ...]:
     """
     text = spell_out(text, rules)
     if "units" in rules:
-        parts, last = [], 0
-        for quantity in find_quantities(text):
-            between = text[last : quantity.start]
-            parts += [" to " if last and between.strip() == "-" else between, f" {quantity} "]
-            last = quantity.end
-        text = "".join([*parts, text[last:]])
+        text = with_units(text)
     if "punctuation" in rules:
-        return tuple(_TOKEN.findall(text.replace("'", "")))
+        return tuple(TOKEN.findall(text.replace("'", "")))
     return tuple(text.split())
+
+
+def with_units(text: str) -> str:
+    """The text, spelled out, with each quantity as one token in its base unit."""
+    parts, last = [], 0
+    for quantity in find_quantities(text):
+        between = text[last : quantity.start]
+        parts += [" to " if last and between.strip() == "-" else between, f" {quantity} "]
+        last = quantity.end
+    return "".join([*parts, text[last:]])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from reward_fns.answer.words.spelling import american
+
 # Written out, so that the side inside an abbreviation is seen; only forms that mean one thing in an answer.
 _SYNONYMS = {
     r"x-?\s?rays?|xrays?|plain films?|radiographs?|radiographies|radiography": "xray",
@@ -66,6 +68,7 @@ _SPINE = re.compile(r"\b([ctls])(\d{1,2})\s*[-/]\s*\1?(\d{1,2})\b", re.IGNORECAS
 
 def synonyms(text: str) -> str:
     """The text with its terms in one spelling."""
+    text = american(text)
     for pattern, meaning in _SPELLINGS:
         text = pattern.sub(meaning, text)
     text = _WITH.sub("with ", text)

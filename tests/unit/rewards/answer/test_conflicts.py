@@ -29,7 +29,8 @@ def test_a_conflict_is_wrong_however_close_the_encoder_finds_it(answer_options, 
 
 @pytest.mark.parametrize(("prediction", "gold", "value", "why", "reason"), IN_CONFLICT)
 def test_a_conflict_is_one_in_either_direction(answer_options, prediction, gold, value, why, reason):
-    score = answer_reward(gold, prediction, options=answer_options(), encoder=Close())
+    options = answer_options(yes_no="leading")  # which takes 包含 for a word, not for a yes
+    score = answer_reward(gold, prediction, options=options, encoder=Close())
     assert score.parts["conflict"] == why and score.value <= load_options().tau, reason
 
 

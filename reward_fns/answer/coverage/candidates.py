@@ -1,0 +1,68 @@
+"""Lists of candidates of which the gold answer is one: "liver, heart, spleen" for "liver"."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from reward_fns.answer.conflicts.word_lists import AXIS_WORDS
+from reward_fns.answer.coverage.gold import Gold, Item, kinds_of
+from reward_fns.answer.coverage.reading import STOP, Sentence
+from reward_fns.answer.coverage.stems import stem_of
+
+_JOINTS = frozenset({",", "/", "and", "or", "plus", "versus", "vs"})
+_MAX_WORDS = 2  # of a candidate that the table of terms does not know
+_ENDS = frozenset(
+    ": ( ) with because since which while where but however although though as showing causing involving".split()
+)
+
+
+def is_list_of_candidates(holding: tuple[Sentence, ...], wanted: Gold) -> bool:
+    """Does a sentence put something of the gold answer's kind beside it that is not part of the gold answer?"""
+    kinds = frozenset().union(*(item.kinds for item in wanted.items))
+    return any(
+        _has_stranger(chain, wanted, kinds, bare=not sentence.has_verb)
+        for sentence in holding
+        for chain in _chains(sentence)
+    )
+
+
+def _chains(sentence: Sentence) -> list[list[tuple[str, ...]]]:
+    """The lists of a sentence: items between commas and "and"."""
+    chains: list[list[tuple[str, ...]]] = []
+    for ends, words in groupby(sentence.stated, key=_ENDS.__contains__):
+        if not ends:
+            items = [tuple(item) for joint, item in groupby(words, key=_JOINTS.__contains__) if not joint]
+            chains.append(items)
+    return chains
+
+
+def _has_stranger(chain: list[tuple[str, ...]], wanted: Gold, kinds: frozenset[str], *, bare: bool) -> bool:
+    if len(chain) < 2 or not any(_holds(words, item) for words in chain for item in wanted.items):
+        return False
+    strangers = [_content(words) for words in chain if _is_stranger(words, wanted)]
+    if any(len(words) == 1 and words[0] in AXIS_WORDS for words in strangers):
+        return True  # "anterior, middle and posterior cerebral artery"
+    if kinds:
+        return any(kinds & kinds_of(words) for words in strangers)
+    few = 1 if bare else 2
+    return len(strangers) >= few and all(len(words) <= _MAX_WORDS for words in strangers)
+
+
+def _is_stranger(words: tuple[str, ...], wanted: Gold) -> bool:
+    content = {stem_of(word) for word in _content(words)}
+    if content <= wanted.stems | wanted.question:
+        return False
+    return not any(_holds(words, item) for item in wanted.items)
+
+
+def _holds(words: tuple[str, ...], item: Item) -> bool:
+    stems = {stem_of(word) for word in words}
+    covered = {i for i, stem in enumerate(item.stems) if stem in stems}
+    for positions, name in item.names:
+        if stems.issuperset(name):
+            covered |= positions
+    return item.needed <= covered
+
+
+def _content(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for word in words if word not in STOP)

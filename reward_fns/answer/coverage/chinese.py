@@ -1,0 +1,101 @@
+"""Coverage and yes/no for Chinese answers, which have no spaces: character by character, with a table of terms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from functools import lru_cache
+
+from reward_fns.answer.conflicts.find import find_conflict
+from reward_fns.answer.terms.table import chinese_entries
+from reward_fns.answer.words.normalise import fold
+
+CJK = re.compile(r"[\u3400-\u9fff]")
+_LIGHT = re.compile(r"[的是了在位于为呈个这张图像片中显示所器官组织部脏侧边方面色区域位\s\"“”'‘’()（）:：]")
+_ITEMS = re.compile(r"[,，、;；/]|和|及|与|以及")
+_CLAUSES = re.compile(r"[,，。；;!！?？]|但|而是")
+_DENIED = re.compile(r"不是|没有|并非|不包含|不包括|不存在|排除|未见|无|非|不|没|未")
+_OPEN = re.compile(r"或|还是|无法|不确定|不能确定|不清楚|不知道|不能排除|可能是.*也可能")
+_YES = re.compile(r"是的?|有|对|包含|包括|存在|会|能|可以|正常|健康|可见|属于")
+_YES_NO = re.compile(
+    r"(?:是|是的|不是|有|没有|无|没|否|不|对|不对|包含|不包含|包括|不包括|存在|不存在|会|不会|能|不能|可以|不可以|正常|不正常|健康|不健康)[。.]?"
+)
+_SIDES = "左右上下前后内外"
+
+
+def polarity(text: str) -> str:
+    """ "yes", "no" or "" of a Chinese answer to a yes/no question."""
+    text = fold(text)
+    if _OPEN.search(text) or re.search(r"是[和或]否|有没有|是不是", text):
+        return ""
+    if _DENIED.search(text) or text.startswith("否"):
+        return "no"
+    return "yes" if _YES.search(text) else ""
+
+
+def is_yes_no(gold: str) -> bool:
+    return _YES_NO.fullmatch(fold(gold).strip()) is not None
+
+
+def covers(prediction: str, gold: str, conflicts: Collection[str]) -> bool:
+    """Does a Chinese answer state every item of the gold answer, deny none and add no candidate?"""
+    prediction, gold = fold(prediction).casefold(), fold(gold).casefold()
+    if _OPEN.search(prediction):
+        return False
+    clauses = [clause for clause in _CLAUSES.split(prediction) if clause and not _DENIED.search(clause)]
+    said = "，".join(clauses)
+    items = [item for item in _ITEMS.split(gold) if _core(item)]
+    if not items or not all(any(_states(clause, item) for clause in [said, *clauses]) for item in items):
+        return False
+    if any(side in said and side not in gold and _other(side) in gold for side in _SIDES):
+        return False
+    kinds = [kind for kind in conflicts if kind != "negation"]
+    return find_conflict(said, gold, kinds) is None and not _has_stranger(said, gold)
+
+
+def _core(text: str) -> str:
+    return _LIGHT.sub("", text)
+
+
+def _other(side: str) -> str:
+    place = _SIDES.index(side)
+    return _SIDES[place + 1 - 2 * (place % 2)]
+
+
+def _states(said: str, item: str) -> bool:
+    return any(_core(name) and _holds(_core(said), _core(name)) for name in (item, *_names(item)))
+
+
+def _holds(said: str, name: str) -> bool:
+    """The name itself, or, where it names a side, its characters in another order (左肺下部, 左下肺)."""
+    if name in said:
+        return True
+    return any(side in name for side in _SIDES) and all(character in said for character in name)
+
+
+@lru_cache(maxsize=4096)
+def _names(item: str) -> tuple[str, ...]:
+    core = _core(item)
+    return tuple(
+        name
+        for _, names in chinese_entries()
+        if any(one == item or (_core(one) and _core(one) == core) for one in names)
+        for name in names
+    )
+
+
+def _has_stranger(said: str, gold: str) -> bool:
+    """Does the answer name another thing of the gold answer's kind?"""
+    known = {kind for kind, names in chinese_entries() for name in names if name in gold}
+    own = {name for _, names in chinese_entries() if any(name in gold for name in names) for name in names}
+    rest = said
+    for name in sorted((*own, *_ITEMS.split(gold)), key=len, reverse=True):
+        if name:
+            rest = rest.replace(name, "")
+    return any(
+        name in rest
+        for kind, names in chinese_entries()
+        if kind in known and kind != "其他"
+        for name in names
+        if len(name) > 1 and name not in own
+    )

@@ -1,0 +1,125 @@
+"""Is the gold answer stated in an answer, with nothing that speaks against it?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from reward_fns.answer.conflicts.find import find_conflict
+from reward_fns.answer.conflicts.word_lists import AXES, NEGATIONS
+from reward_fns.answer.coverage import chinese
+from reward_fns.answer.coverage.candidates import is_list_of_candidates
+from reward_fns.answer.coverage.gold import Gold, Item, read_gold
+from reward_fns.answer.coverage.reading import ASKS_WHY, STOP, Sentence, read
+from reward_fns.answer.coverage.stems import stem_of
+from reward_fns.answer.words.normalise import ALL_RULES, tokens
+
+_NAMED_BY_QUESTION = ("laterality", "plane", "modality")
+_ALTERNATIVES = frozenset({"or", "versus", "vs", "either", "?", "/"})
+_SALAD = 6  # content words beside the gold answer's, with hardly a function word among them
+_SLACK = 2  # words that may stand between those of a name
+
+
+def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]) -> bool:
+    """Is every word of `gold` that the question does not hold stated in `prediction`, and nothing against it?
+
+    A word counts in any form and under any name that the table of terms has for it. All words of one item stand in one
+    sentence. It does not count where it is denied, compared with, left open ("or", "cannot be excluded"), or one of a
+    list of candidates. Against it: a conflict with the gold answer, or with a side, plane or modality of the question.
+    """
+    if chinese.CJK.search(gold) or chinese.CJK.search(prediction):
+        return chinese.covers(prediction, gold, conflicts)
+    wanted = read_gold(gold, question)
+    if not wanted.items:
+        return False
+    sentences = read(prediction, _kept(wanted, question))
+    found = [_first(sentences, item) for item in wanted.items]
+    if None in found and wanted.whole is not None:
+        found = [_first(sentences, wanted.whole)]
+    if None in found:
+        return False
+    holding = tuple(dict.fromkeys(found))
+    if any(sentence.open for sentence in holding) or _leaves_choice(holding, wanted):
+        return False
+    if _is_salad(sentences, wanted) or is_list_of_candidates(holding, wanted):
+        return False
+    text = " . ".join(sentence.stated_text for sentence in holding)
+    kinds = [kind for kind in conflicts if kind != "negation" or wanted.denies]
+    return find_conflict(text, gold, kinds) is None and not _against_question(text, gold, question)
+
+
+def is_part(prediction: str, gold: str, question: str) -> bool:
+    """Does the answer say a part of the gold answer ("lung" of "right lung") and nothing else?"""
+    wanted = read_gold(gold, question)
+    said = {stem_of(word) for word in tokens(prediction, ALL_RULES) if word not in STOP}
+    return not said.isdisjoint(wanted.stems) and said <= wanted.stems | wanted.question
+
+
+def _kept(wanted: Gold, question: str) -> frozenset[str]:
+    keep = set()
+    if wanted.denies or not NEGATIONS.isdisjoint(tokens(question, ALL_RULES)):
+        keep.add("denial")
+    if wanted.says_place:
+        keep.add("place")
+    if ASKS_WHY.search(question.casefold()):
+        keep.add("cause")
+    return frozenset(keep)
+
+
+def _first(sentences: tuple[Sentence, ...], item: Item) -> Sentence | None:
+    return next((sentence for sentence in sentences if states(sentence, item)), None)
+
+
+def states(sentence: Sentence, item: Item) -> bool:
+    """Are all needed words of the item stated in the sentence, under whatever name?"""
+    return item.needed <= covered_positions(sentence, item)
+
+
+def covered_positions(sentence: Sentence, item: Item) -> set[int]:
+    stems = sentence.stems
+    here = set(stems)
+    covered = {i for i, stem in enumerate(item.stems) if stem in here}
+    for positions, name in item.names:
+        if not positions <= covered and _stands_in(name, stems, here):
+            covered |= positions
+        elif not positions <= covered and not NEGATIONS.isdisjoint(name):
+            whole = tuple(map(stem_of, sentence.whole))  # "without contrast" is noncontrast
+            if _stands_in(name, whole, set(whole)):
+                covered |= positions
+    return covered
+
+
+def _stands_in(name: tuple[str, ...], stems: tuple[str, ...], here: set[str]) -> bool:
+    """Do the words of a name stand close together, in any order?"""
+    if not here.issuperset(name):
+        return False
+    if len(name) == 1:
+        return True
+    wanted, window = set(name), len(name) + _SLACK
+    words = [stem for stem in stems if stem not in STOP]
+    return any(wanted.issubset(words[i : i + window]) for i in range(max(1, len(words) - len(name) + 1)))
+
+
+def _leaves_choice(holding: tuple[Sentence, ...], wanted: Gold) -> bool:
+    for sentence in holding:
+        words = sentence.stated
+        for i, word in enumerate(words):
+            if word in _ALTERNATIVES and word not in wanted.joints and words[i - 1 : i] != words[i + 1 : i + 2]:
+                return True
+    return False
+
+
+def _is_salad(sentences: tuple[Sentence, ...], wanted: Gold) -> bool:
+    words = [word for sentence in sentences for word in sentence.whole if word[0].isalnum()]
+    idle = sum(word in STOP for word in words)
+    return len(words) - len(wanted.stems) - idle >= _SALAD and idle * 8 < len(words)
+
+
+def _against_question(text: str, gold: str, question: str) -> bool:
+    """Does the text name another side, plane or modality than the question does, where the gold answer names none?"""
+    asked, said, right = (set(tokens(one, ALL_RULES)) for one in (question, text, gold))
+    for kind in _NAMED_BY_QUESTION:
+        for axis in AXES[kind]:
+            q, p, g = ({term for term, names in axis.items() if names & words} for words in (asked, said, right))
+            if len(q) == 1 and p and not g and not p & q and "both" not in p | q:
+                return True
+    return False

@@ -1,0 +1,140 @@
+"""What an answer must state to be right: the gold answer's items, without the words that the question holds already."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from reward_fns.answer.conflicts.word_lists import AXES, NEGATIONS
+from reward_fns.answer.coverage.reading import LOCATED_BY, STOP
+from reward_fns.answer.coverage.stems import stem_of
+from reward_fns.answer.terms.table import MAX_WORDS, load_terms
+from reward_fns.answer.words.normalise import ALL_RULES, TOKEN, spell_out, tokens, with_units
+
+_ITEMS = re.compile(r"\s*(?:[,;]|\band\b|&(?!\s?e\b))\s*")
+_ABBREVIATION = re.compile(r"(?<![\w.-])[A-Z]{3,6}(?![\w-])")
+_BRACKETS = re.compile(r"\([^()]*\)")
+
+
+@cache
+def _idle_nouns() -> frozenset[str]:
+    """Nouns that an answer may leave out beside another word: axial (plane), right (side), Crohn('s disease)."""
+    words = (
+        "plane view projection image scan film picture side part portion region area aspect section position location "
+        "color disease system type pattern form appearance feature finding sign structure weighted imaging modality"
+    )
+    return frozenset(map(stem_of, words.split()))
+
+
+@cache
+def _axes() -> dict[str, tuple[str, int]]:
+    """Stems of words that exclude one another, with the number of their axis."""
+    return {
+        stem_of(word): (kind, i)
+        for kind, axes in AXES.items()
+        for i, axis in enumerate(axes)
+        for words in axis.values()
+        for word in words
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that must be stated: `needed` of its `stems`; `names` are other names of runs of its words."""
+
+    words: tuple[str, ...]
+    stems: tuple[str, ...]
+    needed: frozenset[int]
+    names: tuple[tuple[frozenset[int], tuple[str, ...]], ...]
+    """Positions that another name covers, and the stems of that name."""
+    kinds: frozenset[str]
+    """Of what kinds the item is, as the table of terms has them; empty: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    items: tuple[Item, ...]
+    denies: bool
+    """Does the gold answer itself deny something ("no fracture")?"""
+    stems: frozenset[str]
+    question: frozenset[str]
+    """Stems of the question."""
+    whole: Item | None
+    """All items as one name, where the table knows it: brain, infarct = ischemic stroke."""
+    says_place: bool
+    """Does the gold answer name a place by another thing ("above the carina")?"""
+    joints: frozenset[str]
+    """Words and signs in it that elsewhere leave a choice open: or, /."""
+
+
+@lru_cache(maxsize=4096)
+def read_gold(gold: str, question: str) -> Gold:
+    asked = frozenset(stem_of(word) for word in tokens(question, ALL_RULES) if word not in STOP)
+    outside = _BRACKETS.sub(" ", gold)
+    text = spell_out(outside if TOKEN.search(outside) else gold, ALL_RULES)
+    groups = [_content(part) for part in _ITEMS.split(text)]
+    groups = [words for words in groups if words]
+    everything = frozenset(stem_of(word) for words in groups for word in words)
+    dropped = _in_question(everything, asked)
+    items = tuple(_item(words, dropped) for words in groups)
+    items = tuple(item for item in items if item.needed)
+    denies = any(word in NEGATIONS for words in groups for word in words)
+    words = tuple(word for group in groups for word in group)
+    whole = _item(words, dropped) if len(groups) > 1 and load_terms().kinds(words) else None
+    joints = frozenset(word for word in ("or", "/", "versus", "vs", "?") if word in text)
+    return Gold(items, denies, everything, asked, whole, LOCATED_BY.search(text) is not None, joints)
+
+
+def _content(text: str) -> tuple[str, ...]:
+    return tuple(word for word in TOKEN.findall(with_units(text.replace("'", ""))) if word not in STOP)
+
+
+def _in_question(stems: frozenset[str], asked: frozenset[str]) -> frozenset[str]:
+    """The gold answer's stems that need not be said again; none if the question holds them all, as a choice does."""
+    if stems - _idle_nouns() <= asked:
+        return frozenset()
+    axes: dict[tuple[str, int], int] = {}
+    for stem in asked:
+        if stem in _axes():
+            axes[_axes()[stem]] = axes.get(_axes()[stem], 0) + 1
+    return frozenset(stem for stem in stems & asked if axes.get(_axes().get(stem, ("", 0)), 0) < 2)
+
+
+def _item(words: tuple[str, ...], dropped: frozenset[str]) -> Item:
+    stems = tuple(map(stem_of, words))
+    needed = frozenset(i for i, stem in enumerate(stems) if stem not in dropped and stem not in _idle_nouns())
+    if not needed:
+        needed = frozenset(i for i, stem in enumerate(stems) if stem not in dropped)
+    return Item(words, stems, needed, tuple(_names(words, needed)), kinds_of(words))
+
+
+def _names(words: tuple[str, ...], needed: frozenset[int]) -> list[tuple[frozenset[int], tuple[str, ...]]]:
+    table, found = load_terms(), {}
+    for length in range(min(len(words), MAX_WORDS), 0, -1):
+        for start in range(len(words) - length + 1):
+            run = words[start : start + length]
+            positions = frozenset(range(start, start + length))
+            if not positions & needed:
+                continue
+            for name in table.names(run):
+                stems = name_stems(name)
+                if stems:
+                    found[positions, stems] = None
+    if len(words) >= 3 and len(needed) == len(words):
+        found[needed, ("".join(word[0] for word in words),)] = None  # its initials
+    return list(found)
+
+
+@lru_cache(maxsize=16384)
+def name_stems(name: str) -> tuple[str, ...]:
+    return tuple(stem_of(word) for word in tokens(name, ALL_RULES) if word not in STOP)
+
+
+@lru_cache(maxsize=16384)
+def kinds_of(words: tuple[str, ...]) -> frozenset[str]:
+    """The kinds of the longest name that the words end with: "left lung mass" is a finding."""
+    for start in range(max(0, len(words) - MAX_WORDS), len(words)):
+        if kinds := load_terms().kinds(words[start:]):
+            return kinds
+    return frozenset()

