@@ -13,6 +13,7 @@ from reward_fns.answer.reward import PairEncoder, answer_reward
 from reward_fns.answer.sandbox import get_worker
 from reward_fns.answer.score import AnswerScore
 from reward_fns.answer.similarity import load_stemmer
+from reward_fns.answer.terms.table import load_terms
 from reward_fns.format import format_reward
 from reward_fns.process import process_reward
 from reward_fns.registry import NODE, RewardFn, RewardInput, reads_no_labels, register_reward
@@ -102,6 +103,7 @@ def _answer(
         get_worker(math_timeout_s).start()
     else:
         load_math_verify()
+        load_terms()
     if encoder is None:
         return AnswerReward(options, None)
     loaded = _encoder(

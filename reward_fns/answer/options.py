@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from reward_fns.answer.conflicts.find import CONFLICTS
 from reward_fns.answer.words.normalise import RULES
 
+ACCEPT = ("covered", "exact")
+YES_NO = ("sentence", "leading", "exact", "mix")
 TERMS = ("rouge1", "bleu1", "bertscore")
 
 
@@ -36,8 +38,8 @@ class AnswerOptions:
             raise ValueError(f"{node}.mix needs {wanted}, none negative, that sum to 1, not {dict(self.mix)}.")
         for name, value, allowed in (
             ("compat", {self.compat}, ("none", "reference")),
-            ("accept", {self.accept}, ("covered", "exact")),
-            ("yes_no", {self.yes_no}, ("sentence", "leading", "exact", "mix")),
+            ("accept", {self.accept}, ACCEPT),
+            ("yes_no", {self.yes_no}, YES_NO),
             ("normalise", self.normalise, RULES),
             ("conflicts", self.conflicts, CONFLICTS),
         ):

@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 
 from recipe.mrpo.options.schema.kinds import LARGEST, Group, number, one_of, some_of, text, truth, weight, whole
 from reward_fns import length, semantic
-from reward_fns.answer.options import CONFLICTS, RULES
+from reward_fns.answer.options import ACCEPT, CONFLICTS, RULES, YES_NO
 
 _DEVICE = r"^(cpu|cuda(:\d+)?)$"
 
@@ -31,11 +31,12 @@ class WithEncoder(Group):
 class Answer(WithEncoder):
     weight: float = weight()
     compat: str = one_of(("none", "reference"))
+    accept: str = one_of(ACCEPT)
     mix: Mix
     normalise: list[str] = some_of(RULES)
     conflicts: list[str] = some_of(CONFLICTS)
     conflict_cap: float = number(0, 1)
-    yes_no: str = one_of(("exact", "leading", "mix"))
+    yes_no: str = one_of(YES_NO)
     max_chars: int = whole(1)
     max_math_chars: int = whole(1)
     math_timeout_s: float = number(above=0, high=3600)
