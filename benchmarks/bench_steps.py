@@ -12,6 +12,7 @@ import os
 import random
 import statistics
 import time
+from collections import Counter
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -40,6 +41,8 @@ DENSE = [
     "肺部有阴影。心脏正常。",
     "Dr. J. R. Smith et al. agree.",
 ]
+BATCH = 64
+"""Rollouts held at once, as a reward worker does; thousands would measure Python's garbage collector."""
 STYLES = {"prose": PROSE, "dense": DENSE}
 
 
@@ -99,22 +102,27 @@ def main() -> None:
     table_s = time.perf_counter() - begin
     completions = make_completions(tokenizer, sentences, args.completions, args.tokens, random.Random(args.seed))
 
-    passes: list[dict[str, float]] = []
-    n_steps = n_aligned = 0
+    passes: list[Counter[str]] = []
+    n_chars = n_steps = n_aligned = 0
     for _ in range(args.repeats):
-        clock = time.process_time  # one thread: what other processes take of the core does not count
-        t0 = clock()
-        texts = [TokenText.from_ids(ids, table) for ids in completions]
-        t1 = clock()
-        steps = [split_steps(parse(t.text), splitter=args.splitter, unclosed="none") for t in texts]
-        t2 = clock()
-        spans = [align(s, t) for s, t in zip(steps, texts, strict=True)]
-        t3 = clock()
-        passes.append({"ids to text": t1 - t0, "parse and split": t2 - t1, "align": t3 - t2, "all": t3 - t0})
-        n_steps = sum(map(len, steps))
-        n_aligned = sum(a < b for row in spans for a, b in row)
+        n_chars = n_steps = n_aligned = 0
+        seconds: Counter[str] = Counter()
+        for first in range(0, args.completions, BATCH):
+            clock = time.process_time  # one thread: what other processes take of the core does not count
+            t0 = clock()
+            texts = [TokenText.from_ids(ids, table) for ids in completions[first : first + BATCH]]
+            t1 = clock()
+            steps = [split_steps(parse(t.text), splitter=args.splitter, unclosed_think="drop") for t in texts]
+            t2 = clock()
+            spans = [align(s, t) for s, t in zip(steps, texts, strict=True)]
+            t3 = clock()
+            seconds.update({"ids to text": t1 - t0, "parse and split": t2 - t1, "align": t3 - t2, "all": t3 - t0})
+            n_chars += sum(len(t.text) for t in texts)
+            n_steps += sum(map(len, steps))
+            n_aligned += sum(a < b for row in spans for a, b in row)
+        passes.append(seconds)
 
-    chars = sum(len(t.text) for t in texts) / args.completions
+    chars = n_chars / args.completions
     mean_steps = n_steps / args.completions
     print(
         f"{args.completions} completions of {args.tokens} tokens: {chars:.0f} characters, {mean_steps:.1f} steps each"

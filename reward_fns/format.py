@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class HasForm(Protocol):
-    """What the format reward needs of `recipe.mrpo.rollout.parsing.Parsed`."""
+    """What the format reward needs of `recipe.mrpo.rollout.parsing.ParsedRollout`."""
 
     @property
     def well_formed(self) -> bool: ...

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from recipe.mrpo.common.registry import Registry
 
 if TYPE_CHECKING:
-    from recipe.mrpo.rollout.parsing import Parsed
+    from recipe.mrpo.rollout.parsing import ParsedRollout
 
 NODE = "mrpo.rewards"
 
@@ -18,7 +18,7 @@ NODE = "mrpo.rewards"
 class RewardInput:
     """All that a reward may look at. Model output in it is data: never code, never a path."""
 
-    parsed: Parsed
+    parsed: ParsedRollout
     prediction: str | None
     gold: tuple[str, ...]
     gold_reasoning: str

@@ -30,6 +30,7 @@ class Renamed:
 
 RENAMED: tuple[Renamed, ...] = (
     Renamed("judge.skip", "judge.ask_for", {"none": "all", "unused": "needed", "right": "wrong_answers"}),
+    Renamed("steps.unclosed", "steps.unclosed_think", {"none": "drop"}),
 )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recipe.mrpo.common.response_format import TAG
 from recipe.mrpo.rollout.parsing import Span
 from recipe.mrpo.rollout.steps import Step
 
@@ -21,7 +22,9 @@ _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 class TokenTable:
-    """The bytes that each token id stands for; special tokens stand for none.
+    """The bytes that each token id stands for; special tokens stand for none, except the tags of the response format.
+
+    A tokenizer may own `<think>` or `<answer>` as special tokens (usual after fine-tuning); they are text all the same.
 
     Built once per tokenizer (about 0.3 s for 150,000 ids). Byte-level BPE (Qwen, InternVL, Llama 3) and SentencePiece
     style vocabularies with byte fallback (Gemma, Llama 2) are known; another decoder raises ValueError.
@@ -53,7 +56,8 @@ class TokenTable:
         names = tokenizer.convert_ids_to_tokens(list(range(size)))
         pieces = [b"" if name is None else to_bytes(name) for name in names]
         for token_id, token in added.items():
-            pieces[token_id] = b"" if token.special else token.content.encode()
+            is_text = not token.special or TAG.fullmatch(token.content.strip())
+            pieces[token_id] = token.content.encode() if is_text else b""
         return cls(pieces)
 
     def pieces(self, ids: Sequence[int]) -> list[bytes]:
@@ -155,11 +159,3 @@ def align(steps: Sequence[Step], tokens: TokenText) -> list[Span]:
             owner, taken = k, t1
         spans.append((t0, t1))
     return spans
-
-
-def step_of_token(spans: Sequence[Span], length: int) -> np.ndarray:
-    """Step number (1-based) of each of `length` tokens, 0 outside every step; shape (length,)."""
-    out = np.zeros(length, dtype=np.int64)
-    for k, (t0, t1) in enumerate(spans, start=1):
-        out[t0:t1] = k
-    return out

@@ -66,7 +66,9 @@ class Scorer:
         """Parse the rollout, cut its reasoning into steps, rate its answer. Of a bad row every reward is unknown."""
         bad, row = (row, Row()) if isinstance(row, BadRow) else (None, row)
         parsed = parse(text)
-        steps = split_steps(parsed, splitter=self.options.steps.splitter, unclosed=self.options.steps.unclosed)
+        steps = split_steps(
+            parsed, splitter=self.options.steps.splitter, unclosed_think=self.options.steps.unclosed_think
+        )
         given = RewardInput(
             parsed=parsed,
             prediction=parsed.answer,

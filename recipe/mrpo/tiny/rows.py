@@ -68,5 +68,5 @@ def _sentences(reasoning: str | None) -> tuple[str, ...]:
     text = f"<think>{reasoning or ''}</think>"
     return tuple(
         " ".join(text[step.start : step.end].split())
-        for step in split_steps(parse(text), splitter="rules", unclosed="none")
+        for step in split_steps(parse(text), splitter="rules", unclosed_think="drop")
     )

@@ -29,7 +29,7 @@ class Sample:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        steps = split_steps(parse(self.text), splitter="rules", unclosed="none")
+        steps = split_steps(parse(self.text), splitter="rules", unclosed_think="drop")
         return tuple(self.text[step.start : step.end] for step in steps)
 
     @property

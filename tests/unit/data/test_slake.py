@@ -153,7 +153,7 @@ def test_rule_reasoning_does_not_contradict_an_answer_about_place(kind):
 def test_rule_reasoning_of_every_english_sample_record_has_three_or_four_steps_and_ends_in_the_answer(slake, tmp_path):
     run("slake", slake, tmp_path / "out", "--rule-reasoning")
     for info in info_of(tmp_path / "out", "train"):
-        steps = split_steps(parse(f"<think>{info['gold_reasoning']}</think>"), splitter="rules", unclosed="none")
+        steps = split_steps(parse(f"<think>{info['gold_reasoning']}</think>"), splitter="rules", unclosed_think="drop")
         assert 3 <= len(steps) <= 4 and info["gold_reasoning"].endswith(f"The answer is {info['answer']}.")
         assert info["gold_source"].startswith("made by rules")
 

@@ -81,7 +81,7 @@ def test_every_open_question_of_the_sample_has_gold_reasoning_of_a_few_steps_tha
     for row in rows_of(rad.out, "train", "test"):
         info = row["extra_info"]
         parsed = parse(f"<think>{info['gold_reasoning']}</think>")
-        assert 3 <= len(split_steps(parsed, splitter="rules", unclosed="none")) <= 6, info["question"]
+        assert 3 <= len(split_steps(parsed, splitter="rules", unclosed_think="drop")) <= 6, info["question"]
         assert info["gold_reasoning"].rstrip(".?").lower().endswith(info["answer"].rstrip("?").lower()), info[
             "question"
         ]

@@ -97,7 +97,7 @@ def test_a_name_close_to_none_points_to_the_list_of_options():
             "mrpo.judge.ask_for must be one of all, needed, wrong_answers, not 'some'.",
         ),
         ({"judge": {"price_per_million": {"prompt": 1, "completion": -1}}}, "mrpo.judge.price_per_million.completion"),
-        ({"steps": {"unclosed": True}}, "mrpo.steps.unclosed"),
+        ({"steps": {"unclosed_think": True}}, "mrpo.steps.unclosed_think"),
         ({"round_factors": "sometimes"}, "mrpo.round_factors"),
         ({"gold_reasoning": False}, "mrpo.gold_reasoning"),
         ({"metrics": {"stage_cuts": {"early": 0.7}}}, "mrpo.metrics.stage_cuts needs early <= mid, not "),

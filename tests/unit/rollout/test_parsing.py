@@ -14,7 +14,12 @@ from recipe.mrpo.rollout.steps import parse
         pytest.param("x<think>a</think>y<THINKING>b</THINKING>z", ["a", "b"], id="two blocks, two spellings"),
         pytest.param("<think></think>", [""], id="empty block"),
         pytest.param("<think>a<answer>b</answer>", ["a"], id="answer ends the block"),
-        pytest.param("a</think>", [], id="closing tag alone"),
+        pytest.param("a</think>", ["a"], id="the prompt opened the block"),
+        pytest.param("a</THINKING>b", ["a"], id="the same with the other spelling"),
+        pytest.param("a</think>b</think>", ["a"], id="the first closing tag ends it"),
+        pytest.param("a</think><think>b</think>", ["a", "b"], id="a second block of the model's own"),
+        pytest.param("<answer>a</answer>b</think>", [], id="after an answer a closing tag opens nothing"),
+        pytest.param("a</answer>b</think>", [], id="after a closing answer tag neither"),
         pytest.param("abc", [], id="no tag"),
     ],
 )
@@ -45,7 +50,7 @@ def test_answer_is_the_last_block(text, answer, closed):
 
 
 @pytest.mark.parametrize(
-    ("text", "unclosed"),
+    ("text", "is_open"),
     [
         pytest.param("<think>a", True, id="never closed"),
         pytest.param("<think>a</think>", False, id="closed"),
@@ -54,8 +59,8 @@ def test_answer_is_the_last_block(text, answer, closed):
         pytest.param("a", False, id="no block"),
     ],
 )
-def test_unclosed_think_marks_a_truncated_rollout(text, unclosed):
-    assert parse(text).unclosed_think is unclosed
+def test_the_block_that_the_text_ends_in_is_told_apart(text, is_open):
+    assert (parse(text).open_think is not None) is is_open
 
 
 @pytest.mark.parametrize(
@@ -64,6 +69,10 @@ def test_unclosed_think_marks_a_truncated_rollout(text, unclosed):
         pytest.param("<think>a</think><answer>b</answer>", True, id="the format asked for"),
         pytest.param(" <think>a</think>\n\n<answer>b</answer>\n", True, id="space outside"),
         pytest.param("<thinking>a</thinking><answer>b</answer>", True, id="the other spelling"),
+        pytest.param("a</think><answer>b</answer>", True, id="the prompt opened the block"),
+        pytest.param("\na\n</think>\n\n<answer>b</answer>", True, id="the same with space"),
+        pytest.param("</think><answer>b</answer>", False, id="the prompt opened the block and nothing is in it"),
+        pytest.param("a</think>b</think><answer>c</answer>", False, id="closed twice"),
         pytest.param("Hi <think>a</think><answer>b</answer>", False, id="text before"),
         pytest.param("<think>a</think> so <answer>b</answer>", False, id="text between"),
         pytest.param("<think>a</think><answer>b</answer>.", False, id="text after"),

@@ -9,8 +9,8 @@ import pytest
 from recipe.mrpo.rollout.steps import parse, split_steps
 
 
-def steps_of(text: str, *, splitter: str = "rules", unclosed: str = "none") -> list[str]:
-    return [text[s.start : s.end] for s in split_steps(parse(text), splitter=splitter, unclosed=unclosed)]
+def steps_of(text: str, *, splitter: str = "rules", unclosed_think: str = "drop") -> list[str]:
+    return [text[s.start : s.end] for s in split_steps(parse(text), splitter=splitter, unclosed_think=unclosed_think)]
 
 
 def table(*rows: tuple[str, str, list[str]]) -> pytest.MarkDecorator:
@@ -194,7 +194,7 @@ def test_steps_end_at_list_items_and_blank_lines(inside, expected):
         pytest.param("<think>A is. <answer>yes. No.</answer> B is.</think>", ["A is."], id="nothing after that answer"),
         pytest.param("<think>A is. <ANSWER>yes</ANSWER>", ["A is."], id="answer tag in any case"),
         pytest.param("<think>A is.</think></think>", ["A is."], id="closing tag twice"),
-        pytest.param("A is.</think><answer>yes</answer>", [], id="closing tag alone opens nothing"),
+        pytest.param("A is.</think><answer>yes</answer>", ["A is."], id="the prompt opened the block"),
         pytest.param("<think>A is. B is", [], id="unclosed block has no steps"),
         pytest.param("<think>A is.</think><think>B is. C", ["A is."], id="only the unclosed block has none"),
         pytest.param("<thinker>A is.</thinker>", [], id="another tag that begins alike"),
@@ -219,7 +219,7 @@ def test_steps_come_from_think_blocks_only(text, expected):
     ],
 )
 def test_unclosed_keep_splits_a_truncated_block(text, expected):
-    assert steps_of(text, unclosed="keep") == expected
+    assert steps_of(text, unclosed_think="keep") == expected
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_unclosed_keep_splits_a_truncated_block(text, expected):
     ],
 )
 def test_tags_never_belong_to_a_step(text):
-    steps = steps_of(text, unclosed="keep")
+    steps = steps_of(text, unclosed_think="keep")
     assert "B is." in steps
     assert not any(re.search(r"</?think", step) for step in steps)
 
@@ -257,7 +257,10 @@ def test_reference_splitter_is_the_published_regex(inside):
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [({"splitter": "nltk", "unclosed": "none"}, "nltk"), ({"splitter": "rules", "unclosed": "drop"}, "drop")],
+    [
+        ({"splitter": "nltk", "unclosed_think": "drop"}, "nltk"),
+        ({"splitter": "rules", "unclosed_think": "none"}, "none"),
+    ],
 )
 def test_an_unknown_option_is_named_in_the_error(options, named):
     with pytest.raises(ValueError, match=named):

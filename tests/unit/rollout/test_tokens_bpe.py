@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recipe.mrpo.rollout.steps import parse, split_steps
-from recipe.mrpo.rollout.tokens import TokenTable, TokenText, align, step_of_token
+from recipe.mrpo.rollout.tokens import TokenTable, TokenText, align
+from tests.unit.rollout.step_numbers import step_of_token
 
 PARTS = [
     "It is CT.", "The lung", "Dr. Roe", "Fig. 2 ", "3.5 cm", "e.g. ", "1. ", "- ", "the heart is big", "So.", "yes",
@@ -137,7 +138,7 @@ def test_tokens_of_any_size_are_aligned_like_looking_at_every_pair(text, data):
     cuts = sorted({0, len(raw), *data.draw(st.lists(st.integers(0, len(raw)), max_size=8))})
     pieces = [raw[a:b] for a, b in pairwise(cuts)]
     tokens = TokenText.from_ids(range(len(pieces)), TokenTable(pieces))
-    steps = split_steps(parse(tokens.text), splitter="rules", unclosed="keep")
+    steps = split_steps(parse(tokens.text), splitter="rules", unclosed_think="keep")
     spans = align(steps, tokens)
     assert_in_order(spans, len(pieces))
     got = step_of_token(spans, len(pieces)).tolist()
@@ -145,11 +146,11 @@ def test_tokens_of_any_size_are_aligned_like_looking_at_every_pair(text, data):
         assert expected is None or k == expected
 
 
-@given(ids=st.lists(st.integers(-2, 720), max_size=60), unclosed=st.sampled_from(["none", "keep"]))
-def test_spans_are_in_order_and_disjoint_for_any_ids(ids, unclosed, bpe, table):
+@given(ids=st.lists(st.integers(-2, 720), max_size=60), unclosed_think=st.sampled_from(["drop", "keep"]))
+def test_spans_are_in_order_and_disjoint_for_any_ids(ids, unclosed_think, bpe, table):
     opening, closing = bpe.convert_tokens_to_ids(["<think>", "</think>"])
     tokens = TokenText.from_ids([opening, *ids, closing], table)
-    steps = split_steps(parse(tokens.text), splitter="rules", unclosed=unclosed)
+    steps = split_steps(parse(tokens.text), splitter="rules", unclosed_think=unclosed_think)
     spans = align(steps, tokens)
     assert len(spans) == len(steps)
     assert_in_order(spans, len(ids) + 2)
@@ -185,7 +186,7 @@ def test_alignment_agrees_with_looking_at_every_pair(text, rng, canonical, bpe, 
         else sample_ids(text, by_first_byte, bpe.convert_tokens_to_ids(["<|im_end|>", "<|image_pad|>"]), rng)
     )
     tokens = TokenText.from_ids(ids, table)
-    steps = split_steps(parse(tokens.text), splitter="rules", unclosed="keep")
+    steps = split_steps(parse(tokens.text), splitter="rules", unclosed_think="keep")
     got = step_of_token(align(steps, tokens), len(ids)).tolist()
     for token, (k, expected) in enumerate(zip(got, expected_steps(steps, tokens), strict=True)):
         assert expected is None or k == expected, (token, tokens.text, steps)
@@ -194,7 +195,7 @@ def test_alignment_agrees_with_looking_at_every_pair(text, rng, canonical, bpe, 
 @given(text=texts, rng=randoms)
 def test_a_step_with_a_token_of_its_own_gets_a_span(text, rng, bpe, table, by_first_byte):
     tokens = TokenText.from_ids(sample_ids(text, by_first_byte, [bpe.eos_token_id], rng), table)
-    steps = split_steps(parse(tokens.text), splitter="rules", unclosed="keep")
+    steps = split_steps(parse(tokens.text), splitter="rules", unclosed_think="keep")
     inner = list(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True))
     for step, (t0, t1) in zip(steps, align(steps, tokens), strict=True):
         own = [t for t, (a, b) in enumerate(inner) if step.start <= a < b <= step.end]
@@ -204,7 +205,7 @@ def test_a_step_with_a_token_of_its_own_gets_a_span(text, rng, bpe, table, by_fi
 def test_tags_that_are_added_tokens_stand_outside(bpe, table):
     ids = bpe.encode("<think>The lung is clear.</think><answer>yes</answer>", add_special_tokens=False)
     tokens = TokenText.from_ids([*ids, bpe.eos_token_id], table)
-    steps = split_steps(parse(tokens.text), splitter="rules", unclosed="none")
+    steps = split_steps(parse(tokens.text), splitter="rules", unclosed_think="drop")
     numbers = step_of_token(align(steps, tokens), len(ids) + 1).tolist()
     closing = ids.index(bpe.convert_tokens_to_ids("</think>"))
     assert numbers == [0] + [1] * (closing - 1) + [0] * (len(ids) + 1 - closing)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from recipe.mrpo.rollout.steps import parse, split_steps
-from recipe.mrpo.rollout.tokens import TokenTable, TokenText, align, step_of_token
+from recipe.mrpo.rollout.tokens import TokenTable, TokenText, align
+from tests.unit.rollout.step_numbers import step_of_token
 
 
-def numbers(pieces: list[bytes | str], *, unclosed: str = "none") -> list[int]:
+def numbers(pieces: list[bytes | str], *, unclosed_think: str = "drop") -> list[int]:
     """Step number of each token, for tokens that stand for `pieces`."""
     table = TokenTable([p.encode() if isinstance(p, str) else p for p in pieces])
     tokens = TokenText.from_ids(range(len(pieces)), table)
-    steps = split_steps(parse(tokens.text), splitter="rules", unclosed=unclosed)
+    steps = split_steps(parse(tokens.text), splitter="rules", unclosed_think=unclosed_think)
     return step_of_token(align(steps, tokens), len(pieces)).tolist()
 
 
@@ -119,13 +120,13 @@ def test_a_token_belongs_to_the_step_that_its_characters_overlap_most(pieces, ex
 
 
 def test_an_unclosed_block_that_is_kept_has_its_tokens():
-    assert numbers(["<think>", "It", " is", ".", " So"], unclosed="keep") == [0, 1, 1, 1, 2]
+    assert numbers(["<think>", "It", " is", ".", " So"], unclosed_think="keep") == [0, 1, 1, 1, 2]
 
 
 def test_an_empty_step_gets_an_empty_span():
     table = TokenTable([b"<think>", b"It is CT. Ok. It is", b" axial.", b"</think>"])
     tokens = TokenText.from_ids([0, 1, 2, 3], table)
-    spans = align(split_steps(parse(tokens.text), splitter="rules", unclosed="none"), tokens)
+    spans = align(split_steps(parse(tokens.text), splitter="rules", unclosed_think="drop"), tokens)
     assert len(spans) == 3
     assert spans[0] == (1, 2) and spans[2] == (2, 3)
     assert spans[1][0] == spans[1][1]
@@ -134,7 +135,7 @@ def test_an_empty_step_gets_an_empty_span():
 def test_spans_stay_in_order_when_a_token_over_three_steps_goes_to_the_last():
     table = TokenTable([b"<think>", b"It", b" is it. Ok. It is a mass", b" now.", b"</think>"])
     tokens = TokenText.from_ids(range(5), table)
-    spans = align(split_steps(parse(tokens.text), splitter="rules", unclosed="none"), tokens)
+    spans = align(split_steps(parse(tokens.text), splitter="rules", unclosed_think="drop"), tokens)
     assert spans == [(1, 2), (2, 2), (2, 4)]
 
 

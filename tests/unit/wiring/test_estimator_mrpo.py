@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from recipe.mrpo.credit.token_runs import TokenRuns
 from recipe.mrpo.options.tree import load_options
-from recipe.mrpo.rollout import tokens
 from recipe.mrpo.rollout.record import RolloutRecord
 from recipe.mrpo.wiring.estimators import CREDIT, StepCredit, mrpo_advantage
+from tests.unit.rollout.step_numbers import step_of_token
 
 WIDTH = 14
 
@@ -170,7 +170,7 @@ def test_the_steps_of_tokens_of_a_batch_are_those_of_its_rows(rows):
     """Spans may reach beyond the width of the batch when verl cuts responses."""
     numbers = torch.arange(1.0, 12.0).repeat(len(rows), 1)
     got = TokenRuns.of(rows, WIDTH).spread(numbers, torch.zeros(len(rows)), torch.ones(len(rows), WIDTH)).int()
-    assert got.tolist() == [tokens.step_of_token(spans, WIDTH).tolist() for spans in rows]
+    assert got.tolist() == [step_of_token(spans, WIDTH).tolist() for spans in rows]
 
 
 @given(rollouts())

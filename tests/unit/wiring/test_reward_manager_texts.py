@@ -90,4 +90,4 @@ def test_five_thousand_tokens_take_less_than_a_second(manager, row_of, bpe):
 
 def test_an_unclosed_block_may_keep_its_steps(manager_of, row_of):
     text = KINDS["think never closes"]
-    assert len(run(manager_of(**{"steps.unclosed": "keep"}), row_of(text))[1].steps) == 2
+    assert len(run(manager_of(**{"steps.unclosed_think": "keep"}), row_of(text))[1].steps) == 2
