@@ -19,6 +19,8 @@ def main() -> int:
     parser.add_argument("--rollouts", type=int, default=3, help="rollouts to print")
     parser.add_argument("--svg", type=Path, default=None, help="also write the summary as a picture")
     args = parser.parse_args()
+    if args.rollouts < 0:
+        parser.error(f"--rollouts must be a whole number of at least 0, not {args.rollouts}")
     try:
         show(args.run, svg=args.svg, rollouts=args.rollouts)
     except (ValueError, OSError) as error:

@@ -36,11 +36,14 @@ VALIDATION = ("acc", "answer_reward", "process_reward", "length_reward", "steps"
 
 
 MAX_COLUMNS = 8
+MAX_CHARS = 1000
+"""Characters of a text that are shown."""
 
 
-def safe(text: str) -> str:
-    """Text of a model without control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() else " " for c in text)
+def safe(text: object) -> str:
+    """Text of a model or of a file: one line, not too long, without characters that a terminal would obey."""
+    line = "".join(c if c.isprintable() else " " for c in str(text)[: MAX_CHARS + 1])
+    return line if len(line) <= MAX_CHARS else f"{line[:MAX_CHARS]}…"
 
 
 def metrics_table(steps: dict[int, dict[str, float]]) -> Table:
@@ -74,7 +77,7 @@ def validation_table(steps: dict[int, dict[str, float]]) -> Table | None:
         for name in VALIDATION:
             cells = [_validation_value(steps[n], source, name) for n in dict.fromkeys((validated[0], validated[-1]))]
             if any(cell is not None for cell in cells):
-                table.add_row(f"{source}: {name}", *("-" if c is None else f"{c:.4g}" for c in cells))
+                table.add_row(Text(f"{safe(source)}: {name}"), *("-" if c is None else f"{c:.4g}" for c in cells))
     return table
 
 
@@ -93,7 +96,7 @@ def interest(row: dict[str, Any]) -> tuple:
     """
     record = row["mrpo"]
     labels = record["labels"] or []
-    mixed = record["wrong"] and len(set(labels)) == 2
+    mixed = bool(record["wrong"]) and len(set(labels)) == 2
     return (not mixed, not record["wrong"], not record.get("advantage"), -len(labels), row["uid"])
 
 
@@ -106,7 +109,7 @@ def choose(rows: Iterable[dict[str, Any]], count: int) -> list[dict[str, Any]]:
         (others if group_of(row["uid"]) in seen else first).append(row)
         seen.add(group_of(row["uid"]))
     chosen = [*first, *others][:count]
-    right = [row for row in ranked if not row["mrpo"]["wrong"]]
+    right = [row for row in ranked if row["mrpo"]["wrong"] is False]
     if len(chosen) > 1 and right and all(row["mrpo"]["wrong"] for row in chosen):
         chosen[-1] = right[0]
     return sorted(chosen, key=interest)
@@ -115,7 +118,7 @@ def choose(rows: Iterable[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 def question_of(row: dict[str, Any]) -> str:
     """The question of a dumped rollout: from its record, or the first line of the user's turn in the prompt."""
     question = (row["mrpo"].get("case") or {}).get("question")
-    return question or row["input"].rpartition("\nuser\n")[2].strip().partition("\n")[0]
+    return str(question or row.get("input", "").rpartition("\nuser\n")[2].strip().partition("\n")[0])
 
 
 def rollout_view(row: dict[str, Any]) -> Group:
@@ -124,8 +127,9 @@ def rollout_view(row: dict[str, Any]) -> Group:
     advantage = record.get("advantage")
     head = Text()
     head.append(safe(question_of(row)), style="bold")
-    head.append(f"\n  gold: {safe(str(row['gts']))}    answer: ")
-    head.append(safe(record["answer"] or "(none)"), style="red" if record["wrong"] else "green")
+    head.append(f"\n  gold: {safe(row.get('gts'))}    answer: ")
+    colour_of = {True: "red", False: "green", None: "yellow"}
+    head.append(safe(record["answer"] or "(none)"), style=colour_of[record["wrong"]])
     rewards = ", ".join(
         f"{name} {'unknown' if value is None else f'{value:+.2f}'}"
         for name, value in record["rewards"].items()
@@ -161,7 +165,8 @@ def colour(given: float | None, advantage: float | None) -> str:
 
 def render(run: Path, console: Console, *, rollouts: int) -> None:
     """Print the summary of a run folder. Raises ValueError if there is nothing to show."""
-    steps = metrics_by_step(run)
+    left_out: list[str] = []
+    steps = metrics_by_step(run, left_out=left_out.append)
     if not steps:
         raise ValueError(
             f"{run} has no metrics/*.jsonl. The example scripts write them into OUTPUT_DIR; another run does with "
@@ -174,8 +179,11 @@ def render(run: Path, console: Console, *, rollouts: int) -> None:
     dumped = steps_of(run, "rollouts")
     if dumped:
         console.print(f"\nRollouts of step {dumped[-1]}: green pushed up, red pushed down, grey left at A\n")
-        for row in choose(dump(run, "rollouts", dumped[-1]), rollouts):
+        found = dump(run, "rollouts", dumped[-1], left_out=left_out.append)
+        for row in choose(found, rollouts):
             console.print(rollout_view(row))
+    if left_out:
+        console.print(Text(f"\nLeft out: {len(left_out)} rows or values, the first is {safe(left_out[0])}", "yellow"))
 
 
 def show(run: Path, *, svg: Path | None = None, rollouts: int = 3) -> None:
