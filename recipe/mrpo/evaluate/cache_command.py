@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from recipe.mrpo.judge.protect.label_cache import BadEntry, lenient, read_entry, used_bytes
+from recipe.mrpo.judge.protect.label_store import BadEntry, lenient, read_entry, used_bytes
 
 DAY = 86_400
 

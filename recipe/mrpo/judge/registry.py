@@ -120,7 +120,8 @@ def _protected(judge: Judge, options: Mapping[str, Any]) -> Judge:
             logger.info("mrpo.judge.cache is not used: %s=%s has no cache_key", OPTION, options["name"])
         return judge
     from recipe.mrpo.judge.protect.breaker import guarded
-    from recipe.mrpo.judge.protect.label_cache import CachedJudge, LabelStore
+    from recipe.mrpo.judge.protect.label_cache import CachedJudge
+    from recipe.mrpo.judge.protect.label_store import LabelStore
 
     judge = guarded(judge, **options["breaker"])
     if not cache["path"]:

@@ -11,7 +11,7 @@ import pytest
 from recipe.mrpo.cli import main as mrpo
 from recipe.mrpo.evaluate.cache_command import DAY, stats
 from recipe.mrpo.judge.__main__ import main
-from recipe.mrpo.judge.protect.label_cache import LabelStore
+from recipe.mrpo.judge.protect.label_store import LabelStore
 
 
 @pytest.fixture
