@@ -53,3 +53,11 @@ class TokenRuns:
         table = torch.cat([outside[:, None], per_step], dim=1).to(torch.float32).numpy()
         flat = np.repeat(table[self.row, self.step], self.length)
         return torch.from_numpy(flat.reshape(mask.shape)).to(mask.device).mul_(mask)
+
+    def changed_tokens(self, per_step: torch.Tensor, outside: torch.Tensor, mask: torch.Tensor) -> dict[str, int]:
+        """Tokens under `mask` whose step has more ("up"), less ("down") or the same ("unchanged") as `outside`."""
+        direction = np.sign((per_step - outside[:, None]).numpy())
+        direction = np.pad(direction, ((0, 0), (1, 0)))[self.row, self.step]  # outside every step: never changed
+        starts = np.cumsum(self.length) - self.length
+        tokens = np.add.reduceat(mask.cpu().numpy().ravel(), starts) if len(starts) else starts
+        return {n: int(tokens[direction == s].sum()) for n, s in (("up", 1), ("down", -1), ("unchanged", 0))}

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from omegaconf import DictConfig
 
+from recipe.mrpo.credit.shaping import get_shaping
 from recipe.mrpo.judge.usage import COUNTERS, Usage
 from recipe.mrpo.judge.when_to_judge import SKIP_REASONS
 from recipe.mrpo.rollout import first_failure as metrics
 from recipe.mrpo.rollout.record import RolloutRecord
+from recipe.mrpo.scoring.faults import error_counts
 from recipe.mrpo.wiring.estimators import StepCredit
+from recipe.mrpo.wiring.reward_table import flat_groups
 
 SKIPPED = tuple(f"skipped:{name}" for name in SKIP_REASONS)
 """Judge status of a rollout that `mrpo.judge.ask_for` has left out."""
@@ -45,9 +48,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
     Counts end in `_total`. verl would combine the metrics of several updates by their names, in which "min", "max",
     "sum" and "total" mean something to it; the name of a reward is the user's.
     """
-    rows = [r for credit in credits for r in credit.records]
-    records = [r for r in rows if r is not None]
-    lost = len(rows) - len(records)
+    records = [r for credit in credits for r in credit.records if r is not None]
     tokens = sum((Counter(credit.token_counts) for credit in credits), Counter())
     judging = judge_tokens(records)
     used = sum((Usage.of(r.judge) for r in records), Usage())
@@ -79,12 +80,73 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
         "judge/skipped_total": float(sum(r.judge_status.startswith("skipped") for r in records)),
         "judge/skipped_by_option_total": float(sum(r.judge_status in SKIPPED for r in records)),
         "judge/cached_total": float(sum(bool(r.judge.get("cached")) for r in records)),
-        "judge/latency_s": _mean(r.judge["latency_s"] for r in judged),
         "judge/cost_total": cost(judging, options),
-        "rows_without_record_total": float(lost),
+        "reward_errors_total": float(sum(bool(r.errors) for r in records)),
+        "rows_without_record_total": float(sum(map(_without_record, credits))),
+        "rollouts_missing_total": float(sum(credit.rollouts_missing for credit in credits)),
     }
+    out |= {f"reward_errors/{name}/{kind}_total": float(n) for (name, kind), n in error_counts(records).items()}
+    out |= _failures(records) | _latency(judged) | _waiting(credits) | _spread(credits, options)
     out |= {f"judge/{name}_total": float(getattr(used, name)) for name in COUNTERS}
     out |= {f"ffp/{name}": share for name, share in shares.items()}
     if tokens:
         out |= {f"tokens/{name}": tokens[name] / tokens.total() for name in ("up", "down", "unchanged")}
     return {f"mrpo/{name}": value for name, value in out.items() if value is not None}
+
+
+def _without_record(credit: StepCredit) -> int:
+    """Real rows of which nothing is known: verl's padding rows are not among them."""
+    return sum(record is None for record in credit.records) - sum(row.padding for row in credit.rows)
+
+
+def _failures(records: Sequence[RolloutRecord]) -> dict[str, float]:
+    """Failed judgements by kind."""
+    kinds = Counter(r.judge_status.partition(":")[2] for r in records if r.judge_failed)
+    return {f"judge/failures/{kind}_total": float(count) for kind, count in kinds.items()}
+
+
+def _latency(judged: Sequence[RolloutRecord]) -> dict[str, float]:
+    """Seconds of a judgement that asked somebody: mean, median, 95th percentile and the longest."""
+    seconds = [r.judge["latency_s"] for r in judged if "latency_s" in r.judge and not r.judge.get("cached")]
+    if not seconds:
+        return {}
+    p50, p95 = np.percentile(seconds, (50, 95))
+    return {
+        "judge/latency_s": float(np.mean(seconds)),
+        "judge/latency_p50_s": float(p50),
+        "judge/latency_p95_s": float(p95),
+        "judge/latency_max_s": float(max(seconds)),
+    }
+
+
+def _waiting(credits: Sequence[StepCredit]) -> dict[str, float | None]:
+    """How long rewards took, and how much longer the rollouts of an update took with them than without.
+
+        reward_wait_s = sum over updates of max_i (g_i + s_i) - max_i g_i
+
+    g_i, s_i: seconds of generating and of rewarding rollout i, as verl measured them; all rollouts are taken to start
+    at once, as they do in the sync trainer.
+    """
+    pairs = [
+        [(row.generation_s, row.scoring_s) for row in credit.rows
+         if not row.padding and row.generation_s is not None and row.scoring_s is not None]
+        for credit in credits
+    ]  # fmt: skip
+    pairs = [one for one in pairs if one]
+    if not pairs:
+        return {}
+    waits = [max(g + s for g, s in one) - max(g for g, _ in one) for one in pairs]
+    seconds = [s for one in pairs for _, s in one]
+    return {"reward_wait_s": sum(waits), "reward_s": _mean(seconds), "reward_max_s": max(seconds)}
+
+
+def _spread(credits: Sequence[StepCredit], options: DictConfig) -> dict[str, float]:
+    """The share of groups in which all rollouts are worth the same, so that nothing is learned from them."""
+    gated = get_shaping(options.shaping).process_only_if_right
+    counts = [
+        flat_groups(credit.records, [row.uid for row in credit.rows], process_only_if_right=gated)
+        for credit in credits
+        if len(credit.rows) == len(credit.records)
+    ]
+    flat, groups = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+    return {"groups_without_spread": flat / groups} if groups else {}

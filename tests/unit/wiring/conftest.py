@@ -1,4 +1,4 @@
-"""The reward manager as verl makes it, and rows as verl hands them over: real tokenizer, judge and rewards."""
+"""The reward manager and the trainers as verl makes them, and rows as verl hands them over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from tests.unit.wiring.rollouts import EXTRA
+from .rollouts import EXTRA
+from .trainer_run import FakeQueue, Words, stock_class
 
 
 @pytest.fixture(scope="module")
@@ -43,5 +44,40 @@ def row_of(verl, bpe):
             arrays[name] = np.empty(1, dtype=object)
             arrays[name][0] = value
         return verl.DataProto.from_dict({n: t[None] for n, t in tensors.items()}, non_tensors=arrays)
+
+    return make
+
+
+@pytest.fixture
+def queue(verl, monkeypatch):
+    import transfer_queue
+
+    fake = FakeQueue()
+    monkeypatch.setattr(transfer_queue, "kv_batch_get", fake.get)
+    monkeypatch.setattr(transfer_queue, "kv_batch_put", fake.put)
+    return fake
+
+
+@pytest.fixture
+def trainer(verl, compose, options, monkeypatch, tmp_path):
+    """trainer(estimator, mode="sync"): verl's trainer with the mixin, without the parts that need Ray."""
+
+    def make(estimator="mrpo", mode="sync", mrpo=True, **changed):
+        config = compose("ppo_trainer", f"algorithm.adv_estimator={estimator}", "actor_rollout_ref.rollout.name=vllm",
+                         "actor_rollout_ref.rollout.n=2", "data.train_files=hdfs://host/absent.parquet")  # fmt: skip
+        config.trainer.rollout_data_dir = str(tmp_path / "train")
+        if mrpo:
+            OmegaConf.set_struct(config, False)
+            config.mrpo = options(**changed)
+            config.reward.reward_manager.name = "mrpo"
+        cls = verl.trainer_base.TRAINER_REGISTRY[mode]
+
+        def init(self, config):
+            self.config, self.tokenizer, self.global_steps = config, Words(), 3
+
+        monkeypatch.setattr(stock_class(verl, mode), "__init__", init)
+        one = cls(config)
+        one._init_dump_executor()
+        return one
 
     return make

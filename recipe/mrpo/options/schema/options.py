@@ -39,6 +39,7 @@ class Metrics(Group):
 
 
 class Guards(Group):
+    max_reward_error_rate: float = number(0, 1)
     min_probs_correlation: float = number(-1, 1)
     on_low_correlation: str = one_of(("warn", "stop"))
     weight_sync_timeout_s: float = seconds()

@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-pytest.importorskip("verl")
-
 from recipe.mrpo.wiring.patches.async_log_call import WithoutFlush, mend_log_call
 
 
@@ -39,7 +37,7 @@ def test_nothing_is_changed_once_verl_has_mended_it(tmp_path, monkeypatch):
     assert not isinstance(module.logger, WithoutFlush)
 
 
-def test_verls_trainer_has_the_adapter_in_this_version():
+def test_verls_trainer_has_the_adapter_in_this_version(verl):
     from verl.trainer.ppo.v1 import trainer_separate_async
 
     assert isinstance(trainer_separate_async.logger, WithoutFlush)
