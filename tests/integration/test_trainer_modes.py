@@ -11,8 +11,8 @@ import torch
 
 from recipe.mrpo.options.tree import load_options
 from recipe.mrpo.rollout.record import RolloutRecord
-from recipe.mrpo.wiring.estimators import CREDIT, StepCredit, mrpo_advantage
 from recipe.mrpo.wiring.dumps import advantage_columns
+from recipe.mrpo.wiring.estimators import CREDIT, StepCredit, mrpo_advantage
 from tests.integration.method_arithmetic import deviation
 from tests.integration.script_run import ScriptRun, rl_run
 
