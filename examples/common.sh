@@ -94,6 +94,12 @@ rl_overrides() {
         backbone=$(grep -v mm_processor_kwargs <<<"$backbone")
     fi
     mapfile -t ARGS <<<"$backbone"$'\n'"$method"
+    if on_cpu; then
+        ARGS+=("$rollout.max_model_len=null") # tiny models have short positions
+    else
+        ARGS+=("backbone=none") # the row's settings are spelled out above
+    fi
+    ARGS+=("++mrpo.backbone=$BACKBONE")
     ARGS+=(
         "data.train_files='${TRAIN_FILE:-$DATA_DIR/train.parquet}'"
         "data.val_files='${VAL_FILE:-$DATA_DIR/test.parquet}'"
@@ -110,8 +116,6 @@ rl_overrides() {
         "trainer.logger=$LOGGER"
     )
     if ! on_cpu; then  # mrpo_cpu has its own
-        # A checkpoint with its optimiser is 12 bytes a parameter; verl keeps all by default.
-        ARGS+=("trainer.save_freq=200" "trainer.test_freq=100" "trainer.max_actor_ckpt_to_keep=2")
         ARGS+=("$actor.fsdp_config.param_offload=$OFFLOAD" "$actor.fsdp_config.optimizer_offload=$OFFLOAD")
     fi
     if [[ $TRAINER_MODE == separate_async ]]; then
@@ -153,6 +157,9 @@ sft_overrides() {
         "engine.param_offload=$OFFLOAD"
         "engine.optimizer_offload=$OFFLOAD"
     )
+    local row
+    row=$(python -m recipe.mrpo.backbones "$BACKBONE" sft) || exit 2
+    [[ -z $row ]] || mapfile -t -O "${#ARGS[@]}" ARGS <<<"$row"
     ((LORA_RANK == 0)) || die "METHOD=sft trains all parameters, so that its checkpoint is a whole model: set LORA_RANK=0."
     if on_cpu; then
         ARGS+=("trainer.device=cpu" "engine.use_torch_compile=False" "model.use_remove_padding=False")

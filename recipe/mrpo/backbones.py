@@ -37,6 +37,11 @@ class Backbone:
     """Side of the vision tower's patches; None: 14, verl's default."""
     max_prompt_length: int | None = None
     """Tokens of question and image; None: what config/mrpo.yaml allows."""
+    max_model_len: int = 4096
+    """Tokens that vLLM makes room for. Its default is the checkpoint's longest position: 262,144 for Qwen3-VL."""
+    untied_output: bool = False
+    """A published configuration may lack the outer `tie_word_embeddings`. transformers then says True, though the
+    language model's output layer is its own, and vLLM, which reads the outer one, samples through the input layer."""
     note: str = ""
 
     def overrides(self) -> list[str]:
@@ -51,7 +56,15 @@ class Backbone:
             out.append(f"data.image_patch_size={self.patch_size}")
         if self.max_prompt_length is not None:
             out.append(f"data.max_prompt_length={self.max_prompt_length}")
+        out.append(f"{rollout}.max_model_len={self.max_model_len}")
+        if self.untied_output:
+            out.append(f"+{rollout}.engine_kwargs.vllm.hf_overrides.tie_word_embeddings=False")
+            out.append("+actor_rollout_ref.model.override_config.tie_word_embeddings=False")
         return out
+
+    def sft_overrides(self) -> list[str]:
+        """Hydra overrides of verl's SFT trainer for this backbone."""
+        return ["+model.override_config.tie_word_embeddings=False"] if self.untied_output else []
 
     def start(self, kind: str) -> str:
         """The checkpoint to start from: `instruct` or `base`. Raises ValueError where none is published."""
@@ -93,6 +106,8 @@ BACKBONES: dict[str, Backbone] = {
         max_pixels=None,
         # At most 12 tiles and a thumbnail of 256 tokens each: 3328, and 700 and more for the question.
         max_prompt_length=4096,
+        max_model_len=5120,
+        untied_output=True,
         note="HF-native layout only (-hf); verl 0.9.1 runs it with recipe/mrpo/wiring/patches/internvl.py",
     ),
     "qwen2_vl": Backbone(
@@ -126,7 +141,7 @@ def table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m recipe.mrpo.backbones", description="Table of the backbones.")
     parser.add_argument("backbone", nargs="?", help=", ".join(BACKBONES))
-    what = ("overrides", "model", "base", "think_tag", "vision_modules")
+    what = ("overrides", "sft", "model", "base", "think_tag", "vision_modules")
     parser.add_argument("what", nargs="?", choices=what, default="overrides")
     args = parser.parse_args()
     if args.backbone is None:
@@ -136,6 +151,8 @@ def main() -> None:
         row = get_backbone(args.backbone)
         if args.what == "overrides":
             print("\n".join(row.overrides()))
+        elif args.what == "sft":
+            print("\n".join(row.sft_overrides()))
         elif args.what in ("model", "base"):
             print(row.start("instruct" if args.what == "model" else "base"))
         else:

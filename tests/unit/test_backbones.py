@@ -8,8 +8,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from omegaconf import OmegaConf
 
 from recipe.mrpo.backbones import BACKBONES, Backbone, get_backbone
+from recipe.mrpo.options.tree import OPTIONS_FILE
+from recipe.mrpo.startup.compose import compose_config
 
 MODULES = {  # a module inside and one outside the vision tower, as transformers 5 names them
     "qwen2_5_vl": ("model.visual.blocks.0.attn.qkv", "model.language_model.layers.0.self_attn.q_proj"),
@@ -45,7 +48,29 @@ def test_a_backbone_is_one_row():
         "actor_rollout_ref.rollout.top_k=-1",
         "+data.mm_processor_kwargs.min_pixels=3136",
         "+data.mm_processor_kwargs.max_pixels=802816",
+        "actor_rollout_ref.rollout.max_model_len=4096",
     ]
+
+
+@pytest.mark.parametrize("name", list(BACKBONES))
+def test_the_group_of_the_plain_command_is_the_row_of_the_scripts(name):
+    """`--config-name mrpo backbone=NAME` and the example scripts train with the same settings."""
+    file = OPTIONS_FILE.parent / "backbone" / f"{name}.yaml"
+    row = OmegaConf.from_dotlist([override.lstrip("+") for override in BACKBONES[name].overrides()])
+    row.mrpo = {"backbone": name}
+    assert OmegaConf.to_container(OmegaConf.load(file)) == OmegaConf.to_container(row)
+
+
+@pytest.mark.parametrize("name", list(BACKBONES))
+def test_vllm_makes_room_for_prompt_and_response_and_for_little_more(name):
+    config = compose_config("mrpo", [f"backbone={name}"])
+    needed = config.data.max_prompt_length + config.data.max_response_length
+    assert needed <= config.actor_rollout_ref.rollout.max_model_len < 2 * needed
+
+
+def test_every_family_has_a_group_and_every_group_a_family():
+    files = {file.stem for file in (OPTIONS_FILE.parent / "backbone").glob("*.yaml")}
+    assert files == {*BACKBONES, "none"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from recipe.mrpo.common.environment import METRICS_FILE, WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.options.tree import ESTIMATORS, OPTIONS_FILE, OptionError, changed_options, load_options
+from recipe.mrpo.startup.backbone import check_backbone
 from recipe.mrpo.startup.data_rows import check_rows
 from recipe.mrpo.startup.judge_and_rewards import check_judge, check_rewards, check_shaping_rule, check_skip
 from recipe.mrpo.startup.verl_hooks import check_hooks
@@ -42,6 +43,7 @@ def prepare(config: DictConfig) -> None:
     options = fill_and_check(config)
     check_hooks(config)
     check_model_path(config)
+    check_backbone(config, options)
     if str(config.algorithm.adv_estimator) in ESTIMATORS:
         check_shaping_rule(options)
     if config.reward.reward_manager.name == REWARD_MANAGER:

@@ -13,6 +13,17 @@ class RolloutMismatch(RuntimeError):
     """The rollout engine does not compute the probabilities of the model that is trained."""
 
 
+def guard_action(action: str, *, trainer_mode: str, on_cpu: bool) -> str:
+    """`warn` or `stop`: what `mrpo.guards.on_low_correlation` means for a run.
+
+    `auto` stops where real weights are trained and the rollout engine should hold the same ones: with a GPU, in the
+    mode `sync`. The asynchronous modes sample with older weights by design.
+    """
+    if action != "auto":
+        return action
+    return "stop" if trainer_mode == "sync" and not on_cpu else "warn"
+
+
 def check_correlation(value: float | None, *, minimum: float, action: str) -> None:
     """Warn, or raise RolloutMismatch if `action` is "stop", when rollout and training probabilities disagree.
 

@@ -105,6 +105,7 @@ def dry_run(tmp_path_factory):
 
 STUDY_ON_EIGHT_GPUS = [
     "--config-name", "mrpo", *get_backbone("qwen2_5_vl").overrides(), *get_method("mrpo").overrides(),
+    "backbone=none", "++mrpo.backbone=qwen2_5_vl",
     "data.train_files='/home/me/data/vqa_rad/train.parquet'", "data.val_files='/home/me/data/vqa_rad/test.parquet'",
     "actor_rollout_ref.model.path='Qwen/Qwen2.5-VL-7B-Instruct'", "actor_rollout_ref.rollout.name=vllm",
     "trainer.v1.trainer_mode=sync", "trainer.nnodes=1", "trainer.n_gpus_per_node=8", "trainer.project_name=mrpo",
@@ -112,7 +113,7 @@ STUDY_ON_EIGHT_GPUS = [
     "trainer.default_local_dir='outputs/qwen2_5_vl-mrpo/checkpoints'",
     "trainer.rollout_data_dir='outputs/qwen2_5_vl-mrpo/rollouts'",
     "trainer.validation_data_dir='outputs/qwen2_5_vl-mrpo/validation'", 'trainer.logger=["console"]',
-    "trainer.save_freq=200", "trainer.test_freq=100", "actor_rollout_ref.actor.fsdp_config.param_offload=False",
+    "actor_rollout_ref.actor.fsdp_config.param_offload=False",
     "actor_rollout_ref.actor.fsdp_config.optimizer_offload=False", "++mrpo.judge.name=overlap",
 ]  # fmt: skip
 

@@ -117,7 +117,7 @@ def test_without_a_gpu_the_cpu_configuration_is_taken(dry_run):
     config = dry_run("cpu").configs[0]
     assert at(config, "trainer.device") == "cpu" and at(config, "trainer.n_gpus_per_node") == 1
     assert at(config, "actor_rollout_ref.actor.strategy") == "fsdp2"
-    assert config["mrpo"] == {"shaping": "vppo", "judge": {"name": "overlap"}}
+    assert config["mrpo"] == {"shaping": "vppo", "backbone": "qwen2_5_vl", "judge": {"name": "overlap"}}
     # of the tiny processors
     assert at(config, "data.mm_processor_kwargs") == {"min_pixels": 64 * 64, "max_pixels": 128 * 128}
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 import torch
 
-from recipe.mrpo.wiring.correlation import CORRELATION, RolloutMismatch, check_correlation
+from recipe.mrpo.wiring.correlation import CORRELATION, RolloutMismatch, check_correlation, guard_action
 
 
 @pytest.mark.parametrize("action", ["warn", "stop"])
@@ -52,3 +52,18 @@ def test_the_metric_is_the_one_that_verl_writes(verl):
         "rollout_log_probs": log_probs, "old_log_probs": log_probs,
     })  # fmt: skip
     assert float(calculate_debug_metrics(data)[CORRELATION]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("action", "mode", "cpu", "means", "why"),
+    [
+        ("auto", "sync", False, "stop", "real weights, and the engine should hold the same ones"),
+        ("auto", "sync", True, "warn", "a tiny model without a GPU: nothing is lost"),
+        ("auto", "separate_async", False, "warn", "older weights sample by design"),
+        ("auto", "colocate_async", False, "warn", "as above"),
+        ("warn", "sync", False, "warn", "a user's word holds"),
+        ("stop", "separate_async", True, "stop", "a user's word holds"),
+    ],
+)
+def test_a_low_correlation_stops_a_run_on_real_weights(action, mode, cpu, means, why):
+    assert guard_action(action, trainer_mode=mode, on_cpu=cpu) == means, why

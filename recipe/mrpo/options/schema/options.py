@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from recipe.mrpo.credit.final_norms import FINAL_NORMS
 from recipe.mrpo.credit.shaping.registry import SHAPINGS
 from recipe.mrpo.options.schema.judge import Judge
-from recipe.mrpo.options.schema.kinds import Group, mapping, number, one_of, seconds, truth
+from recipe.mrpo.options.schema.kinds import Group, mapping, number, one_of, seconds, text, truth
 from recipe.mrpo.rollout.steps import SPLITTERS, UNCLOSED_THINK
 
 
@@ -41,7 +41,7 @@ class Metrics(Group):
 class Guards(Group):
     max_reward_error_rate: float = number(0, 1)
     min_probs_correlation: float = number(-1, 1)
-    on_low_correlation: str = one_of(("warn", "stop"))
+    on_low_correlation: str = one_of(("auto", "warn", "stop"))
     weight_sync_timeout_s: float = seconds()
 
 
@@ -56,5 +56,6 @@ class Options(Group):
     rewards: dict[str, Any] = mapping("a group for each reward")
     judge: Judge
     metrics: Metrics
+    backbone: str | None = text("a row of `mrpo backbones` or package.module:ROW", null=True)
     gold_reasoning: str = one_of(("required", "optional"))
     guards: Guards
