@@ -153,8 +153,8 @@ def test_without_the_answer_reward_no_rollout_can_be_wrong():
 
 
 def test_the_hydra_config_lists_every_option_with_its_default(compose):
-    config = compose("mrpo", "actor_rollout_ref.model.path=model", "backbone=none")
-    assert config.mrpo == DEFAULTS
+    config = compose("mrpo", "actor_rollout_ref.model.path=model")
+    assert config.mrpo == {**DEFAULTS, "backbone": "qwen2_5_vl"}  # of the group `backbone`
     assert config.mrpo.rewards.semantic.encoder_layer == 12  # what it inherits resolves below the node, too
 
 
