@@ -287,7 +287,10 @@ class OpenAIJudge:
         if not self.job.limit(self.endpoint_key):
             return await self._send(state.client, messages, temperature, schema, tally)
         try:
-            lease = await permit.wait(self.job.acquire(self.endpoint_key, LEASE_TIMEOUTS * self.settings.timeout_s))
+            lease = await permit.wait(
+                self.job.acquire(self.endpoint_key, LEASE_TIMEOUTS * self.settings.timeout_s),
+                give_back=lambda lease: self.job.release(self.endpoint_key, lease, None),
+            )
         except BudgetSpent as error:
             return _Failure(error.kind, str(error))
         except LimiterLost as error:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from recipe.mrpo.judge.protect.background import in_background
 from recipe.mrpo.judge.protect.budget import OVER_BUDGET
 from recipe.mrpo.judge.protocol import CacheableJudge, Judgement, JudgeRequest
 
@@ -18,6 +19,10 @@ T = TypeVar("T")
 CIRCUIT_OPEN = "circuit_open"
 OWN_LIMITS = (CIRCUIT_OPEN, *OVER_BUDGET, "limiter_lost")
 """Failures by limits of our own: they say nothing about the endpoint."""
+
+
+_OUTAGES_4XX = frozenset({"401", "402", "407", "408", "409", "425", "429"})
+"""Key, payment, proxy and limits: of the caller, whatever it asks."""
 
 
 class CircuitBreaker:
@@ -93,8 +98,14 @@ class Permit:
         """Is another try after a failed call worth its wait? Not while the breaker is open: a probe is one try."""
         return not self.breaker.is_open
 
-    async def wait(self, waiting: Coroutine[Any, Any, T]) -> T | None:
-        """What `waiting` comes to; None, and it is cancelled, as soon as this request may not call any more."""
+    async def wait(
+        self, waiting: Coroutine[Any, Any, T], *, give_back: Callable[[T], Coroutine[Any, Any, Any]] | None = None
+    ) -> T | None:
+        """The result of `waiting`; None, and it is cancelled, as soon as this request may not call any more.
+
+        A request that is itself cancelled here, once or often, takes nothing: a result that had come already goes to
+        `give_back`.
+        """
         task = asyncio.ensure_future(waiting)
 
         def ask() -> None:
@@ -105,9 +116,17 @@ class Permit:
             ask()
             try:
                 await asyncio.wait({task})
-            finally:
-                task.cancel()  # where we are cancelled ourselves
+            except asyncio.CancelledError:
+                task.cancel()
+                in_background(_undo(task, give_back))
+                raise
         return None if task.cancelled() else task.result()
+
+
+async def _undo(task: asyncio.Task[T], give_back: Callable[[T], Coroutine[Any, Any, Any]] | None) -> None:
+    await asyncio.wait({task})
+    if not task.cancelled() and task.exception() is None and give_back is not None:
+        await give_back(task.result())
 
 
 @runtime_checkable
@@ -121,8 +140,15 @@ class WaitingJudge(CacheableJudge, Protocol):
 
 
 def is_outage(failure: str | None) -> bool:
-    """Does this failure say that the endpoint does not work, rather than that one reply was no verdict?"""
-    return failure is not None and (failure in ("timeout", "connection") or failure.startswith("http_"))
+    """Does this failure say that the endpoint does not work, rather than that it would not answer this one request?
+
+    A rollout decides how long its request is and what it says. A refusal of one request (400, 404, 413, 422, most other
+    4xx) is therefore not an outage: otherwise rollouts that nobody can judge would shut the judge for all others.
+    """
+    if failure is None or not failure.startswith("http_"):
+        return failure in ("timeout", "connection", "tls")
+    status = failure.removeprefix("http_")
+    return not status.startswith("4") or status in _OUTAGES_4XX
 
 
 def _outcome(judgement: Judgement) -> bool | None:

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from recipe.mrpo.judge.protect.background import in_background
 from recipe.mrpo.judge.protect.budget import Budget, BudgetSpent, TokenAccount, Tokens
 from recipe.mrpo.judge.protect.rate import EndpointLimiter, EndpointLimits
 
@@ -108,7 +109,7 @@ class JobLimits:
                     return await call
                 except asyncio.CancelledError:
                     if method == "acquire":
-                        await self._withdraw(ray, call, arguments[0])
+                        in_background(self._withdraw(ray, call, arguments[0]))
                     raise
             except ray.exceptions.RayTaskError as error:
                 if isinstance(error.cause, BudgetSpent):

@@ -266,7 +266,24 @@ def test_a_judgement_stopped_by_our_own_limits_says_nothing_about_the_endpoint(r
         ("timeout", True),
         ("connection", True),
         ("http_503", True),
+        ("tls", True),
+        ("http_500", True),
+        ("http_502", True),
+        ("http_301", True),
         ("http_401", True),
+        ("http_429", True),
+        ("http_408", True),
+        ("http_400", False),
+        ("http_403", False),  # gateways refuse a text so
+        ("http_404", False),
+        ("http_405", False),
+        ("http_413", False),
+        ("http_414", False),
+        ("http_422", False),
+        ("http_451", False),
+        ("too_long", False),
+        ("bad_image", False),
+        ("exception", False),
         ("unparsable", False),
         ("too_many_steps", False),
         ("missing_step", False),
@@ -302,3 +319,21 @@ def test_a_judge_that_is_down_is_left_alone_and_found_again(options_of, request_
     assert (during.failure, during.usage.calls) == ("circuit_open", 0)
     assert late.labels == (0, 1, 0, 1)
     assert "is down (http_500)" in caplog.text and "is back" in caplog.text
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_rollouts_that_the_endpoint_refuses_do_not_shut_the_judge_for_others(options_of, request_of, status):
+    with FakeJudgeServer(script=[f"http_{status}"] * 40 + ["ok"] * 5) as server:
+
+        async def run():
+            judge = get_judge(
+                options_of(
+                    name="openai", openai__base_url=server.base_url, openai__response_format="none", breaker__failures=5
+                )
+            )
+            refused = [await judge.label(request_of()) for _ in range(40)]
+            return refused, [await judge.label(request_of()) for _ in range(5)]
+
+        refused, honest = asyncio.run(run())
+    assert {j.failure for j in refused} == {f"http_{status}"}
+    assert [j.labels for j in honest] == [(0, 1, 0, 1)] * 5
