@@ -19,7 +19,7 @@ from data_preprocess.source.errors import BadRow, DataError
 from data_preprocess.source.fields import field_text, optional_text
 from data_preprocess.source.image_refs import FileImage, InlineImage, digest
 from data_preprocess.source.mapping import OPTIONAL, SPLITS, files_by_split, files_of, read_mapping
-from data_preprocess.source.parquet_shards import NAMELESS, Shards, names_by_bytes
+from data_preprocess.source.parquet_shards import NAMELESS, Shards
 from data_preprocess.source.pictures import is_inline, one_picture, path_of, safe_name
 from data_preprocess.source.records import ImageRef, Loaded, Record
 from data_preprocess.source.text import clean
@@ -72,7 +72,7 @@ def load(source: Source) -> Loaded:
     mapping = read_mapping(source.options["mapping"])
     loaded = Loaded(
         data_source=mapping["name"],
-        licence=str(mapping.get("licence", INFO.licence)),
+        licence=mapping.get("licence", INFO.licence),
         may_leave_machine=mapping.get("may_leave_machine", INFO.may_leave_machine),
     )
     loaded.files.append(source.options["mapping"])
@@ -118,9 +118,8 @@ class _Rows:
         ]
         self.folder = source.images or source.folder / mapping.get("images", ".")
         shards = [file for file in files if file.suffix.lower() == ".parquet"]
-        names = names_by_bytes(source.images, "*") if shards else {}
         folders = (self.folder, source.folder)
-        self.shards = Shards(shards, self.texts, image=self.image, folders=folders, names=names)
+        self.shards = Shards(shards, self.texts, image=self.image, folders=folders)
 
     def of(self, file: Path) -> Iterator[Row]:
         """Raises DataError for a file that cannot be read, or of a format that is not known."""

@@ -104,7 +104,7 @@ def make_options(args: argparse.Namespace) -> ConvertOptions:
         raise DataError("--near needs --drop-overlap FILE")
     return ConvertOptions(
         out=args.out,
-        splits=tuple(args.split or ()),
+        splits=tuple(dict.fromkeys(args.split or ())),
         open_only=args.open_only,
         limit=args.limit,
         backbone=args.backbone,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
+from typing import Any
 
 LONGEST_REASON = 600
 """Characters of a reason that are shown: it may quote a cell of any size."""
@@ -43,3 +45,10 @@ def shortened(text: str, longest: int = LONGEST_REASON) -> str:
         return text
     head = longest * 2 // 3
     return f"{text[:head]} … {text[head - longest :]}"
+
+
+def shown(value: Any) -> str:
+    """A value of an untrusted file for a message: a line at most, however deeply it is nested."""
+    short = reprlib.Repr()
+    short.maxlevel = 2
+    return shortened(short.repr(value), 200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data_preprocess.source.errors import BadRow
+from data_preprocess.source.errors import BadRow, shortened
 from data_preprocess.source.text import clean
 from data_preprocess.source.text_files import DoubledKeys
 
@@ -16,13 +16,15 @@ def require_fields(record: Any, fields: tuple[str, ...], file: Path, where: int 
         raise BadRow(file, where, f"a record must be a JSON object, not {type(record).__name__}")
     missing = [name for name in fields if name not in record]
     if missing:
-        found = ", ".join(map(str, record)) or "none"
+        found = shortened(", ".join(map(str, record))) or "none"
         raise BadRow(file, where, f"fields missing: {', '.join(missing)}; found: {found}")
 
 
 def field_text(record: dict[str, Any], name: str, file: Path, where: int | str) -> str:
     """A field's text. Raises BadRow if it is missing, empty, a filler (fillers.py) or not text."""
     text = optional_text(record, name, file, where)
+    if name not in record:
+        require_fields(record, (name,), file, where)
     if text is None:
         given = record.get(name)
         shown = f": {given!r} stands for a missing value" if isinstance(given, str) and given.strip() else ""

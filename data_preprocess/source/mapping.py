@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import reprlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from data_preprocess.source.errors import DataError
+from data_preprocess.source.errors import DataError, shown
 from data_preprocess.source.text_files import read_yaml
 
 SPLITS = ("train", "validation", "test")
@@ -17,7 +16,7 @@ OPTIONAL = (
 )  # fmt: skip
 KEYS = ("name", "file", "images", "columns", "optional_columns", "split", "splits", "alternatives", "delimiter",
         "encoding", "licence", "may_leave_machine")  # fmt: skip
-TEXTS = ("images", "alternatives", "delimiter", "encoding")
+TEXTS = ("images", "alternatives", "delimiter", "encoding", "licence")
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
@@ -39,6 +38,7 @@ def read_mapping(file: Path) -> dict[str, Any]:
         if not isinstance(mapping.get(key) or {}, dict):
             raise DataError(f"{file.name}: {key} must hold names and values")
     _known(file, mapping["optional_columns"], OPTIONAL, "optional column")
+    mapping["splits"] = {_called(name): split for name, split in (mapping.get("splits") or {}).items()}
     _check_files(file, mapping)
     _check_texts(file, mapping)
     if not isinstance(mapping.get("may_leave_machine", False), bool):
@@ -66,6 +66,11 @@ def files_by_split(mapping: dict[str, Any]) -> dict[str, str]:
     return files if isinstance(files, dict) else {mapping.get("split", "train"): files}
 
 
+def _called(name: Any) -> str:
+    """What a split column calls a split, as its cells are read: YAML reads 0 as a number."""
+    return str(name) if isinstance(name, (int, float)) and not isinstance(name, bool) else name
+
+
 def _check_files(file: Path, mapping: dict[str, Any]) -> None:
     files = mapping["file"] if isinstance(mapping["file"], dict) else {}
     patterns = list(files.values()) if files else [mapping["file"]]
@@ -74,19 +79,20 @@ def _check_files(file: Path, mapping: dict[str, Any]) -> None:
     for pattern in patterns:
         path = PurePosixPath(pattern.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in pattern:
-            raise DataError(f"{file.name}: file {reprlib.repr(pattern)} must be a name inside --source")
+            raise DataError(f"{file.name}: file {shown(pattern)} must be a name inside --source")
     for name in (mapping.get("split", "train"), *files, *(mapping.get("splits") or {}).values()):
         if name not in SPLITS:
-            raise DataError(f"{file.name}: split {reprlib.repr(name)} is none of {', '.join(SPLITS)}")
+            raise DataError(f"{file.name}: split {shown(name)} is none of {', '.join(SPLITS)}")
 
 
 def _check_texts(file: Path, mapping: dict[str, Any]) -> None:
     texts = [("name", mapping["name"]), *((key, mapping[key]) for key in TEXTS if key in mapping)]
+    texts += [("splits", name) for name in mapping["splits"]]
     texts += [(f"columns.{key}", value) for key, value in mapping["columns"].items()]
     texts += [(f"optional_columns.{key}", value) for key, value in mapping["optional_columns"].items()]
     for key, value in texts:
         if not isinstance(value, str) or not value:
-            raise DataError(f"{file.name}: {key} must be text, not {reprlib.repr(value)}; put it into quotes")
+            raise DataError(f"{file.name}: {key} must be text, not {shown(value)}; put it into quotes")
     if len(mapping.get("delimiter", ",")) != 1 or mapping.get("delimiter") in ("\n", "\r", '"'):
         raise DataError(f"{file.name}: delimiter must be one character, such as ';' or \"\\t\" (a tabulator)")
 
@@ -94,4 +100,4 @@ def _check_texts(file: Path, mapping: dict[str, Any]) -> None:
 def _known(file: Path, given: dict[str, Any], known: tuple[str, ...], what: str) -> None:
     for name in given:
         if name not in known:
-            raise DataError(f"{file.name}: {what} {reprlib.repr(name)} is unknown; known are {', '.join(known)}")
+            raise DataError(f"{file.name}: {what} {shown(name)} is unknown; known are {', '.join(known)}")

@@ -99,7 +99,7 @@ class ParquetImages:
         with damage_told(self.file):
             for batch in parquet.iter_batches(batch_size=BATCH if self.by_path else 1024, columns=leaves):
                 try:
-                    found += [safe_name(path_of(cell)) for cell in batch.column(0).to_pylist()]
+                    found += [safe_name(path_of(cell)) for cell in batch.column(self.column).to_pylist()]
                 except UnicodeDecodeError as error:
                     raise DataError(
                         f"{self.file.name}: the column {self.column} holds text that is not UTF-8"
@@ -124,7 +124,7 @@ class ParquetImages:
                 batch = next(self._batches, None)
                 if batch is None:
                     raise DamagedFile(f"{self.file.name} is damaged: it ends before row {row}")
-                self._batch = batch.column(0)
+                self._batch = batch.column(self.column)
         try:
             return self._batch[row - self._first].as_py()
         except UnicodeDecodeError:

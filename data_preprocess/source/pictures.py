@@ -43,7 +43,7 @@ def holds_pictures(kind: pa.DataType) -> bool:
 def pictures(cell: Any) -> list[bytes | str]:
     """The pictures of a cell: bytes, or the path of a file as the cell gives it.
 
-    Raises ValueError for a cell in none of the forms above.
+    Raises ValueError for a cell in none of the forms above; its text says what the cell holds instead.
     """
     if cell is None:
         return []
@@ -57,7 +57,7 @@ def pictures(cell: Any) -> list[bytes | str]:
         return [cell] if cell else []
     if isinstance(cell, str):
         return [_of_text(cell)] if cell.strip() else []
-    raise ValueError(f"an image is expected, not {type(cell).__name__}")
+    raise ValueError(f"{type(cell).__name__} in the place of an image")
 
 
 def one_picture(cell: Any) -> bytes | str:
@@ -91,10 +91,10 @@ def _of_text(text: str) -> bytes | str:
     if text.startswith("data:"):
         head, comma, body = text.partition(",")
         if not comma or not head.endswith(";base64"):
-            raise ValueError("the image is a data URL without base64")
+            raise ValueError("a data URL without base64")
         return _decoded(body)
     if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
-        raise ValueError(f"the image is an address ({text[:80]}): download the images first")
+        raise ValueError(f"an address ({text[:80]}): download the images first")
     return _decoded(text) if is_inline(text) else text
 
 
@@ -103,7 +103,7 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ValueError(f"the image is no base64: {error}") from None
+        raise ValueError(f"broken base64: {error}") from None
 
 
 def safe_name(path: str) -> str:

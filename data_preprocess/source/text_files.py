@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +11,6 @@ import yaml
 
 from data_preprocess.source.errors import BadRow, DataError, NotThere, shortened
 from data_preprocess.source.hints import kind_of_file
-
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-)  # fmt: skip
 
 
 class NotRead(ValueError):
@@ -30,7 +24,7 @@ class DoubledKeys(dict):
 
 
 def encoding_of(file: Path, named: str | None = None) -> str:
-    """`named`, or the encoding that the file's first bytes tell, or UTF-8.
+    """`named`, or the encoding that the file's first bytes tell (a byte order mark, or UTF-16 and UTF-32 without one).
 
     Raises DataError for a file that is missing or a folder, a Git-LFS pointer, a web page, or an unknown encoding.
     """
@@ -52,7 +46,7 @@ def encoding_of(file: Path, named: str | None = None) -> str:
         except (LookupError, TypeError, ValueError):
             raise DataError(f"encoding {named!r} is unknown; try utf-8, utf-16, latin-1 or cp1252") from None
         return named
-    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), "utf-8")
+    return json.detect_encoding(head)
 
 
 def not_decoded(file: Path, encoding: str) -> DataError:

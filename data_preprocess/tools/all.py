@@ -16,6 +16,7 @@ from data_preprocess import datasets
 from data_preprocess.command.arguments import build_parser, make_options
 from data_preprocess.command.dataset import run
 from data_preprocess.command.exit_status import guarded
+from data_preprocess.command.terminal import print_result
 from data_preprocess.convert.parquet import write_parquet
 from data_preprocess.convert.result import Result
 from data_preprocess.convert.schema import RL_SCHEMA
@@ -74,7 +75,7 @@ def run_all(args: argparse.Namespace) -> int:
                 sizes.append((info, None))
                 break
             (split,) = result.splits
-            print(f"{split.path}: {split.rows} rows")
+            print_result(result, joined=bool(args.medthink and part == "train"), list_joins=False)
             if part == "train":
                 mix.append(split.path)
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from data_preprocess.convert.card import as_json, card_path, file_digests, parquet_facts
 from data_preprocess.source.errors import DataError
 from data_preprocess.source.text import is_yes_no
+from data_preprocess.source.text_files import read_json
 from data_preprocess.tools.rows import infos
 
 NO_CARD = "unknown: no card lies beside the file"
@@ -54,14 +54,14 @@ def _terms(file: Path) -> dict[str, Any]:
     path = card_path(file)
     if not path.is_file():
         return {"licence": NO_CARD}
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name} is no dataset card: {error}") from error
+    card = read_json(path)
     if not isinstance(card, dict):
         raise DataError(f"{path.name} is no dataset card: it must be a JSON object")
-    if "made_of" in card:  # a mix of mixes
-        return {"licence": {name: terms["licence"] for name, terms in card["made_of"].items()}}
+    made_of = card.get("made_of")
+    if made_of is not None:  # a mix of mixes
+        if not isinstance(made_of, dict) or not all(isinstance(terms, dict) for terms in made_of.values()):
+            raise DataError(f"{path.name} is no dataset card: made_of must hold the files with their terms")
+        return {"licence": {name: terms.get("licence", NO_CARD) for name, terms in made_of.items()}}
     return {name: card.get(name) for name in ("title", "licence", "homepage", "citation", "hub", "caution")}
 
 

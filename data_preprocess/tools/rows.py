@@ -66,7 +66,7 @@ def images_of(row: Mapping[str, Any], file: Path, number: int) -> list[bytes]:
     try:
         found = pictures(row["images"])
     except ValueError as error:
-        raise DataError(f"{file.name}, row {number}: {error}") from error
+        raise DataError(f"{file.name}, row {number}, column images, holds {error}") from error
     if any(isinstance(picture, str) for picture in found):
         raise DataError(f"{file.name}, row {number}: its images are names of files; this command needs their bytes")
     return found

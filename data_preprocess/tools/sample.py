@@ -88,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"  dropped {count}: {reason}")
     total = len(rows) if args.rows is None else args.rows
     groups = [tuple(facts[row][name] for name in args.balance) for row in rows]
+    if not rows:
+        raise DataError("no row is left, so no file is written")
     chosen = {rows[position] for position in balanced(groups, total, seed=args.seed)}
     written = write_parquet(
         _chosen(args.files, chosen),

@@ -103,7 +103,8 @@ def _rollout(line: Any, where: str) -> tuple[Identity, bool]:
     try:
         case = line["mrpo"]["case"]
         identity, right = _identity(case, case["question"]), float(line["acc"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        hash(identity)  # a list in the place of a text
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(
             f"{where} has no acc and mrpo.case with data_source, split, index and question ({error}): it must come "
             "from a run with this project's reward manager"

@@ -66,7 +66,7 @@ def read_done(file: Path, *, model: str) -> set[tuple[str, str, str]]:
             key = row_key(entry["image_name"], entry["question"], entry["answer"])
             if (entry["model"], entry["rubric"]) == (model, rubric()[1]):
                 done.add(key)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:  # also what is no UTF-8
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # also what is no UTF-8
             raise DataError(f"{file.name}, line {number} is no annotation of this tool; name another --out") from error
     if cut_off:
         if not cut_off.startswith(FIRST_FIELD[: len(cut_off)]):

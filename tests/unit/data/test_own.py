@@ -109,6 +109,8 @@ def test_a_downloaded_hub_data_set_is_read_shard_by_shard(own):
             "line 3: record_id 'training' is also that of line 2",
         ),
         ({"name": 2024}, "name must be text, not 2024; put it into quotes"),
+        ({"licence": ["a"]}, "licence must be text, not ['a']"),
+        ({"splits": {True: "train"}}, "splits must be text, not True; put it into quotes"),
         ({"alternatives": 3}, "alternatives must be text, not 3"),
         ({"images": "pictures"}, "line 2: image phantom1.png: the image phantom1.png is missing in pictures"),
     ],
@@ -153,3 +155,29 @@ def test_yaml_cannot_make_objects(own, tmp_path, capsys):
     (own.folder / "mapping.yaml").write_text(f"name: !!python/object/apply:os.mkdir ['{marker}']\n")
     assert run("own", own.folder, own.out, "--mapping", own.folder / "mapping.yaml") == 1
     assert "is no YAML" in capsys.readouterr().err and not marker.exists()
+
+
+def test_a_split_column_of_numbers_needs_no_quotes(own):
+    text = (own.folder / "fragen.csv").read_text().replace("training", "0").replace("pruefung", "1")
+    (own.folder / "fragen.csv").write_text(text)
+    assert own(splits={0: "train", 1: "test"}) == 0
+    assert [len(read_rows(own.out / f"{split}.parquet")) for split in ("train", "test")] == [3, 2]
+
+
+def test_a_mapping_that_refers_to_itself_again_and_again_is_told_in_a_line(own, capsys):
+    """Eight lists in each of twelve lists: as text it would fill the memory."""
+    mapping = own.folder / "mapping.yaml"
+    head = "name: x\nfile: q.csv\ncolumns: {question: q, answer: a, image: i}\n"
+    lines = ["&y0 [a, a, a, a, a, a, a, a]"]
+    lines += [f"&y{number} [{', '.join([f'*y{number - 1}'] * 8)}]" for number in range(1, 12)]
+    anchors = "".join(f"  - {line}\n" for line in lines)
+    mapping.write_text(f"{head}licence:\n{anchors}")
+    assert run("own", own.folder, own.out, "--mapping", mapping) == 1
+    told = capsys.readouterr().err
+    assert "licence must be text" in told and len(told) < 1000
+
+
+def test_a_record_without_a_field_names_those_it_has(own, capsys):
+    (own.folder / "q.json").write_text(json.dumps([{"Frage": "What?", "Datei": "phantom1.png"}]))
+    assert own(file="q.json", optional_columns={}) == 1
+    assert "q.json, row 0: fields missing: Antwort; found: Frage, Datei" in capsys.readouterr().err

@@ -83,3 +83,7 @@ def test_a_record_listed_twice_in_another_split_is_of_no_concern(rad):
     rad.records(lambda records: [*records, next(r for r in records if not r["phrase_type"].startswith("test"))])
     assert rad.convert("--split", "test") == 0
     assert rad.convert("--split", "train") == 1
+
+
+def test_a_split_named_twice_is_one(rad):
+    assert rad.convert("--split", "test", "test") == 0

@@ -164,6 +164,16 @@ def test_a_column_that_stands_twice_is_refused(tmp_path, capsys):
     assert "train.parquet has the column answer twice" in capsys.readouterr().err
 
 
+def test_names_of_columns_with_dots_are_names(tmp_path):
+    (tmp_path / "in").mkdir()
+    columns = {"image.mask": [b"x"], "image": [hf_image(ONE, "a.png")], "my.q": ["What?"], "answer": ["liver"]}
+    pq.write_table(pa.table(columns), tmp_path / "in" / "q.parquet")
+    facts = {"name": "x", "file": "q.parquet", "columns": {"question": "my.q", "answer": "answer", "image": "image"}}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(facts))
+    assert run("own", tmp_path / "in", tmp_path / "out", "--mapping", tmp_path / "m.yaml") == 0
+    assert ids(tmp_path / "out") == ["a.png"]
+
+
 def test_bad_rows_do_not_shift_the_index_of_later_ones(tmp_path):
     for number in range(2):
         rows = [{"image": hf_image(ONE), "question": "What?", "answer": answer} for answer in ("", f"liver {number}")]

@@ -23,7 +23,7 @@ RECORDS = [{"question": "Wo liegt die Läsion?", "answer": "左肺"}]
 DEEP = 200_000
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-le"])
 def test_json_in_every_encoding_that_tells_itself_is_read(tmp_path, encoding):
     text = json.dumps(RECORDS, ensure_ascii=False)
     (tmp_path / "a.json").write_text(text, encoding=encoding)

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -178,3 +179,38 @@ def test_a_sample_has_a_card_with_the_terms_of_what_it_is_made_of(files, tmp_pat
     assert card["made_of"]["private.parquet"]["licence"].startswith("unknown")
     assert card["may_leave_machine"] is all(row["extra_info"]["may_leave_machine"] for row in written) is False
     assert "may not leave the machine" in (tmp_path / "mix.card.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 100_000, "train.card.json is no JSON"),
+        ("[1]", "train.card.json is no dataset card: it must be a JSON object"),
+        ('{"made_of": [1]}', "made_of must hold the files with their terms"),
+        ('{"made_of": {"a": 1}}', "made_of must hold the files with their terms"),
+    ],
+)
+def test_a_hostile_card_beside_an_input_is_a_sentence(tmp_path, capsys, content, message):
+    run("vqa_rad", VQA_RAD, tmp_path / "rad")
+    (tmp_path / "rad" / "train.card.json").write_text(content)
+    command = ["sample", str(tmp_path / "rad" / "train.parquet"), "--out", str(tmp_path / "o.parquet")]
+    assert main(command) == 1
+    assert message in capsys.readouterr().err and not (tmp_path / "o.parquet").exists()
+
+
+def test_a_sample_without_a_row_is_no_file(tmp_path, capsys):
+    run("vqa_rad", VQA_RAD, tmp_path / "rad")
+    empty = tmp_path / "empty.parquet"
+    pq.write_table(pq.read_table(tmp_path / "rad" / "train.parquet").slice(0, 0), empty)
+    assert main(["sample", str(empty), "--out", str(tmp_path / "o.parquet")]) == 1
+    assert "no row is left" in capsys.readouterr().err and not (tmp_path / "o.parquet").exists()
+
+
+@pytest.mark.parametrize("case", [{"data_source": ["x"]}, {"split": {}}, {"question": 3}, {"question": None}])
+def test_a_hostile_dump_is_a_sentence(tmp_path, capsys, case):
+    run("vqa_rad", VQA_RAD, tmp_path / "rad")
+    facts = {"data_source": "vqa-rad", "split": "train", "index": 0, "question": "What?"} | case
+    (tmp_path / "1.jsonl").write_text(json.dumps({"acc": 1, "mrpo": {"case": facts}}) + "\n")
+    command = ["sample", str(tmp_path / "rad" / "train.parquet"), "--out", str(tmp_path / "o.parquet")]
+    assert main([*command, "--pass-rates", str(tmp_path / "1.jsonl")]) == 1
+    assert "1.jsonl, line 1 has no acc and mrpo.case" in capsys.readouterr().err
