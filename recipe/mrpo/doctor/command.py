@@ -112,9 +112,16 @@ def _data(args: argparse.Namespace, options: DictConfig) -> list[Check]:
 
 
 def _model(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
-    from recipe.mrpo.doctor.model import check_model
+    from recipe.mrpo.doctor.checkpoint import asked_tag
+    from recipe.mrpo.doctor.model import check_model, check_response_format
 
-    return [check_model(args.model) if args.model else Check("model", None, "no checkpoint given (--model PATH)")]
+    if not args.model:
+        return [Check("model", None, "no checkpoint given (--model PATH)")]
+    check = check_model(args.model)
+    if not check.ok:
+        return [check]
+    tag = next(filter(None, map(asked_tag, args.data)), None)
+    return [check, *check_response_format(args.model, tag)]
 
 
 CHECKS: dict[str, Callable[[argparse.Namespace, Any], list[Check]]] = {

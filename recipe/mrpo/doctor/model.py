@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recipe.mrpo.backbones import BACKBONES
 from recipe.mrpo.doctor.check import Check
+from recipe.mrpo.doctor.checkpoint import try_checkpoint
 
 REMOTE_CODE = "internvl_chat"
 
@@ -25,6 +26,16 @@ def check_model(path: str) -> Check:
         do = "give the folder of a Hugging Face checkpoint; verl.model_merger makes one of a checkpoint of verl."
         return Check("model", False, f"{path}/config.json cannot be read: {error}", do)
     return check_config(path, config) if _kind(config) is None else _files(path, folder, config)
+
+
+def check_response_format(path: str, asked_tag: str | None = None) -> list[Check]:
+    """What tokenizer and chat template of the checkpoint in a folder would lose of a model answer; [] for nothing.
+
+    `asked_tag`: the think tag in the prompts of the data. A checkpoint that is not on this machine is not tried.
+    """
+    do = {True: "mend the checkpoint's tokenizer or chat template, or take another checkpoint.", False: ""}
+    found = try_checkpoint(path, asked_tag)
+    return [Check("response format", not one.loses, one.says, do[one.loses]) for one in found]
 
 
 def _kind(config: object) -> str | None:

@@ -1,6 +1,6 @@
-"""What step labels say about where reasoning breaks: FFP, FAR and stage shares. Pure Python.
+"""Where the reasoning of a rollout first fails, by its step labels: FFP, FAR and stage shares. Pure Python.
 
-Source: arXiv 2606.31825, analysis. The stage cut-offs are unpublished, hence arguments.
+Source: arXiv 2606.31825, analysis. The cut-offs between the stages are unpublished, so they are arguments.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ STAGES = ("early", "mid", "late")
 
 
 def first_failure_position(labels: Sequence[int]) -> float | None:
-    """FFP = (k* - 1) / (K - 1) with k* the first invalid step; K = 1 gives 0, no invalid step gives None."""
+    """First failure position FFP = (k* - 1) / (K - 1), where k* is the first invalid step (1-based) of K.
+
+    In [0, 1]. K = 1 gives 0; without an invalid step there is no FFP: None.
+
+    >>> first_failure_position([1, 0, 1]), first_failure_position([0]), first_failure_position([1, 1])
+    (0.5, 0.0, None)
+    """
     for k, valid in enumerate(labels):
         if not valid:
             return k / (len(labels) - 1) if len(labels) > 1 else 0.0
@@ -20,7 +26,13 @@ def first_failure_position(labels: Sequence[int]) -> float | None:
 
 
 def failure_after(labels: Sequence[int]) -> float | None:
-    """FAR: share of invalid steps among those strictly after the first one; none after gives 0, no failure None."""
+    """Failure-after rate FAR: the share of invalid steps among those strictly after the first invalid one.
+
+    In [0, 1]. No step after it gives 0; without an invalid step there is no FAR: None.
+
+    >>> failure_after([1, 0, 1, 0]), failure_after([1, 0]), failure_after([1, 1])
+    (0.5, 0.0, None)
+    """
     for k, valid in enumerate(labels):
         if not valid:
             after = labels[k + 1 :]
@@ -29,12 +41,12 @@ def failure_after(labels: Sequence[int]) -> float | None:
 
 
 def stage(ffp: float, *, cuts: tuple[float, float]) -> str:
-    """Name of the stage: "early" below the first cut, "mid" below the second, else "late"."""
+    """Stage of a first failure: "early" for FFP below the first cut, "mid" below the second, else "late"."""
     return STAGES[0] if ffp < cuts[0] else STAGES[1] if ffp < cuts[1] else STAGES[2]
 
 
 def stage_shares(rollouts: Iterable[Sequence[int]], *, cuts: tuple[float, float]) -> dict[str, float]:
-    """Share of early, mid and late first failures among the rollouts that have one; empty if none has."""
+    """Shares of early, mid and late first failures, which sum to 1 over the rollouts that fail; empty if none does."""
     ffps = [p for p in map(first_failure_position, rollouts) if p is not None]
     if not ffps:
         return {}
@@ -43,7 +55,10 @@ def stage_shares(rollouts: Iterable[Sequence[int]], *, cuts: tuple[float, float]
 
 
 def far_by_ffp(rollouts: Iterable[Sequence[int]], *, width: float) -> dict[tuple[float, float], tuple[float, int]]:
-    """Mean FAR and number of rollouts per FFP bin [n width, (n + 1) width), the last one closed; no empty bins."""
+    """Mean FAR and number of rollouts in each FFP bin [n width, (n + 1) width); the last bin is closed.
+
+    Bins without a rollout are left out.
+    """
     n_bins = math.ceil(1 / width - 1e-9)
     bins: dict[int, list[float]] = {}
     for labels in rollouts:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from recipe.mrpo.rollout import first_failure as metrics
+from recipe.mrpo.rollout.first_failure import STAGES, failure_after, first_failure_position, stage
 
 RECORD_KEY = "mrpo_record"
 """Key of the JSON text in verl's `reward_extra_info`; verl keeps strings out of its metrics and in its dumps."""
@@ -93,11 +93,11 @@ class RolloutRecord:
             info["unaligned_steps"] = self.unaligned_steps / len(self.steps)
         if self.labels:
             info["valid_steps"] = sum(self.labels) / len(self.labels)
-            ffp = metrics.first_failure_position(self.labels)
+            ffp = first_failure_position(self.labels)
             info["no_invalid_step"] = float(ffp is None)
             if ffp is not None:
-                info["ffp"], info["far"] = ffp, metrics.failure_after(self.labels)
-                info |= {f"ffp_{s}": float(metrics.stage(ffp, cuts=stage_cuts) == s) for s in metrics.STAGES}
+                info["ffp"], info["far"] = ffp, failure_after(self.labels)
+                info |= {f"ffp_{name}": float(stage(ffp, cuts=stage_cuts) == name) for name in STAGES}
         info[RECORD_KEY] = json.dumps(asdict(self), ensure_ascii=False)
         return info
 

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from recipe.mrpo.common.environment import METRICS_FILE, WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.options.tree import ESTIMATORS, OPTIONS_FILE, OptionError, changed_options, load_options
 from recipe.mrpo.startup.backbone import check_backbone
+from recipe.mrpo.startup.checkpoint import warn_of_lost_steps
 from recipe.mrpo.startup.data_rows import check_rows
 from recipe.mrpo.startup.judge_and_rewards import check_judge, check_rewards, check_shaping_rule, check_skip
 from recipe.mrpo.startup.verl_hooks import check_hooks
@@ -44,6 +45,7 @@ def prepare(config: DictConfig) -> None:
     check_hooks(config)
     check_model_path(config)
     check_backbone(config, options)
+    warn_of_lost_steps(config)
     if str(config.algorithm.adv_estimator) in ESTIMATORS:
         check_shaping_rule(options)
     if config.reward.reward_manager.name == REWARD_MANAGER:

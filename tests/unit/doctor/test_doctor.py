@@ -26,6 +26,7 @@ from recipe.mrpo.doctor.plugin import check_plugin
 from recipe.mrpo.doctor.versions import Wanted, check_versions, read_pins, wanted_here
 from recipe.mrpo.options.command_line import read_options
 from recipe.mrpo.options.tree import OptionError
+from tests.unit.rollout.small_tokenizers import CHAT, make_tokenizer
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "examples" / "data" / "vqa_rad_sample"
@@ -69,8 +70,18 @@ def data(tmp_path_factory):
     return out / "train.parquet"
 
 
+@pytest.fixture(scope="module")
+def tokenizer_files(tmp_path_factory):
+    """Files of a tokenizer with a chat template that keep a model answer whole."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = CHAT
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path, tokenizer_files):
     """make(model_type, without=(), **config): a folder laid out like a checkpoint of two shards."""
 
     def make(model_type="qwen2_5_vl", without=(), **config):
@@ -80,14 +91,16 @@ def model(tmp_path):
         files = {
             "config.json": {"model_type": model_type, **config},
             "preprocessor_config.json": {},
-            "tokenizer.json": {},
+            **{file.name: file for file in tokenizer_files.iterdir()},
             "model.safetensors.index.json": index,
             "model-1.safetensors": {},
             "model-2.safetensors": {},
         }
         for name, content in files.items():
             if name not in without:
-                (folder / name).write_text(json.dumps(content))
+                (folder / name).write_bytes(
+                    content.read_bytes() if isinstance(content, Path) else json.dumps(content).encode()
+                )
         return folder
 
     return make
