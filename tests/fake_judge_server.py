@@ -9,105 +9,36 @@ By the command:   python -m tests.fake_judge_server --port 8000 --faults http_50
 from __future__ import annotations
 
 import argparse
-import hashlib
+import gzip
 import json
 import random
 import socket
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from omegaconf import OmegaConf
+from tests.fake_judge_replies import RULES, content_of, label_steps, read_prompt, verdict_of
 
-from recipe.mrpo.endpoint.json_in_text import json_objects
-from recipe.mrpo.judge.overlap.judge import Thresholds, judge_steps
-from recipe.mrpo.options.tree import OPTIONS_FILE
-
-RULES = ("overlap", "seeded", "all_valid", "all_invalid")
-
-
-def read_prompt(messages: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:
-    """The case and the step texts of a prompt, from the JSON data in its last message."""
-    content = messages[-1]["content"]
-    text = content if isinstance(content, str) else next(p["text"] for p in content if p["type"] == "text")
-    objects = [found for found, _ in json_objects(text)]
-    case = next(o for o in objects if "gold_reasoning" in o)
-    steps = next(o for o in objects if "rollout_steps" in o)["rollout_steps"]
-    return case, [s["text"] for s in steps]
-
-
-@cache
-def _thresholds() -> Thresholds:
-    return Thresholds(**OmegaConf.to_container(OmegaConf.load(OPTIONS_FILE).judge.overlap))
-
-
-def label_steps(case: Mapping[str, Any], steps: Sequence[str], *, rule: str, seed: int) -> list[int]:
-    """Labels by the offline rules, by a hash of the step, or all alike."""
-    if rule == "overlap":
-        verdicts = judge_steps(
-            steps,
-            question=case["question"],
-            answers=(case["gold_answer"], *case.get("other_gold_answers", ())),
-            gold_reasoning=case["gold_reasoning"],
-            thresholds=_thresholds(),
-        )
-        return [v.label for v in verdicts]
-    if rule == "seeded":
-        return [hashlib.sha256(f"{seed}\0{s}".encode()).digest()[0] % 2 for s in steps]
-    return [int(rule == "all_valid")] * len(steps)
-
-
-def _verdict(labels: Sequence[Any]) -> dict[str, Any]:
-    return {"steps": [{"step": k, "alignment": v, "contribution": v} for k, v in enumerate(labels, 1)]}
-
-
-def _lie(kind: str, labels: list[int]) -> str | None:
-    """Content of a reply that is wrong, or right but unusually wrapped; None if `kind` is no such thing."""
-    good = _verdict(labels)
-    text = json.dumps(good)
-    if kind == "missing":
-        good["steps"].pop(0)
-    elif kind == "doubled":
-        good["steps"].append(good["steps"][0])
-    elif kind == "extra":
-        good["steps"].append({"step": len(labels) + 1, "alignment": 1, "contribution": 1})
-    elif kind == "zero_based":
-        for entry in good["steps"]:
-            entry["step"] -= 1
-    elif kind == "reversed":
-        good["steps"].reverse()
-    elif kind == "maybe":
-        good["steps"][-1]["alignment"] = "maybe"
-    elif kind == "fraction":
-        good["steps"][0]["contribution"] = 0.5
-    else:
-        return {
-            "ok": text,
-            "prose": "The reasoning looks mostly sound, although the second step is doubtful.",
-            "fenced": f"```json\n{json.dumps(good, indent=1)}\n```",
-            "chatty": f"Sure! Here are my grades:\n{text}\nLet me know if you need more.",
-            "thinking": f"<think>Maybe {json.dumps(_verdict([1 - v for v in labels]))}? No.</think>\n{text}",
-            "cut_json": text[: len(text) // 2],
-            "empty": "",
-            "all_yes": json.dumps(_verdict([1] * len(labels))),
-            "all_no": json.dumps(_verdict([0] * len(labels))),
-            "two_verdicts": f"{text}\nOr rather {json.dumps(_verdict([1 - v for v in labels]))}",
-        }.get(kind)
-    return json.dumps(good)
+__all__ = ["FakeJudgeServer", "label_steps", "parse_faults", "read_prompt"]
 
 
 class FakeJudgeServer:
     """Serves on 127.0.0.1 from a thread; `requests` holds every body received, `headers` those of every call.
 
     Faults: http_<status>, http_429_retry_after (1 s), http_429_retry_after_hour, delay (0.3 s, then well), hang, close,
-    half_body, drip (a byte a time, for ever), html (502), html_200, not_json, bad_gzip, bad_charset, charset:<name>,
-    no_choices, cookie (500, with one that is no ASCII), refusal, content_filter, cut (finish_reason=length),
-    redirect:<url>, no_schema (400 if the call asks for structured output), no_usage (well, but without a count of
-    tokens), echo_key (401 that quotes the key), and the replies of `_lie`.
+    half_body, drip (a byte a time, for ever), html (502), html_200, not_json, bad_gzip, gzip (well, packed), bomb (of
+    zeros, packed), bomb_twice, long_body (5 MB), bad_charset, charset:<name>, no_choices, cookie (500, with one that is
+    not ASCII), redirect:<url>, no_schema and no_schema_<status> (400 or <status> if the call asks for structured
+    output), error_in_200:<code>, error_in_choice:<code>, echo_key (401 that quotes the key), body:<text>.
+    Of a completion: refusal, content_filter, cut (finish_reason=length), draft:<finish reason> (a verdict in prose that
+    ends in the middle), parts (content as a list), parts_with_thoughts, reasoning_only (the verdict in
+    reasoning_content), thoughts_only (prose there, no content), bom, no_usage (well, but without a count of tokens),
+    usage:<json>, and the contents of `content_of`.
     """
 
     def __init__(
@@ -230,6 +161,22 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
                 self._send(502, "<html><body>Bad gateway</body></html>", "text/html")
             elif kind == "bad_gzip":
                 self._send(200, "this is not compressed", headers={"Content-Encoding": "gzip"})
+            elif kind in ("bomb", "bomb_twice"):
+                self._send_bytes(
+                    200,
+                    _bomb(layers=1 + (kind == "bomb_twice")),
+                    {"Content-Encoding": ", ".join(["gzip"] * (1 + (kind == "bomb_twice")))},
+                )
+            elif kind == "long_body":
+                self._send(200, json.dumps({"choices": [{"message": {"content": "x" * 5 * 2**20}}]}))
+            elif kind.startswith("body:"):
+                self._send(200, kind.partition(":")[2])
+            elif kind.startswith("error_in_200:"):
+                self._send(200, json.dumps({"error": {"code": _number(kind), "message": "made to fail"}}))
+            elif kind.startswith("error_in_choice:"):
+                error = {"code": _number(kind), "message": "made to fail"}
+                choice = {"message": {"content": ""}, "finish_reason": "error", "error": error}
+                self._send(200, json.dumps({"choices": [choice]}))
             elif kind == "bad_charset":
                 self._send(200, "{}", "application/json; charset=no-such-charset")
             elif kind.startswith("charset:"):
@@ -246,8 +193,8 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
                 self._send(429, '{"error": {"message": "slow down"}}', headers={"Retry-After": "3600"})
             elif kind == "echo_key":
                 self._send(401, json.dumps({"error": {"message": f"bad key {self.headers.get('Authorization')}"}}))
-            elif kind == "no_schema" and asked:
-                self._send(400, '{"error": {"message": "response_format is not supported"}}')
+            elif kind.startswith("no_schema") and asked:
+                self._send(int(kind[10:] or 400), '{"error": {"message": "response_format is not supported"}}')
             elif kind.startswith("redirect:"):
                 self._send(307, "", headers={"Location": kind.partition(":")[2]})
             elif kind.startswith("http_"):
@@ -260,25 +207,44 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
                 owner._stop.wait(0.3)
             case, steps = read_prompt(body["messages"])
             labels = label_steps(case, steps, rule=owner.rule, seed=owner.seed)
-            message: dict[str, Any] = {"role": "assistant", "content": _lie(kind, labels), "refusal": None}
+            text = str(content_of("ok", labels))
             if "OVERALL" in body["messages"][0]["content"] and kind == "ok":
-                message["content"] = json.dumps({**_verdict(labels), "overall": int(all(labels))})
+                text = json.dumps({**verdict_of(labels), "overall": int(all(labels))})
+            message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
             finish = "stop"
-            if kind == "refusal":
+            usage: Any = {"prompt_tokens": len(json.dumps(body["messages"])) // 4, "completion_tokens": 12 * len(steps)}
+            name, _, value = kind.partition(":")
+            if name == "refusal":
                 message["refusal"] = "I cannot help with that."
-            elif kind == "content_filter":
+            elif name == "content_filter":
                 finish = "content_filter"
-            elif kind == "cut":
-                message["content"], finish = (_lie("cut_json", labels)), "length"
-            elif kind in ("delay", "no_schema", "no_usage"):
-                message["content"] = _lie("ok", labels)
-            elif message["content"] is None:
-                raise ValueError(f"fault {kind!r} is unknown")
-            usage = {"prompt_tokens": len(json.dumps(body["messages"])) // 4, "completion_tokens": 12 * len(steps)}
+            elif name == "cut":
+                message["content"], finish = content_of("cut_json", labels), "length"
+            elif name == "draft":
+                message["content"], finish = f"Let me draft {text} but step 2", value
+            elif name == "parts":
+                message["content"] = [{"type": "text", "text": text[:9]}, {"type": "text", "text": text[9:]}]
+            elif name == "parts_with_thoughts":
+                thoughts = [{"type": "text", "text": "Maybe {"}]
+                message["content"] = [{"type": "thinking", "thinking": thoughts}, {"type": "text", "text": text}]
+            elif name == "reasoning_only":
+                message.update(content=None, reasoning_content=text)
+            elif name == "thoughts_only":
+                message.update(content=None, reasoning_content="The second step is doubtful.")
+            elif name in ("no_usage", "usage"):
+                usage = json.loads(value or "null")
+            elif kind not in ("ok", "delay", "gzip", "bom") and not name.startswith("no_schema"):
+                message["content"] = content_of(kind, labels)
+                if message["content"] is None:
+                    raise ValueError(f"fault {kind!r} is unknown")
             choice = {"index": 0, "message": message, "finish_reason": finish}
             reply = {"id": "fake", "object": "chat.completion", "created": 0, "model": str(body.get("model"))}
-            self._send(
-                200, json.dumps({**reply, "choices": [choice]} | ({} if kind == "no_usage" else {"usage": usage}))
+            data = json.dumps({**reply, "choices": [choice]} | ({} if usage is None else {"usage": usage})).encode()
+            if kind == "bom":
+                data = b"\xef\xbb\xbf" + data
+            packed = kind == "gzip"
+            self._send_bytes(
+                200, gzip.compress(data) if packed else data, {"Content-Encoding": "gzip"} if packed else {}
             )
 
         def _head(self, status: int, length: int, headers: Mapping[str, str], mime: str = "application/json") -> None:
@@ -290,9 +256,13 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
         def _send(
             self, status: int, text: str, mime: str = "application/json", headers: Mapping[str, str] | None = None
         ) -> None:
-            data = text.encode()
+            self._send_bytes(status, text.encode(), headers or {}, mime)
+
+        def _send_bytes(
+            self, status: int, data: bytes, headers: Mapping[str, str], mime: str = "application/json"
+        ) -> None:
             self._leave()
-            self._head(status, len(data), headers or {}, mime)
+            self._head(status, len(data), headers, mime)
             self.wfile.write(data)
 
         def _drop(self) -> None:
@@ -301,6 +271,19 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
             self.connection.shutdown(socket.SHUT_RDWR)
 
     return Handler
+
+
+def _number(kind: str) -> int | str:
+    value = kind.partition(":")[2]
+    return int(value) if value.isdigit() else value
+
+
+@cache
+def _bomb(layers: int) -> bytes:
+    """256 MB of zeros, packed so many times."""
+    packer = zlib.compressobj(9, wbits=31)
+    data = b"".join(packer.compress(bytes(2**20)) for _ in range(256)) + packer.flush()
+    return data if layers == 1 else gzip.compress(data)
 
 
 def parse_faults(text: str) -> dict[str, float]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from recipe.mrpo.endpoint.json_in_text import TooCostly, json_objects
+from recipe.mrpo.endpoint.thoughts import after_thoughts
+from recipe.mrpo.endpoint.untrusted_json import untrusted_json
 from reward_fns.answer.conflicts.find import find_conflict
 from reward_fns.answer.words.normalise import RULES, tokens
 
@@ -33,13 +33,15 @@ def rubric() -> tuple[str, str]:
     return text, hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def build_messages(question: str, answer: str, image: bytes, mime: str) -> list[dict[str, Any]]:
-    """Messages of a chat completions request; question and answer are JSON data, the image is inline."""
-    data = json.dumps({"question": question, "answer": answer}, ensure_ascii=False)
-    url = f"data:{mime};base64,{base64.b64encode(image).decode()}"
+def build_messages(question: str, answer: str, image_url: str) -> list[dict[str, Any]]:
+    """Messages of a chat completions request; question and answer are JSON data, the image is a data URL."""
+    data = untrusted_json({"question": question, "answer": answer})
     return [
         {"role": "system", "content": rubric()[0]},
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": data}]},
+        {
+            "role": "user",
+            "content": [{"type": "image_url", "image_url": {"url": image_url}}, {"type": "text", "text": data}],
+        },
     ]
 
 
@@ -51,7 +53,7 @@ def check_reply(reply: str, *, answer: str) -> str:
     it), laterality (the last step names the other side than the answer).
     """
     try:
-        found = [o for o, _ in json_objects(reply) if "steps" in o]
+        found = [o for o, _ in json_objects(after_thoughts(reply).text) if "steps" in o]
     except TooCostly as error:
         raise BadReply("unparsable", str(error)) from error
     if len(found) != 1 or not isinstance(found[0]["steps"], list):

@@ -17,20 +17,15 @@ from data_preprocess.command.exit_status import guarded
 from data_preprocess.command.numbers import positive
 from data_preprocess.command.outputs import refuse_overwriting
 from data_preprocess.source.errors import DataError
-from data_preprocess.tools.annotate.run import Run, annotate, pending, read_done
+from data_preprocess.tools.annotate.asking import Model
+from data_preprocess.tools.annotate.counts import Run
+from data_preprocess.tools.annotate.run import annotate, pending, read_done
 from recipe.mrpo.common.help_text import Help
-from recipe.mrpo.endpoint.address import Endpoint, Wording, read_key
-from recipe.mrpo.endpoint.client import make_client
+from recipe.mrpo.common.signals import Stopped
+from recipe.mrpo.endpoint.address import Endpoint, EndpointError, read_key
+from recipe.mrpo.endpoint.client import ChatClient
 from recipe.mrpo.endpoint.secret_key import Secret
 
-OPTIONS = Wording(
-    base_url="--base-url",
-    api_key_env="--api-key-env {}",
-    no_key="leave --api-key-env out",
-    allow="--allow-host {}",
-    environment="the environment",
-    others="",
-)
 INCOMPLETE = 3
 """Exit status of a run that left rows without reasoning."""
 
@@ -73,28 +68,45 @@ def main(argv: Sequence[str]) -> int:
     return guarded(lambda: run_annotation(args), resumes=True)
 
 
+_OPTIONS = {
+    **dict.fromkeys(("password", "address", "query"), "--base-url"),
+    **dict.fromkeys(("key_name", "key_unset", "key_characters"), "--api-key-env"),
+    "hosts": "--allow-host",
+    "environment": "the environment",
+}
+_KEY = "; put a key into the environment variable that --api-key-env names"
+_REMEDIES = {
+    "password": _KEY,
+    "query": _KEY,
+    "key_unset": " in the environment; export it, or leave --api-key-env out for an endpoint that asks for no key",
+}
+
+
 def run_annotation(args: argparse.Namespace) -> int:
     """Raises DataError for files, keys and hosts that cannot work."""
     refuse_overwriting([args.out], args.files)
     run = Run(args.max_calls, args.max_tokens)
     try:
-        endpoint = Endpoint.of(args.base_url, args.allow_host, OPTIONS)
-        key = Secret(read_key(args.api_key_env, OPTIONS))
+        endpoint = Endpoint.of(args.base_url, args.allow_host)
+        key = Secret(read_key(args.api_key_env))
         done = read_done(args.out, model=args.model)
         asyncio.run(_main(args, run, endpoint, key, done))
+    except EndpointError as error:
+        value = f" {error.value}" if error.value else ""
+        raise DataError(f"{_OPTIONS[error.kind]}{value} {error.problem}{_REMEDIES.get(error.kind, '')}.") from None
     except (PermissionError, ValueError) as error:
         raise DataError(str(error)) from error
-    print(f"{run.written} rows annotated, {run.calls} requests, {run.tokens} tokens")
-    for reason, count in sorted(run.passed_over.items()):
-        print(f"  not asked about: {count} rows that {reason}")
-    if run.failed:
-        print("failed checks: " + ", ".join(f"{count} {kind}" for kind, count in run.failed.most_common()))
-    if run.left:
-        print(f"the budget is spent, {run.left} rows are left; run it again to go on")
+    except Stopped:
+        print(run.summary())
+        raise
+    print(run.summary())
     return INCOMPLETE if run.left or run.failed else 0
 
 
 async def _main(args: argparse.Namespace, run: Run, endpoint: Endpoint, key: Secret, done: set) -> None:
     rows = pending(args.files, done, run, everything=args.all)
-    async with make_client(endpoint, key=key, timeout_s=args.timeout, max_retries=args.retries) as client:
-        await annotate(rows, args.out, run, client, endpoint, key, args)
+    client = ChatClient(endpoint, key=key, timeout_s=args.timeout)
+    try:
+        await annotate(rows, args.out, run, Model(client, key, run, args))
+    finally:
+        await client.close()

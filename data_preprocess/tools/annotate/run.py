@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
+import signal
 import sys
-from collections import Counter
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import openai
-
-from data_preprocess.reasoning.annotation import BadReply, build_messages, check_reply, rubric
+from data_preprocess.reasoning.annotation import BadReply, rubric
 from data_preprocess.source.errors import DataError
 from data_preprocess.source.text import is_yes_no, row_key
+from data_preprocess.tools.annotate.asking import Model
+from data_preprocess.tools.annotate.counts import OutOfBudget, Run
 from data_preprocess.tools.rows import iter_questions
-from recipe.mrpo.endpoint.address import Endpoint
-from recipe.mrpo.endpoint.image import BadImage, prepare_image
+from recipe.mrpo.common.printable import printable
+from recipe.mrpo.common.signals import STOP_SIGNALS, Stopped
 from recipe.mrpo.endpoint.privacy import may_leave_machine
-from recipe.mrpo.endpoint.secret_key import Secret
 
-
-@dataclass
-class Run:
-    """What a run has done and may still do."""
-
-    max_calls: int | None
-    max_tokens: int | None
-    calls: int = 0
-    tokens: int = 0
-    written: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
-    left: int = 0
-    passed_over: Counter[str] = field(default_factory=Counter)
-    """Rows that were not asked about, by the reason."""
-
-    def spent(self) -> bool:
-        return (self.max_calls is not None and self.calls >= self.max_calls) or (
-            self.max_tokens is not None and self.tokens >= self.max_tokens
-        )
-
+MAX_LINE = 400
+"""Characters of the line about a row that failed."""
 
 FIRST_FIELD = b'{"image_name"'
 """How every line of ours begins."""
@@ -97,69 +78,74 @@ def pending(
                 yield row
 
 
-async def annotate(
-    rows: Iterator[dict[str, Any]], out: Path, run: Run, client: openai.AsyncOpenAI, endpoint: Endpoint, key: Secret,
-    args: argparse.Namespace,
-) -> None:  # fmt: skip
-    """Ask about rows, `concurrency` at a time, and append what passes the checks.
+async def annotate(rows: Iterator[dict[str, Any]], out: Path, run: Run, model: Model) -> None:
+    """Ask about rows, `model.concurrency` at a time, and append what passes the checks.
 
-    Raises PermissionError for a row that may not go to the endpoint, ValueError for one that does not say so clearly.
+    A row that fails is counted, and the next one is asked about. After Ctrl-C or SIGTERM the requests under way are
+    waited for and written, because they are paid for; then Stopped is raised. A second signal ends
+    at once. Raises PermissionError for a row that may not go to the endpoint, ValueError for one that does not say so
+    clearly.
     """
     today = datetime.now(timezone.utc).date().isoformat()
-    with out.open("a", encoding="utf-8") as stream:
+    with out.open("a", encoding="utf-8") as stream, _finishing_first(run):
 
         async def worker() -> None:
             for row in rows:  # shared between the workers; `next` never waits, so two cannot get the same row
-                if run.spent():
+                if run.stopped_by is not None:
+                    return
+                info = row["extra_info"]
+                shown = may_leave_machine(info, row=f"the row of {info['image_id']}")
+                model.require(may_leave_machine=shown)
+                try:
+                    reasoning = await model.reasoning(row)
+                except OutOfBudget:
                     run.left += 1
                     continue
-                info = row["extra_info"]
-                endpoint.require(may_leave_machine=may_leave_machine(info, row=f"the row of {info['image_id']}"))
-                try:
-                    reasoning = await _ask(row, client, run, args)
                 except BadReply as error:
                     run.failed[error.kind] += 1
-                    print(f"{info['image_id']}: {info['question']} -> {key.hide(str(error))[:300]}", file=sys.stderr)
+                    # Neither question nor reply of a private row stands in a log.
+                    said = f"{info['question']} -> {model.hide(str(error))}" if shown else error.kind
+                    print(printable(f"{info['image_id']}: {said}", MAX_LINE), file=sys.stderr)
                     continue
                 entry = {
                     "image_name": info["image_id"], "question": info["question"], "answer": info["answer"],
-                    "reasoning": reasoning, "source": f"{args.model}, rubric {rubric()[1]}, {today}",
-                    "model": args.model, "rubric": rubric()[1], "date": today,
+                    "reasoning": reasoning, "source": f"{model.name}, rubric {rubric()[1]}, {today}",
+                    "model": model.name, "rubric": rubric()[1], "date": today,
                 }  # fmt: skip
                 stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
                 stream.flush()
                 run.written += 1
 
-        workers = [asyncio.create_task(worker()) for _ in range(args.concurrency)]
+        workers = [asyncio.create_task(worker()) for _ in range(model.concurrency)]
         try:
             await asyncio.gather(*workers)
         finally:
             for task in workers:
                 task.cancel()
+    if run.stopped_by is not None:
+        raise Stopped(run.stopped_by)
 
 
-async def _ask(row: dict[str, Any], client: openai.AsyncOpenAI, run: Run, args: argparse.Namespace) -> str:
-    """One row, asked again up to `attempts` times in all while its reply fails the checks."""
-    info = row["extra_info"]
+@contextmanager
+def _finishing_first(run: Run) -> Iterator[None]:
+    """Meanwhile a first signal only stops the asking; a second one has its usual effect."""
+    loop = asyncio.get_running_loop()
+    # What is ignored stays so: nohup ignores SIGHUP.
+    numbers = [n for n in STOP_SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+
+    def stop(number: int) -> None:
+        run.stopped_by = number
+        print("the requests under way are waited for; once more ends at once", file=sys.stderr)
+        for each in numbers:
+            loop.remove_signal_handler(each)
+
+    changed = threading.current_thread() is threading.main_thread()
+    if changed:
+        for number in numbers:
+            loop.add_signal_handler(number, stop, number)
     try:
-        image, mime = prepare_image(row["images"][0]["bytes"], args.image_max_pixels)
-    except BadImage as error:
-        raise BadReply("image", str(error)) from error
-    messages = build_messages(info["question"], info["answer"], image, mime)
-    for attempt in range(1, args.attempts + 1):
-        run.calls += 1
-        try:
-            reply = await client.chat.completions.create(
-                model=args.model, messages=messages, max_tokens=args.max_reply_tokens,
-                temperature=args.temperature if attempt == 1 else args.retry_temperature,
-            )  # fmt: skip
-        except openai.OpenAIError as error:
-            raise BadReply("endpoint", f"{type(error).__name__}: {error}") from error
-        run.tokens += reply.usage.total_tokens if reply.usage else 0
-        content = reply.choices[0].message.content if reply.choices else None
-        try:
-            return check_reply(content or "", answer=info["answer"])
-        except BadReply:
-            if attempt == args.attempts or run.spent():
-                raise
-    raise BadReply("endpoint", "it was not asked")
+        yield
+    finally:
+        if changed:
+            for number in numbers:
+                loop.remove_signal_handler(number)

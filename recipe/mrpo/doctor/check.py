@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from recipe.mrpo.common.printable import printable
+
 
 @dataclass(frozen=True)
 class Check:
@@ -14,6 +16,11 @@ class Check:
     ok: bool | None
     says: str
     do: str = ""
+
+    def __post_init__(self) -> None:
+        # An endpoint or a file may have said it.
+        object.__setattr__(self, "says", printable(self.says))
+        object.__setattr__(self, "do", printable(self.do))
 
     def line(self) -> str:
         mark = {True: "ok", False: "FAILED", None: "-"}[self.ok]

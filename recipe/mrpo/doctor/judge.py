@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 from recipe.mrpo.doctor.check import Check
-from recipe.mrpo.endpoint.address import Endpoint, read_key
+from recipe.mrpo.endpoint.client import ChatClient, Response
+from recipe.mrpo.judge.chat.address import judge_endpoint, judge_key, run_options_named
 from recipe.mrpo.judge.member_options import judges_asked
 from recipe.mrpo.judge.registry import BUILT_IN, get_judge, judge_factory
 
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: urllib would carry the key along to whatever host it names."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
+MAX_NAME, MAX_DETAIL = 100, 300
+"""Characters that are shown of what an endpoint says."""
 
 
-def served_models(url: str, key: str | None, timeout_s: float) -> list[str]:
-    """Names that an OpenAI-compatible endpoint lists. Raises OSError or ValueError; nothing of the data is sent."""
-    request = urllib.request.Request(f"{url}/models", headers={"Authorization": f"Bearer {key}"} if key else {})
-    with urllib.request.build_opener(_Stay).open(request, timeout=timeout_s) as reply:
-        listed = json.loads(reply.read(10**6))
+def served_models(judge: Mapping[str, Any], timeout_s: float) -> list[str]:
+    """Names that the endpoint of `judge` lists. Raises NotListed; nothing of the data is sent.
+
+    It is asked as the run asks it: with the same proxies, certificates and bounds, and without following a redirect.
+    """
+
+    async def ask() -> Response:
+        with run_options_named():
+            client = ChatClient(
+                judge_endpoint(judge), key=judge_key(judge), timeout_s=timeout_s, query=judge["openai"]["query"]
+            )
+        try:
+            return await client.models()
+        finally:
+            await client.close()
+
+    response = asyncio.run(ask())
+    if response.failure is not None:
+        raise NotListed(response.failure, response.detail)
+    try:
+        listed = json.loads(response.body)
+    except (ValueError, RecursionError):
+        listed = None
     if not isinstance(listed, dict) or not isinstance(listed.get("data"), list):
-        raise ValueError("the reply is no list of models")
+        raise NotListed("bad_response", "the reply is not a list of models")
     return [str(entry.get("id")) for entry in listed["data"] if isinstance(entry, dict)]
+
+
+class NotListed(Exception):
+    """The endpoint gave no list of models; `kind` is the failure."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        self.kind = kind
+        super().__init__(detail)
 
 
 def check_judge(options: Mapping[str, Any], *, private_data: bool, timeout_s: float) -> Check:
@@ -52,18 +74,16 @@ def _one(judge: Mapping[str, Any], private_data: bool, timeout_s: float) -> Chec
     if judge["name"] != "openai":
         says = {"overlap": "offline rules, nothing to reach", "router": "verl's reward model, started with the run"}
         return Check("judge", True, says[judge["name"]])
-    openai = judge["openai"]
-    key = read_key(openai["api_key_env"])
-    endpoint = Endpoint.of(openai["base_url"], judge["allow_hosts"])
+    openai, key, endpoint = judge["openai"], judge_key(judge), judge_endpoint(judge)
     endpoint.require(may_leave_machine=not private_data)
     try:
-        models = served_models(endpoint.url, key, timeout_s)
-    except urllib.error.HTTPError as error:
-        do = "401 and 403: check mrpo.judge.openai.api_key_env; 404: base_url usually ends in /v1."
-        return Check("judge", False, f"{endpoint.url} answers {error.code}", do)
-    except (OSError, ValueError) as error:
+        models = [key.hide(name)[:MAX_NAME] for name in served_models(judge, timeout_s)]
+    except NotListed as error:
+        if error.kind.startswith("http_"):
+            do = "401 and 403: check mrpo.judge.openai.api_key_env; 404: base_url usually ends in /v1."
+            return Check("judge", False, f"{endpoint.url} answers {error.kind.removeprefix('http_')}", do)
         do = "start the judge (vllm serve MODEL --port 8000), or correct mrpo.judge.openai.base_url."
-        return Check("judge", False, f"{endpoint.url} cannot be reached: {getattr(error, 'reason', error)}", do)
+        return Check("judge", False, f"{endpoint.url} cannot be reached: {key.hide(str(error))[:MAX_DETAIL]}", do)
     if openai["model"] not in models:
         says = f"{endpoint.url} serves {', '.join(models[:5]) or 'nothing'}, not {openai['model']}"
         return Check("judge", False, says, f"set mrpo.judge.openai.model={models[0] if models else '<model>'}.")

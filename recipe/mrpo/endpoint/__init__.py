@@ -1,0 +1,16 @@
+"""How a model service is called: one client and one reader of replies, for judge, annotation and doctor.
+
+address.py        where a service lives, its key, and which cases may be sent there
+certificates.py   which certificates and proxies of the environment are used
+client.py         one request, bounded in time and bytes: `ChatClient.complete`
+body.py           the bytes of a response, read up to a bound
+completion.py     the body of a chat completion -> its text or the kind of its failure
+thoughts.py       a reply without the reasoning that stands before it
+json_in_text.py   JSON objects in a model's text
+untrusted_json.py text of models and data as JSON that no chat template can mistake for its own marks
+tokens.py         how many tokens a call has used: as reported, or estimated
+retry.py          when to call again, and how long to wait
+image.py          an image in the size and format that is sent
+privacy.py        the flag `may_leave_machine` of a row
+secret_key.py     a key that shows in no text
+"""

@@ -1,54 +1,191 @@
-"""The body of a chat completions response, read as untrusted JSON."""
+"""The body of a chat completion, read as untrusted JSON: the reply's text, or the kind of its failure."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
-# Far more than is shown to anyone: who shows a detail hides the key in it first, and a cut could leave half a key.
+from recipe.mrpo.endpoint.tokens import NO_TOKENS, Tokens
+
+# Far more than is shown to anyone: who shows a detail redacts the key in it first, and a cut could leave half a key.
 MAX_DETAIL = 100_000
+
+_WHOLE = frozenset(
+    "stop eos eostoken endturn endofturn endoftext stopsequence complete completed finish finished done success "
+    "toolcalls functioncall tooluse null none unspecified".split()
+)
+"""Finish reasons of a reply that ended by itself, bare of marks and capitals. By any other the reply may be cut off."""
+
+_DECLINED = frozenset(
+    "contentfilter contentfiltered filtered safety recitation blocklist prohibitedcontent spii refusal refused "
+    "sensitive guardrailintervened imagesafety language moderation".split()
+)
+
+_CODE_NAMES = (
+    ("ratelimit", 429), ("toomanyrequests", 429), ("resourceexhausted", 429), ("quota", 429), ("throttl", 429),
+    ("overload", 503), ("unavailable", 503), ("timeout", 504), ("deadline", 504), ("badgateway", 502),
+    ("authentication", 401), ("unauthorized", 401), ("apikey", 401), ("permission", 403), ("forbidden", 403),
+    ("notfound", 404), ("invalidrequest", 400), ("badrequest", 400), ("contextlength", 400),
+    ("internal", 500), ("servererror", 500), ("serviceerror", 500), ("upstream", 502),
+)  # fmt: skip
+"""Words of error codes and types that services write in place of a status."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """What one call gave: the reply's text or a failure, and the tokens it cost (0 where the endpoint does not say)."""
+    """What one call gave: the reply's text or a failure, and the tokens it cost.
 
-    content: str
-    finish_reason: str
-    failure: str | None
-    detail: str
-    prompt_tokens: int
-    completion_tokens: int
+    `cut_off`: the reply did not end by itself. `thoughts`: characters of reasoning that came beside the content.
+    `usage`: what the endpoint says about tokens, unread; `tokens` and `estimated`: what the call counts for.
+    `wait_s`: seconds that the endpoint asks to wait before the next try.
+    """
+
+    content: str = ""
+    failure: str | None = None
+    detail: str = ""
+    cut_off: bool = False
+    finish_reason: str = ""
+    thoughts: int = 0
+    usage: object = None
+    tokens: Tokens = NO_TOKENS
+    estimated: bool = False
+    wait_s: float | None = None
+
+    @property
+    def cut_off_by_length(self) -> bool:
+        bare = _bare(self.finish_reason)
+        return self.cut_off and ("length" in bare or "token" in bare or bare == "incomplete")
 
 
-def read_completion(body: str) -> Completion:
+def read_completion(body: bytes | str) -> Completion:
     """Read `choices[0]` and `usage`; never raises.
 
-    Failures: bad_response (no chat completion at all), refused (the model or a filter declined).
+    Failures: bad_response (not a chat completion at all), refused (the model or a filter declined), and http_<status>
+    where a body reports an error of that status although the response itself has status 200.
     """
+    text = body.decode("utf-8-sig", errors="replace") if isinstance(body, bytes) else body.removeprefix("\ufeff")
     try:
-        data: Any = json.loads(body)
+        data: Any = json.loads(text)
     except (ValueError, RecursionError):
-        return Completion("", "", "bad_response", f"no JSON: {body[:MAX_DETAIL]!r}", 0, 0)
-    usage = _dict(_dict(data).get("usage"))
-    tokens = (_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+        return Completion(failure="bad_response", detail=f"not JSON: {text[:MAX_DETAIL]!r}")
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]  # as some gateways send an error
+    usage = _dict(data).get("usage")
     choices = _dict(data).get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(_dict(choices[0]).get("message"), dict):
-        return Completion("", "", "bad_response", f"no choices[0].message: {body[:MAX_DETAIL]!r}", *tokens)
-    message, finish = choices[0]["message"], choices[0].get("finish_reason")
-    finish = finish if isinstance(finish, str) else ""
-    if isinstance(message.get("refusal"), str) and message["refusal"]:
-        return Completion("", finish, "refused", message["refusal"][:MAX_DETAIL], *tokens)
-    if finish == "content_filter":
-        return Completion("", finish, "refused", "finish_reason=content_filter", *tokens)
-    content = message.get("content")
-    return Completion(content if isinstance(content, str) else "", finish, None, "", *tokens)
+    choice = _dict(choices[0]) if isinstance(choices, list) and choices else {}
+    failed = _reported_error(_dict(data), choice)
+    if failed is not None:
+        return Completion(failure=failed[0], detail=failed[1], usage=usage)
+    if not isinstance(choice.get("message"), dict):
+        return Completion(failure="bad_response", detail=f"no choices[0].message: {text[:MAX_DETAIL]!r}", usage=usage)
+    return _read_message(choice["message"], choice.get("finish_reason"), usage)
+
+
+def error_detail(body: bytes) -> str:
+    """What the body of an error response says: its message if it has one, else its text."""
+    text = body.decode("utf-8-sig", errors="replace")
+    try:
+        data: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return text[:MAX_DETAIL].strip() or "no body"
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]
+    error = _dict(data).get("error")
+    for source in (_dict(error), _dict(data)):
+        for name in ("message", "detail", "error"):
+            if isinstance(source.get(name), str) and source[name]:
+                return source[name][:MAX_DETAIL]
+    return (error if isinstance(error, str) and error else text)[:MAX_DETAIL]
+
+
+def _read_message(message: dict[str, Any], reason: Any, usage: object) -> Completion:
+    finish = reason if isinstance(reason, str) else ""
+    bare = _bare(finish)
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        return Completion(failure="refused", detail=refusal[:MAX_DETAIL], finish_reason=finish, usage=usage)
+    if bare in _DECLINED:
+        return Completion(failure="refused", detail=f"finish_reason={finish}", finish_reason=finish, usage=usage)
+    content = _text(message.get("content"))
+    thoughts = next((t for n in ("reasoning_content", "reasoning", "thinking") if (t := _text(message.get(n)))), "")
+    if not content.strip() and _is_one_object(thoughts):
+        # A server whose reasoning parser takes the whole reply of a model that did not think for its thoughts.
+        content = thoughts
+    return Completion(
+        content,
+        cut_off=bool(bare) and bare not in _WHOLE,
+        finish_reason=finish,
+        thoughts=len(thoughts),
+        usage=usage,
+    )
+
+
+def _bare(finish_reason: str) -> str:
+    """MAX_TOKENS, max-tokens and FinishReason.MAX_TOKENS are one."""
+    return re.sub(r"[^a-z]", "", finish_reason.lower()).removeprefix("finishreason")
+
+
+def _text(content: Any) -> str:
+    """A text, or the text parts of a list of parts, joined; parts of reasoning are left out."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else [content]
+    return "".join(_part_text(part) for part in parts)
+
+
+def _part_text(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, dict) or part.get("type", "text") not in ("text", "output_text"):
+        return ""
+    text = part.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def _is_one_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text.strip()), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _reported_error(data: dict[str, Any], choice: dict[str, Any]) -> tuple[str, str] | None:
+    """(kind, detail) of an error that a body with status 200 reports, at the top or in its choice."""
+    for error in (data.get("error"), choice.get("error")):
+        if error:
+            said = _dict(error)
+            message = said.get("message") if isinstance(said.get("message"), str) else json.dumps(error)[:MAX_DETAIL]
+            status = _status(said, ("code", "status", "status_code", "statusCode", "type")) or _status(data, ("code",))
+            return (f"http_{status}" if status else "bad_response"), f"an error in a body with status 200: {message}"
+    if str(choice.get("finish_reason")).lower() == "error":
+        return "http_502", "finish_reason=error: the model behind the endpoint failed"
+    if "choices" in data:
+        return None
+    status = _status(data, ("code", "status", "status_code", "statusCode", "type"))
+    if status is None:
+        return None
+    message = next((data[n] for n in ("message", "detail", "title") if isinstance(data.get(n), str)), "no message")
+    return f"http_{status}", f"an error in a body with status 200: {message}"
+
+
+def _status(source: dict[str, Any], names: tuple[str, ...]) -> int | None:
+    """The first HTTP status of an error, 400 to 599, that one of the fields holds, as a number or by name."""
+    for name in names:
+        value = source.get(name)
+        if isinstance(value, str) and re.fullmatch(r"[45][0-9]{2}", value.strip()):
+            value = int(value)
+        if type(value) is int and 400 <= value <= 599:
+            return value
+    for name in names:
+        if isinstance(source.get(name), str):
+            bare = re.sub(r"[^a-z]", "", source[name].lower())
+            for word, status in _CODE_NAMES:
+                if word in bare:
+                    return status
+    return None
 
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _count(value: Any) -> int:
-    return value if type(value) is int and 0 <= value < 2**40 else 0

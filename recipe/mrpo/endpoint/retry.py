@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
 
 def is_transient(failure: str) -> bool:
-    """May the same call succeed later? Yes for timeouts, lost connections, 408, 409, 429 and 5xx."""
-    return failure in ("timeout", "connection", "http_408", "http_409", "http_429") or failure.startswith("http_5")
+    """May the same call succeed later? Yes for timeouts, lost connections, 408, 409, 425, 429 and 5xx.
+
+    A certificate that is not accepted (`tls`) stays so.
+    """
+    passing = ("timeout", "connection", "http_408", "http_409", "http_425", "http_429")
+    return failure in passing or failure.startswith("http_5")
 
 
 def backoff_s(attempt: int, *, jitter: float, base_s: float, max_s: float) -> float:
@@ -18,6 +23,29 @@ def backoff_s(attempt: int, *, jitter: float, base_s: float, max_s: float) -> fl
     """
     ceiling = min(max_s, base_s * 2.0 ** min(attempt, 32))
     return ceiling * (0.5 + 0.5 * jitter)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often a failed call is repeated, and how long that may take."""
+
+    max_retries: int
+    base_s: float
+    max_s: float
+    retry_after_max_s: float
+
+    def wait_s(self, attempt: int, failure: str | None, asked_s: float | None, *, jitter: float) -> float | None:
+        """Seconds to wait before retry `attempt` (0-based); None if the call is not repeated.
+
+        `asked_s`, from the header Retry-After, is never undercut; jitter in [0, 1) adds up to half of it, because all
+        callers were told the same time. A longer one than `retry_after_max_s` is not waited for.
+        """
+        if failure is None or not is_transient(failure) or attempt >= self.max_retries:
+            return None
+        wait = backoff_s(attempt, jitter=jitter, base_s=self.base_s, max_s=self.max_s)
+        if asked_s is None:
+            return wait
+        return None if asked_s > self.retry_after_max_s else max(wait, asked_s * (1 + 0.5 * jitter))
 
 
 def retry_after_s(header: str | None, *, now: datetime) -> float | None:

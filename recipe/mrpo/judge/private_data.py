@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from recipe.mrpo.endpoint.address import Endpoint, read_key
+from recipe.mrpo.judge.chat.address import judge_endpoint, judge_key
 from recipe.mrpo.judge.member_options import judges_asked
 
 
@@ -17,6 +17,5 @@ def check_endpoint(options: Mapping[str, Any], *, private_data: bool) -> None:
     """
     for judge in judges_asked(options):
         if judge["name"] == "openai":
-            read_key(judge["openai"]["api_key_env"])
-            endpoint = Endpoint.of(judge["openai"]["base_url"], judge["allow_hosts"])
-            endpoint.require(may_leave_machine=not private_data)
+            judge_key(judge)
+            judge_endpoint(judge).require(may_leave_machine=not private_data)

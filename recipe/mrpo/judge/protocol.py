@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from recipe.mrpo.common.printable import printable
 from recipe.mrpo.judge.usage import Usage
 
 
@@ -61,6 +62,8 @@ class Judgement:
             raise ValueError(f"labels are 0 or 1, not {self.labels!r}")
         if self.overall is not None and (type(self.overall) is not int or self.overall not in (0, 1)):
             raise ValueError(f"the overall grade is 0 or 1, not {self.overall!r}")
+        # Logs and terminals show it, and an endpoint or a judge of a user may quote anything.
+        object.__setattr__(self, "detail", printable(self.detail))
 
 
 @runtime_checkable

@@ -24,7 +24,7 @@ def check_rows(data: DictConfig, name: str, *, reasoning_required: bool) -> bool
     """
     import pyarrow.parquet as pq
 
-    from recipe.mrpo.endpoint.privacy import FLAG, may_leave_machine
+    from recipe.mrpo.endpoint.privacy import MAY_LEAVE_MACHINE, may_leave_machine
 
     private = False
     flagged: dict[bool, str] = {}
@@ -52,7 +52,7 @@ def check_rows(data: DictConfig, name: str, *, reasoning_required: bool) -> bool
                         f"{AGENT_LOOP}, or leave the column out."
                     )
                 info = given["extra_info"] or {}
-                flagged.setdefault(FLAG in info, f"row {row} of {file}")
+                flagged.setdefault(MAY_LEAVE_MACHINE in info, f"row {row} of {file}")
                 try:
                     private |= not may_leave_machine(info, row=f"row {row} of {file}")
                 except ValueError as error:
@@ -66,7 +66,7 @@ def check_rows(data: DictConfig, name: str, *, reasoning_required: bool) -> bool
                 row += 1
     if len(flagged) == 2:  # verl joins the files and fills the gaps with null, which the reward manager refuses
         raise OptionError(
-            f"{flagged[True]} has extra_info.{FLAG} and {flagged[False]} has not; write it into every row of the files "
-            "that are trained together, or into none."
+            f"{flagged[True]} has extra_info.{MAY_LEAVE_MACHINE} and {flagged[False]} has not; write it into every row "
+            "of the files that are trained together, or into none."
         )
     return private

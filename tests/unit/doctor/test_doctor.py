@@ -269,7 +269,7 @@ def test_a_judge_that_nobody_registers_fails(doctor, options, says):
         ("closed", [], "cannot be reached"),
         ("open", ["base_url={base}/v2"], "answers 404"),
         ("open", ["model=judge-70b"], "serves judge-8b, not judge-70b"),
-        ("open", ["base_url={base}/odd"], "the reply is no list of models"),
+        ("open", ["base_url={base}/odd"], "the reply is not a list of models"),
         ("open", ["api_key_env=MRPO_TEST_NO_SUCH_KEY"], "MRPO_TEST_NO_SUCH_KEY is not set"),
     ],
 )

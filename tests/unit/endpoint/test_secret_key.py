@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
+import pickle
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from recipe.mrpo.endpoint.address import Endpoint, read_key
+from recipe.mrpo.endpoint.address import Endpoint
 from recipe.mrpo.endpoint.secret_key import Secret
 from recipe.mrpo.judge import get_judge
+from recipe.mrpo.judge.chat.address import judge_endpoint, judge_key
 from tests.fake_judge_server import FakeJudgeServer
 
 KEY = "sk-Zq7Yw4Xv1Ub8Tc5Sd2Re9Pf6"
@@ -121,7 +124,13 @@ def test_a_key_is_hidden_however_it_is_quoted(options_of, request_of, echo, monk
     ("text", "hidden", "why"),
     [
         ("key abcdefghij!", "key ***!", "the key"),
-        ("abcdefghijabcdefghij", "******", "twice"),
+        ("abcdefghijabcdefghij", "***", "twice"),
+        ("key ABCDEFGHIJ!", "key ***!", "in capitals"),
+        ("key efghij", "key ***", "without its head"),
+        ("key cdefgh", "key ***", "the middle"),
+        ("YWJjZGVmZ2hpag==", "***ag==", "in base64"),
+        ("6162636465666768696a", "***", "in hexadecimal digits"),
+        ("\u0130 abcdefghij", "\u0130 ***", "behind a letter that is two in lower case"),
         ("key abcdefg", "key ***", "its beginning"),
         ("key abcdefgXabcdefY", "key ***X***Y", "its beginning, more than once"),
         ("key abcde", "key abcde", "five characters tell nothing"),
@@ -131,6 +140,22 @@ def test_a_key_is_hidden_however_it_is_quoted(options_of, request_of, echo, monk
 )
 def test_a_key_and_its_beginnings_are_hidden(text, hidden, why):
     assert Secret("abcdefghij").hide(text) == hidden, why
+
+
+@pytest.mark.parametrize("before", ["", "B", "Be", "Bearer ", "user:"])
+def test_a_key_is_hidden_in_base64_wherever_it_begins(before):
+    said = Secret(KEY).hide(base64.b64encode(f"{before}{KEY}!".encode()).decode())
+    assert "***" in said and len(said) < 2 * len(before) + 12, "at most its first and last characters are left"
+
+
+@pytest.mark.parametrize("said", ["sk-a%2Fb%2Bc%3Dd", "SK-A%2FB%2BC%3DD", "sk-a/b+c=d", "d=c+b/a-ks"])
+def test_a_key_is_hidden_as_an_address_spells_it(said):
+    assert Secret("sk-a/b+c=d").hide(f"x {said} y") == "x *** y"
+
+
+def test_a_key_is_not_pickled():
+    with pytest.raises(TypeError, match="environment variable"):
+        pickle.dumps(Secret(KEY))
 
 
 def test_without_a_key_nothing_is_hidden():
@@ -174,6 +199,14 @@ def test_a_proxy_that_cannot_be_used_is_found_at_start_up_and_not_shown(options_
     get_judge(options_of(name="openai"))  # of this machine no proxy is asked
 
 
+def endpoint_of(url):
+    return judge_endpoint({"openai": {"base_url": url}, "allow_hosts": []})
+
+
+def key_of(name):
+    return judge_key({"openai": {"api_key_env": name}})
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [
@@ -187,11 +220,16 @@ def test_a_proxy_that_cannot_be_used_is_found_at_start_up_and_not_shown(options_
         ("https://u:hun?ter2@h/v1", "holds a password"),
         ("https://u:hun/ter2@h/v1", "holds a password"),
         ("https://u:hun#ter2@h/v1", "holds a password"),
-        ("https://user:hunter2", "is no http or https address"),
-        ("hunter2.org/v1", "is no http or https address"),
-        ("https://host\\hunter2/v1", "is no http or https address"),
-        ("https://host/v1\n?hunter2", "is no http or https address"),
-        (None, "is no http or https address"),
+        ("https://user:hunter2", "is not an http or https address"),
+        ("hunter2.org/v1", "is not an http or https address"),
+        ("https://host\\hunter2/v1", "is not an http or https address"),
+        ("https://host/v1\n?hunter2", "is not an http or https address"),
+        (None, "is not an http or https address"),
+        ("http://[::1]hunter2.example/v1", "is not an http or https address"),
+        ("http://[::1]:80hunter2/v1", "is not an http or https address"),
+        ("http://[v1.hunter2]/v1", "is not an http or https address"),
+        ("http://[fe80::1%25hunter2]/v1", "is not an http or https address"),
+        ("http://127.0.0.1[hunter2]/v1", "is not an http or https address"),
         ("https://h/v1?api_key=hunter2", "must end before its ?"),
         ("https://h/v1#hunter2", "must end before its ?"),
         ("https://h/v1?", "must end before its ?"),
@@ -199,14 +237,14 @@ def test_a_proxy_that_cannot_be_used_is_found_at_start_up_and_not_shown(options_
 )
 def test_an_address_that_cannot_be_used_is_not_shown(url, says):
     with pytest.raises(ValueError, match=r"^mrpo\.judge\.openai\.base_url ") as refused:
-        Endpoint.of(url, [])
+        endpoint_of(url)
     assert says in str(refused.value) and not any(part in str(refused.value) for part in ("hun", "ter2"))
 
 
 @pytest.mark.parametrize("url", ["https://h/v1?api_key=hunter2", "https://user:hunter2@h/v1"])
 def test_the_refusal_names_where_a_key_belongs(url):
     with pytest.raises(ValueError, match=r"mrpo\.judge\.openai\.api_key_env"):
-        Endpoint.of(url, [])
+        endpoint_of(url)
 
 
 def test_an_at_sign_in_the_path_is_no_password():
@@ -218,11 +256,11 @@ def test_a_key_that_no_header_can_carry_is_refused_unseen(value, monkeypatch):
     # The client's own message would show it, in a spelling of its own.
     monkeypatch.setattr("os.environ", {"JUDGE_KEY": value})
     with pytest.raises(ValueError, match=r"mrpo\.judge\.openai\.api_key_env=JUDGE_KEY") as refused:
-        read_key("JUDGE_KEY")
+        key_of("JUDGE_KEY")
     assert no_part_of(KEY, str(refused.value))
 
 
 def test_a_key_given_in_place_of_its_variables_name_is_not_shown():
     with pytest.raises(ValueError, match=r"mrpo\.judge\.openai\.api_key_env is the name") as refused:
-        read_key(KEY)
+        key_of(KEY)
     assert no_part_of(KEY, str(refused.value))

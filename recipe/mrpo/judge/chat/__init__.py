@@ -1,0 +1,13 @@
+"""A judge behind a chat completions endpoint: rubric and rollout in, one label a step out.
+
+judge.py              the judge; a subclass with two hooks judges by another verdict
+calls.py              the calls of one judgement: retries, permits, limits, cost
+structured_output.py  is `response_format` sent?
+settings.py           the options `mrpo.judge.openai`
+address.py            address and key, told by the names of a run's options
+rubric.py             request -> messages; prompts/ holds the texts
+reply.py              reply -> labels, or the kind of its failure
+quotation.py          is a verdict in prose the judge's own?
+detail.py             what people are told about a failure
+router.py             the same judge at verl's own reward model
+"""

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from recipe.mrpo.endpoint.json_in_text import MAX_REPLY_CHARS, TooCostly, json_objects
+from recipe.mrpo.endpoint.thoughts import after_thoughts, unwrapped
+from recipe.mrpo.judge.chat.quotation import is_quotation, may_hide_a_verdict
 
-_DRESSING = re.compile(r"[^0-9a-z{}\[\]:,]+")
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
-class Parsed(NamedTuple):
+class ReplyLabels(NamedTuple):
     """Labels, or a failure with its detail; exactly one of `labels` and `failure` is set.
 
-    The detail quotes the reply without a cut, so that a key in it can be found and hidden before it is shown.
+    The detail quotes the reply without a cut, so that a key in it can be redacted before it is shown.
     """
 
     labels: tuple[int, ...] | None
@@ -25,44 +26,66 @@ class Parsed(NamedTuple):
     overall: int | None = None
 
 
-def parse_reply(reply: str, *, num_steps: int, quoted: Sequence[str], overall: bool, cut_off: bool = False) -> Parsed:
+def parse_reply(
+    reply: str, *, num_steps: int, quoted: Sequence[str], overall: bool, cut_off: bool = False
+) -> ReplyLabels:
     """Labels of steps 1..num_steps from `{"steps": {"1": {"alignment": 0|1, "contribution": 0|1}, ...}}`.
 
         v_k = 1 if alignment or contribution is 1
 
     A list `[{"step": 1, "alignment": 0|1, "contribution": 0|1}, ...]` is read as well. Labels go by the judge's own
-    step numbers. The verdict may stand in a fence or in prose, after a closed <think> block. In prose, an object that
-    also stands in `quoted` (the rollout's own steps) is a quotation, not a verdict, whatever became of its white space,
-    quotes and escapes, and of the seams between steps; two verdicts that differ are none. A reply that was `cut_off`
-    at the endpoint's limit must be a verdict and nothing else: what stands in its prose may be a draft. With `overall`
-    the verdict must hold a grade of the whole beside the steps, `"overall": 0|1`; without, one that is there is not
-    looked at.
+    step numbers. The verdict is the whole reply, in a fence or box or bare, after the model's reasoning; in prose it
+    counts only if it ends the reply and cannot come from `quoted`, the rollout's own steps. Two verdicts that differ
+    are ambiguous. A reply that was `cut_off` must be a verdict and nothing else: its prose may hold a draft. With
+    `overall` the verdict must hold a grade of the whole beside the steps, `"overall": 0|1`; without, one that is there
+    is not looked at.
 
     Failures: empty, truncated, unparsable, ambiguous, bad_label, extra_step, duplicate_step, missing_step,
     missing_overall.
     """
-    text = reply[:MAX_REPLY_CHARS].strip()
+    text = reply.strip().removeprefix("\ufeff").strip()
+    quoted = (quoted,) if isinstance(quoted, str) else quoted
     if not text:
-        return Parsed(None, "truncated" if cut_off else "empty", "the reply is blank")
+        return ReplyLabels(None, "truncated" if cut_off else "empty", "the reply is blank")
     try:
-        verdicts = [(found, source) for found, source in json_objects(text) if _is_verdict(found)]
-        alone = len(verdicts) == 1 and verdicts[0][1] == text
-        if not alone and cut_off:
-            return Parsed(None, "truncated", "the reply was cut off")
-        if not alone:
-            answer = _after_thinking(text)
-            verdicts = [(f, s) for f, s in json_objects(answer) if _is_verdict(f)]
-            fenced = len(verdicts) == 1 and _fence_body(answer) == verdicts[0][1]
-            if verdicts and not fenced:
-                own = _bare("".join(quoted))
-                verdicts = [(f, s) for f, s in verdicts if _bare(s) not in own]
+        whole = _verdict_alone(text)
+        if whole is None and cut_off:
+            return ReplyLabels(None, "truncated", "the reply was cut off")
+        if whole is not None:
+            return _read(whole, num_steps, overall)
+        return _verdict_in_prose(text, num_steps, quoted, overall)
     except TooCostly as error:
-        return Parsed(None, "unparsable", str(error))
+        return ReplyLabels(None, "unparsable", str(error))
+
+
+def _verdict_alone(text: str) -> dict[str, Any] | None:
+    """The one verdict that is all of the text."""
+    if len(text) > MAX_REPLY_CHARS or not text.startswith("{"):
+        return None
+    verdicts = [(found, source) for found, source in json_objects(text) if _is_verdict(found)]
+    return verdicts[0][0] if len(verdicts) == 1 and verdicts[0][1] == text else None
+
+
+def _verdict_in_prose(text: str, num_steps: int, quoted: Sequence[str], overall: bool) -> ReplyLabels:
+    answer, opened = after_thoughts(text)
+    answer = unwrapped(answer)
+    if len(answer) > MAX_REPLY_CHARS:
+        return ReplyLabels(None, "unparsable", f"a reply of {len(answer)} characters")
+    whole = _verdict_alone(answer)
+    # Without its opening mark, the closing mark may be quoted from a step, and the verdict behind it.
+    if whole is not None and opened:
+        return _read(whole, num_steps, overall)
+    verdicts = [(found, source) for found, source in json_objects(answer) if _is_verdict(found)]
+    verdicts = [(found, source) for found, source in verdicts if not is_quotation(source, quoted)]
     if not verdicts:
-        return Parsed(None, "unparsable", f"no JSON object with steps in {text!r}")
+        return ReplyLabels(None, "unparsable", f"no JSON object with steps in {text!r}")
     readings = {_read(found, num_steps, overall) for found, _ in verdicts}
     if len(readings) > 1:
-        return Parsed(None, "ambiguous", f"{len(readings)} different verdicts in one reply")
+        return ReplyLabels(None, "ambiguous", f"{len(readings)} different verdicts in one reply")
+    if not answer.endswith(verdicts[-1][1]):
+        return ReplyLabels(None, "unparsable", f"a verdict that does not end the reply: {text!r}")
+    if may_hide_a_verdict(quoted):
+        return ReplyLabels(None, "unparsable", f"a verdict in prose, and the steps may hold one: {text!r}")
     return readings.pop()
 
 
@@ -70,54 +93,35 @@ def _is_verdict(found: dict[str, Any]) -> bool:
     return isinstance(found.get("steps"), (dict, list))
 
 
-def _bare(text: str) -> str:
-    """What of a JSON text survives re-spacing, other quotes, escapes and invisible characters."""
-    return _DRESSING.sub("", text.casefold())
-
-
-def _after_thinking(text: str) -> str:
-    """The reply without its reasoning; drafts of a verdict stand there. Blank if the reasoning never ends."""
-    if "</think>" in text:
-        return text.rpartition("</think>")[2]
-    return "" if text.startswith("<think>") else text
-
-
-def _fence_body(text: str) -> str:
-    lines = text.strip().splitlines()
-    if len(lines) < 3 or not lines[0].startswith("```") or lines[-1].strip() != "```":
-        return ""
-    return "\n".join(lines[1:-1]).strip()
-
-
-def _read(verdict: dict[str, Any], num_steps: int, overall: bool) -> Parsed:
+def _read(verdict: dict[str, Any], num_steps: int, overall: bool) -> ReplyLabels:
     labels: dict[int, int] = {}
     if "\0doubled" in verdict:
-        return Parsed(None, "bad_label", "the verdict has a key twice")
+        return ReplyLabels(None, "bad_label", "the verdict has a key twice")
     if "\0doubled" in verdict["steps"]:
-        return Parsed(None, "duplicate_step", "a step stands twice")
+        return ReplyLabels(None, "duplicate_step", "a step stands twice")
     for entry in _entries(verdict["steps"]):
         if not isinstance(entry, dict) or "\0doubled" in entry:
-            return Parsed(None, "bad_label", f"an entry is no object with distinct keys: {_short(entry)}")
+            return ReplyLabels(None, "bad_label", f"an entry is no object with distinct keys: {_short(entry)}")
         number = entry.get("step")
         if type(number) is not int:
-            return Parsed(None, "bad_label", f"step is no whole number: {_short(number)}")
+            return ReplyLabels(None, "bad_label", f"step is no whole number: {_short(number)}")
         if not 1 <= number <= num_steps:
-            return Parsed(None, "extra_step", f"step {_short(number)} of {num_steps}")
+            return ReplyLabels(None, "extra_step", f"step {_short(number)} of {num_steps}")
         if number in labels:
-            return Parsed(None, "duplicate_step", f"step {number} twice")
+            return ReplyLabels(None, "duplicate_step", f"step {number} twice")
         answers = (entry.get("alignment"), entry.get("contribution"))
         if not all(map(_is_binary, answers)):
-            return Parsed(None, "bad_label", f"step {number}: {_short(answers)}")
+            return ReplyLabels(None, "bad_label", f"step {number}: {_short(answers)}")
         labels[number] = int(any(answers))
     missing = next((k for k in range(1, num_steps + 1) if k not in labels), None)
     if missing is not None:
-        return Parsed(None, "missing_step", f"step {missing} of {num_steps} has no label")
+        return ReplyLabels(None, "missing_step", f"step {missing} of {num_steps} has no label")
     whole = verdict.get("overall") if overall else None
     if overall and whole is None:
-        return Parsed(None, "missing_overall", "the verdict has no grade of the whole")
+        return ReplyLabels(None, "missing_overall", "the verdict has no grade of the whole")
     if overall and not _is_binary(whole):
-        return Parsed(None, "bad_label", f"overall: {_short(whole)}")
-    return Parsed(tuple(labels[k] for k in range(1, num_steps + 1)), None, "", int(whole) if overall else None)
+        return ReplyLabels(None, "bad_label", f"overall: {_short(whole)}")
+    return ReplyLabels(tuple(labels[k] for k in range(1, num_steps + 1)), None, "", int(whole) if overall else None)
 
 
 def _is_binary(value: object) -> bool:

@@ -5,15 +5,14 @@ The order serves prefix caching: the rollouts of one group differ only in the la
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recipe.mrpo.endpoint.untrusted_json import untrusted_json
 from recipe.mrpo.judge.protocol import JudgeRequest
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -82,14 +81,14 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def steps_json(steps: tuple[str, ...], *, max_step_chars: int) -> str:
-    """The steps as one line of JSON data, ASCII only, so that invisible characters show as escapes."""
+    """The steps as one line of JSON data."""
     entries = []
     for number, text in enumerate(steps, 1):
         entry: dict[str, Any] = {"step": number, "text": text[:max_step_chars]}
         if len(text) > max_step_chars:
             entry["cut_after"] = max_step_chars
         entries.append(entry)
-    return json.dumps({"rollout_steps": entries}, ensure_ascii=True)
+    return untrusted_json({"rollout_steps": entries})
 
 
 def case_json(request: JudgeRequest) -> str:
@@ -98,23 +97,34 @@ def case_json(request: JudgeRequest) -> str:
     if request.alternatives:
         case["other_gold_answers"] = request.alternatives
     case["gold_reasoning"] = request.gold_reasoning
-    return json.dumps(case, ensure_ascii=True)
+    return untrusted_json(case)
+
+
+def fenced(data: str, before: str = "") -> str:
+    """`data` between two lines with a mark that nothing in it can hold: a hash of `data` and of the text `before` it.
+
+    A mark for the content keeps the prompt of a case the same for all its rollouts, so that a server's prefix cache
+    serves them, and the same request the same.
+    """
+    mark = hashlib.sha256(f"{before}\0{data}".encode()).hexdigest()[:16]
+    return f"[data {mark}]\n{data}\n[end of data {mark}]"
 
 
 def build_messages(
-    request: JudgeRequest, rubric: Rubric, *, images: Sequence[tuple[bytes, str]], max_step_chars: int
+    request: JudgeRequest, rubric: Rubric, *, images: Sequence[str], max_step_chars: int
 ) -> list[dict[str, Any]]:
     """Always two messages: the rubric (system), then images, case and steps (user).
 
-    `images` are (bytes, MIME type), in the order of the prompt. One user message, because some chat templates
-    refuse two in a row.
+    `images` are data URLs, in the order of the prompt. One user message, because some chat templates refuse two in a
+    row.
     """
-    shared = fill(rubric.case, {"case_json": case_json(request)})
-    own = fill(rubric.steps, {"steps_json": steps_json(request.steps, max_step_chars=max_step_chars)})
+    case, steps = case_json(request), steps_json(request.steps, max_step_chars=max_step_chars)
+    shared = fill(rubric.case, {"case_json": fenced(case)})
+    own = fill(rubric.steps, {"steps_json": fenced(steps, before=case)})
     text = f"{shared}\n{own}"
     content: str | list[dict[str, Any]] = text
     if images:
-        urls = [f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}" for data, mime in images]
-        content = [*({"type": "image_url", "image_url": {"url": url}} for url in urls), {"type": "text", "text": text}]
+        shown = [{"type": "image_url", "image_url": {"url": url}} for url in images]
+        content = [*shown, {"type": "text", "text": text}]
     system = f"{rubric.system}\n{rubric.overall}" if request.overall else rubric.system
     return [{"role": "system", "content": system}, {"role": "user", "content": content}]

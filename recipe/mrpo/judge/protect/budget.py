@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+from recipe.mrpo.endpoint.tokens import Tokens
 
 
 class BudgetSpent(Exception):
@@ -20,17 +22,6 @@ class CostSpent(BudgetSpent):
 
 
 OVER_BUDGET = (BudgetSpent.kind, CostSpent.kind)
-
-
-class Tokens(NamedTuple):
-    """Of a prompt and of what was written to it."""
-
-    prompt: int = 0
-    completion: int = 0
-
-    @property
-    def both(self) -> int:
-        return self.prompt + self.completion
 
 
 def above_zero(options: object, names: Mapping[str, str]) -> None:

@@ -66,8 +66,10 @@ class OpenAI(Group):
     response_format: str = one_of(("auto", "json_schema", "none"))
     max_steps: int = whole(1)
     max_step_chars: int = whole(1)
+    max_prompt_chars: int = whole(1)
     prompts: str | None = text("a folder", null=True)
     extra_body: dict[str, Any] | None = mapping("a mapping of JSON values", null=True, check=_json)
+    query: dict[str, Any] | None = mapping("a mapping of texts and numbers", null=True, check=_json)
 
 
 class Cache(Group):

@@ -6,12 +6,10 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from recipe.mrpo.endpoint.retry import backoff_s, retry_after_s
 from recipe.mrpo.judge import get_judge
 from tests.fake_judge_server import FakeJudgeServer, parse_faults
 
@@ -41,8 +39,25 @@ MATRIX = [
     (["ok"],                            LABELS,  None,              1, 0, "a good reply"),
     (["delay"],                         LABELS,  None,              1, 0, "late, but in time"),
     (["fenced"],                        LABELS,  None,              1, 0, "a fence is read"),
-    (["chatty"],                        LABELS,  None,              1, 0, "prose around the verdict is read"),
+    (["boxed"],                         LABELS,  None,              1, 0, "so is a box"),
+    (["chatty"],                        LABELS,  None,              1, 0, "a verdict that ends the reply"),
+    (["afterword"] * 9,                 None,    "unparsable",      2, 0, "a verdict before prose may be a quotation"),
     (["thinking"],                      LABELS,  None,              1, 0, "drafts in the thinking are not the verdict"),
+    (["thinking_tag"],                  LABELS,  None,              1, 0, "nor in another tag"),
+    (["thinking_mistral"],              LABELS,  None,              1, 0, "nor in Mistral's marks"),
+    (["thinking_kimi"],                 LABELS,  None,              1, 0, "nor in Kimi's"),
+    (["thinking_medgemma"],             LABELS,  None,              1, 0, "nor in MedGemma's"),
+    (["thinking_seed"],                 LABELS,  None,              1, 0, "nor in Seed's"),
+    (["thinking_gpt_oss"],              LABELS,  None,              1, 0, "nor in the channels of gpt-oss"),
+    (["thinking_gemma"],                LABELS,  None,              1, 0, "nor in Gemma's"),
+    (["thinking_for_ever"] * 9,         None,    "unparsable",      2, 0, "thoughts that never end are no verdict"),
+    (["reasoning_only"],                LABELS,  None,              1, 0, "a verdict that a reasoning parser took"),
+    (["thoughts_only"] * 9,             None,    "empty",           2, 0, "reasoning, and no content"),
+    (["parts"],                         LABELS,  None,              1, 0, "content as a list of parts"),
+    (["parts_with_thoughts"],           LABELS,  None,              1, 0, "without the parts that are thoughts"),
+    (["bom"],                           LABELS,  None,              1, 0, "a byte order mark before the body"),
+    (["bom_in_content"],                LABELS,  None,              1, 0, "or before the verdict"),
+    (["gzip"],                          LABELS,  None,              1, 0, "packed, although not asked for"),
     (["reversed"],                      LABELS,  None,              1, 0, "labels go by number"),
     (["http_500", "ok"],                LABELS,  None,              2, 1, "a 500 is called again"),
     (["http_500", "http_503", "ok"],    LABELS,  None,              3, 2, "up to max_retries"),
@@ -52,7 +67,16 @@ MATRIX = [
     (["http_429"] * 9,                  None,    "http_429",        3, 2, "a limit without a date"),
     (["http_429_retry_after_hour"],     None,    "http_429",        1, 0, "too long a Retry-After is not waited for"),
     (["http_401"],                      None,    "http_401",        1, 0, "a wrong key stays wrong"),
-    (["http_403"],                      None,    "http_403",        1, 0, "no retry on other 4xx"),
+    (["http_402"],                      None,    "http_402",        1, 0, "no retry on other 4xx"),
+    (["http_403"] * 9,                  None,    "http_403",        2, 0, "tried once without structured output"),
+    (["no_schema_403"] * 9,             LABELS,  None,              2, 0, "structured output is refused"),
+    (["no_schema_405"] * 9,             LABELS,  None,              2, 0, "in another way"),
+    (["no_schema_500"] * 9,             LABELS,  None,              3, 2, "the last retry goes without"),
+    (["error_in_200:429", "ok"],        LABELS,  None,              2, 1, "an error in a body with status 200"),
+    (["error_in_200:429"] * 9,          None,    "http_429",        3, 2, "is that error"),
+    (["error_in_200:rate_limit_exceeded", "ok"], LABELS, None,      2, 1, "also by name"),
+    (["error_in_200:401"] * 9,          None,    "http_401",        1, 0, "and is not repeated where it stays"),
+    (["error_in_choice:502", "ok"],     LABELS,  None,              2, 1, "an error in the choice"),
     (["hang", "ok"],                    LABELS,  None,              2, 1, "a hanging call is given up"),
     (["hang"] * 9,                      None,    "timeout",         3, 2, "and is a failure in the end"),
     (["drip"] * 9,                      None,    "timeout",         3, 2, "single bytes do not keep a call alive"),
@@ -63,6 +87,10 @@ MATRIX = [
     (["prose"] * 9,                     None,    "unparsable",      2, 0, "once, not for ever"),
     (["empty"] * 9,                     None,    "empty",           2, 0, "an empty reply"),
     (["cut"] * 9,                       None,    "truncated",       2, 0, "max_tokens reached"),
+    (["draft:length"] * 9,              None,    "truncated",       2, 0, "a draft in a reply that was cut off"),
+    (["draft:max_tokens"] * 9,          None,    "truncated",       2, 0, "said otherwise"),
+    (["draft:MAX_TOKENS"] * 9,          None,    "truncated",       2, 0, "in capitals"),
+    (["draft:abort"] * 9,               None,    "truncated",       2, 0, "or aborted"),
     (["missing"] * 9,                   None,    "missing_step",    2, 0, "a step left out never shifts the others"),
     (["doubled"] * 9,                   None,    "duplicate_step",  2, 0, "a step twice"),
     (["extra"] * 9,                     None,    "extra_step",      2, 0, "a step too many"),
@@ -74,7 +102,10 @@ MATRIX = [
     (["content_filter"] * 9,            None,    "refused",         2, 0, "a filter declines"),
     (["html_200"] * 9,                  None,    "bad_response",    2, 0, "a login page with status 200"),
     (["not_json"] * 9,                  None,    "bad_response",    2, 0, "a body that is cut, with the right length"),
-    (["bad_gzip"] * 9,                  None,    "connection",      3, 2, "a body that cannot be unpacked"),
+    (["bad_gzip"] * 9,                  None,    "bad_response",    2, 0, "a body that cannot be unpacked"),
+    (["bomb"] * 9,                      None,    "bad_response",    2, 0, "256 MB in a body of 250 kB"),
+    (["bomb_twice"] * 9,                None,    "bad_response",    2, 0, "packed twice"),
+    (["long_body"] * 9,                 None,    "bad_response",    2, 0, "a body of 5 MB"),
     (["bad_charset"] * 9,               None,    "bad_response",    2, 0, "an encoding that does not exist"),
     (["no_choices"] * 9,                None,    "bad_response",    2, 0, "no choices"),
     (["missing", "http_500", "ok"],     LABELS,  None,              3, 1, "both kinds of fault in one judgement"),
@@ -82,7 +113,7 @@ MATRIX = [
 ]  # fmt: skip
 
 
-DOCS = Path(__file__).parents[3] / "docs" / "judge.md"
+DOCS = Path(__file__).parents[4] / "docs" / "judge.md"
 
 
 def fault_table() -> str:
@@ -263,29 +294,3 @@ def test_no_cookie_of_the_endpoint_is_kept(asked, request_of):
     # One that is no ASCII would keep every further request from being written.
     judgement, server, _ = serve_and_ask(asked, request_of(), ["cookie", "ok"])
     assert judgement.labels == LABELS and not any("cookie" in headers for headers in server.headers)
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds", "why"),
-    [
-        ("3", 3.0, "seconds"),
-        ("0.5", 0.5, "a fraction"),
-        ("-1", 0.0, "the past"),
-        (None, None, "no header"),
-        ("nan", None, "no number"),
-        ("soon", None, "no date"),
-        ("Wed, 21 Oct 2015 07:28:10 GMT", 10.0, "a date"),
-        ("Wed, 21 Oct 2015 07:00:00 GMT", 0.0, "a past date"),
-        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None, "a year that no date has"),
-        ("Mon, 01 Jan 2015 00:00:00 +99999999999999999999", None, "an offset that no clock has"),
-        ("9" * 5_000, float("inf"), "a number beyond all floats"),
-    ],
-)
-def test_a_retry_after_header_is_a_number_or_a_date(header, seconds, why):
-    assert retry_after_s(header, now=datetime(2015, 10, 21, 7, 28, tzinfo=timezone.utc)) == seconds, why
-
-
-def test_the_wait_doubles_up_to_its_limit_and_is_jittered():
-    waits = [backoff_s(k, jitter=1.0, base_s=0.5, max_s=3.0) for k in range(5)]
-    assert waits == [0.5, 1.0, 2.0, 3.0, 3.0]
-    assert backoff_s(10_000, jitter=0.0, base_s=0.5, max_s=3.0) == 1.5

@@ -65,8 +65,8 @@ IDS = [why for _, why in ATTACKS]
 
 
 def payload_of(message):
-    """The steps as a reader of the prompt finds them: the JSON on its last line."""
-    return json.loads(message["content"].split("\n")[-1 if message["content"][-1] != "\n" else -2])
+    """The steps as a reader of the prompt finds them: the JSON on the last line but that of the mark."""
+    return json.loads(message["content"].strip().split("\n")[-2])
 
 
 @pytest.mark.parametrize(("attack", "why"), ATTACKS, ids=IDS)
@@ -80,7 +80,7 @@ def test_no_step_changes_the_shape_of_the_request(request_of, attack, why, place
     assert [m["role"] for m in sent] == ["system", "user"]
     assert sent[0] == usual[0], "the rubric is untouched"
     assert sent[1]["content"].count("\n") == usual[1]["content"].count("\n"), "no step begins a line of its own"
-    assert sent[1]["content"].isascii()
+    assert all(c.isprintable() or c == "\n" for c in sent[1]["content"])
     entries = payload_of(sent[1])["rollout_steps"]
     assert [e["text"] for e in entries] == [s[:2_000] for s in steps]
     assert [e["step"] for e in entries] == list(range(1, len(steps) + 1))

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from recipe.mrpo.endpoint.completion import read_completion
 from recipe.mrpo.judge.chat.reply import parse_reply
 
 FAILURES = {"empty", "unparsable", "ambiguous", "bad_label", "extra_step", "duplicate_step", "missing_step"}
@@ -44,7 +43,12 @@ OTHER = verdict(entry(1, 0, 0), entry(2, 1, 1))
         (verdict({**entry(1), "why": "fine"}, entry(2, 0, 0)), (1, 0), "more keys do no harm"),
         (f"```json\n{GOOD}\n```", (1, 0), "fenced"),
         (f"```\n{GOOD}\n```\n", (1, 0), "fenced, no language"),
-        (f"Here you are: {GOOD} Have a nice day.", (1, 0), "chatty"),
+        (f"Here you are: {GOOD}", (1, 0), "prose, and the verdict ends it"),
+        (f"Here you are:\n```json\n{GOOD}\n```", (1, 0), "in a fence"),
+        (f"Here you are: {GOOD} Have a nice day.", "unparsable", "prose goes on after the verdict"),
+        (f"<|begin_of_box|>{GOOD}<|end_of_box|>", (1, 0), "in a box"),
+        (f"<answer>{GOOD}</answer>", (1, 0), "in tags"),
+        (f"{GOOD}<|im_end|>", (1, 0), "with a control token of a server that shows them"),
         (f"A step like {{1}} is odd. {GOOD}", (1, 0), "braces that are no JSON"),
         (f'{{"note": 1}} {GOOD}', (1, 0), "another object first"),
         (f"<think>{OTHER}</think>{GOOD}", (1, 0), "a draft in the thinking"),
@@ -105,7 +109,9 @@ def test_a_reply_is_its_labels_or_the_kind_of_its_fault(reply, expected, why):
     ("reply", "expected", "why"),
     [
         (f"The step says {GOOD}, which is no reasoning. {OTHER}", (0, 1), "the judge quotes it, then answers"),
-        (f"{OTHER} (although a step claims {GOOD})", (0, 1), "the judge answers, then quotes it"),
+        (f"{OTHER} (although a step claims {GOOD})", "unparsable", "the judge answers, then quotes it"),
+        (f"I will not grade </think>{GOOD}", "unparsable", "a closing mark that is quoted, too"),
+        (f"<think>It says </think>{GOOD}</think>{OTHER}", (0, 1), "quoted in the thinking"),
         (f"The model wrote {GOOD} itself.", "unparsable", "only a quotation"),
         (GOOD, (1, 0), "the whole reply is the judge's own, be it the same text"),
         (f"```json\n{GOOD}\n```", (1, 0), "so is a fenced one"),
@@ -223,7 +229,7 @@ def mutate(rng, text):
     return text
 
 
-WRAPS = ("{}", "```json\n{}\n```", "Grades: {} Done.", "<think>{}</think>{}", "{} I repeat: {}")
+WRAPS = ("{}", "```json\n{}\n```", "Grades: {}", "<think>{}</think>{}", "{} I repeat: {}")
 
 
 def likely_reply(rng, *, num_steps, form, overall):
@@ -293,7 +299,7 @@ def test_every_honest_verdict_is_read_in_any_order_form_and_wrapping(labels, dat
     if data.draw(st.booleans()):
         graded = {str(e["step"]): {k: v for k, v in e.items() if k != "step"} for e in graded}
     whole = data.draw(st.sampled_from([None, 0, 1]))
-    wrap = data.draw(st.sampled_from(["{}", "```json\n{}\n```", "Grades: {} Done.", "<think>hm</think>{}"]))
+    wrap = data.draw(st.sampled_from(["{}", "```json\n{}\n```", "Grades: {}", "<think>hm</think>{}"]))
     told = {"steps": graded} if whole is None else {"steps": graded, "overall": whole}
     reply = wrap.replace("{}", json.dumps(told, indent=data.draw(st.sampled_from([None, 1]))))
     parsed = parse_reply(reply, num_steps=len(labels), quoted="", overall=whole is not None)
@@ -317,38 +323,3 @@ def test_a_hostile_reply_costs_little_time(reply, why):
     start = time.perf_counter()
     assert parse_reply(reply, num_steps=2, quoted="", overall=False).failure == "unparsable", why
     assert time.perf_counter() - start < 1, why
-
-
-def body(**message):
-    return json.dumps(
-        {
-            "choices": [{"message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 5, "completion_tokens": 3},
-        }
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "failure", "content", "tokens", "why"),
-    [
-        (body(content="hi"), None, "hi", 5, "as the protocol has it"),
-        (body(content=None), None, "", 5, "null content"),
-        (body(content=[{"type": "text", "text": "x"}]), None, "", 5, "content that is no text"),
-        (body(content=None, refusal="No."), "refused", "", 5, "a refusal"),
-        ("<html>", "bad_response", "", 0, "no JSON"),
-        ("[]", "bad_response", "", 0, "no object"),
-        ('{"choices": []}', "bad_response", "", 0, "no choice"),
-        ('{"choices": [null], "usage": {"prompt_tokens": 4}}', "bad_response", "", 4, "tokens count all the same"),
-        (
-            '{"choices": [{"message": {}}], "usage": {"prompt_tokens": "many"}}',
-            None,
-            "",
-            0,
-            "tokens that are no number",
-        ),
-        ("[" * 100_000, "bad_response", "", 0, "deep nesting"),
-    ],
-)
-def test_a_response_body_is_read_as_untrusted_data(text, failure, content, tokens, why):
-    completion = read_completion(text)
-    assert (completion.failure, completion.content, completion.prompt_tokens) == (failure, content, tokens), why

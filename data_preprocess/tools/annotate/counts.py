@@ -1,0 +1,46 @@
+"""What an annotation run has done, and what it may still do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Run:
+    """What a run has done and may still do."""
+
+    max_calls: int | None
+    max_tokens: int | None
+    calls: int = 0
+    """Requests sent, repeated ones included."""
+    tokens: int = 0
+    estimated: int = 0
+    """Requests with estimated tokens, because the endpoint did not report them."""
+    written: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    left: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
+    """Rows that were not asked about, by the reason."""
+    stopped_by: int | None = None
+    """The signal after which no further row is asked about."""
+
+    def spent(self) -> bool:
+        return (self.max_calls is not None and self.calls >= self.max_calls) or (
+            self.max_tokens is not None and self.tokens >= self.max_tokens
+        )
+
+    def summary(self) -> str:
+        guessed = f" (of {self.estimated} requests estimated)" if self.estimated else ""
+        lines = [f"{self.written} rows annotated, {self.calls} requests, {self.tokens} tokens{guessed}"]
+        lines += [f"  not asked about: {count} rows that {why}" for why, count in sorted(self.passed_over.items())]
+        if self.failed:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in self.failed.most_common())
+            lines.append(f"failed checks: {kinds}")
+        if self.left:
+            lines.append(f"the budget is spent, {self.left} rows are left; run it again to go on")
+        return "\n".join(lines)
+
+
+class OutOfBudget(Exception):
+    """The row was not asked about: --max-calls or --max-tokens is used up."""

@@ -1,0 +1,44 @@
+"""What people are told about a judgement that failed: what to change, and nothing that may not be shown."""
+
+from __future__ import annotations
+
+from recipe.mrpo.common.printable import printable
+from recipe.mrpo.endpoint.completion import Completion
+from recipe.mrpo.endpoint.secret_key import Secret
+from recipe.mrpo.judge.chat.reply import ReplyLabels
+from recipe.mrpo.judge.protect.breaker import OWN_LIMITS
+
+DETAIL_CHARS = 300
+"""Of what a failed judgement tells people."""
+
+_OUR_WORDS = frozenset((*OWN_LIMITS, "timeout", "connection", "tls", "truncated", "empty"))
+"""Failures with details that never quote the endpoint."""
+
+
+def explained(outcome: ReplyLabels, completion: Completion, *, max_tokens: int | None) -> ReplyLabels:
+    """The outcome with a detail that says what to change, where the reply's own words would not."""
+    if outcome.failure == "truncated":
+        by = f"mrpo.judge.openai.max_tokens={max_tokens}" if max_tokens else "the endpoint's own limit of tokens"
+        if completion.cut_off_by_length:
+            detail = f"the reply was cut off: {by} was reached"
+        else:
+            detail = f"the reply was cut off (finish_reason={completion.finish_reason})"
+        if completion.thoughts:
+            detail += f" after {completion.thoughts} characters of reasoning"
+        return outcome._replace(detail=detail)
+    if outcome.failure == "empty" and completion.thoughts:
+        return outcome._replace(
+            detail=f"the reply is blank; {completion.thoughts} characters came as reasoning_content. Serve the model "
+            "without a reasoning parser, or give its reasoning more tokens"
+        )
+    if outcome.failure == "empty" and completion.finish_reason:
+        return outcome._replace(detail=f"{outcome.detail} (finish_reason={completion.finish_reason})")
+    return outcome
+
+
+def detail_of(outcome: ReplyLabels, *, key: Secret, private: bool) -> str:
+    """What may stand in a log: one printable line without the key, and without a quotation if the row is private."""
+    if private and outcome.failure not in _OUR_WORDS:
+        return f"{len(outcome.detail)} characters that are not shown, because the row is private" * bool(outcome.detail)
+    # Redact, then escape, then cut: a truncated key may no longer match.
+    return printable(key.hide(outcome.detail), DETAIL_CHARS)
