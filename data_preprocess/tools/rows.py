@@ -17,7 +17,7 @@ from data_preprocess.source.parquet_images import damage_told, open_parquet, req
 from data_preprocess.source.parquet_shards import NAMELESS
 from data_preprocess.source.pictures import path_of, pictures, safe_name
 from data_preprocess.tools.shared_images import ImageSet
-from recipe.mrpo.endpoint.privacy import FLAG
+from recipe.mrpo.endpoint.privacy import MAY_LEAVE_MACHINE
 
 _BATCH = 16
 _COLUMNS = ("data_source", "extra_info", "reward_model", "prompt", "messages")
@@ -95,7 +95,7 @@ def iter_questions(file: Path) -> Iterator[dict[str, Any]]:
 
 def _info(row: Mapping[str, Any]) -> dict[str, Any]:
     given = row.get("extra_info")
-    info = dict.fromkeys(_FIELDS) | {FLAG: True} | (given if isinstance(given, dict) else {})
+    info = dict.fromkeys(_FIELDS) | {MAY_LEAVE_MACHINE: True} | (given if isinstance(given, dict) else {})
     if info["question"] is None:
         info["question"] = _asked(row.get("prompt") or row.get("messages"))
     if info["answer"] is None and isinstance(row.get("reward_model"), dict):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from recipe.mrpo.endpoint.address import Endpoint
+from recipe.mrpo.judge.chat.address import judge_endpoint
 from recipe.mrpo.judge.when_to_judge import ASK_FOR
 from recipe.mrpo.options.schema.kinds import (
     Group,
@@ -26,7 +26,7 @@ from recipe.mrpo.options.schema.kinds import (
 def _address(value: str) -> str | None:
     """Checked whichever judge is asked: a password in an address must not reach the log."""
     try:
-        Endpoint.of(value, ())
+        judge_endpoint({"openai": {"base_url": value}, "allow_hosts": ()})
     except ValueError as error:
         return str(error)
     return None

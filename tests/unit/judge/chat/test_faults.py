@@ -279,7 +279,9 @@ def test_faults_for_a_third_of_all_calls_each_leave_labels_or_failures(options_o
     kinds = Counter(j.failure for j in judgements)
     assert kinds[None] >= 10 and set(kinds) == {None, "http_500", "timeout", "unparsable"}
     assert all(j.labels == LABELS for j in judgements if j.failure is None)
-    assert sum(j.usage.calls for j in judgements) == len(server.requests)
+    # On a busy machine a call may time out before the server has read it.
+    unread = sum(j.usage.calls for j in judgements) - len(server.requests)
+    assert 0 <= unread <= sum(j.usage.retries for j in judgements) + kinds["timeout"]
 
 
 @pytest.mark.parametrize("charset", ["idna", "punycode", "rot13", "zlib", "undefined", "utf-16"])
