@@ -53,7 +53,7 @@ class CheckedJudge:
         except (Exception, SystemExit) as error:  # an exit() in a user's judge would end the reward worker
             if isinstance(error, PermissionError) and error.errno is None:  # not a file that cannot be opened
                 raise
-            judgement = Judgement(failure=EXCEPTION, detail=self._tell(error))
+            judgement = Judgement(failure=EXCEPTION, detail=self._tell(error, private=not request.may_leave_machine))
         given = judgement.labels
         if given is not None and len(given) != len(request.steps):
             detail = f"{len(given)} labels for {len(request.steps)} steps"
@@ -69,10 +69,11 @@ class CheckedJudge:
         except Exception as error:
             logger.warning("the judge %s could not be closed: %s", self.name, self._tell(error))
 
-    def _tell(self, error: BaseException) -> str:
+    def _tell(self, error: BaseException, *, private: bool = False) -> str:
         """The error in one line; with its place in the log, the first time that its kind is met."""
-        # What it says may quote a rollout, so it is shown as ASCII.
-        detail = f"{type(error).__name__}: {str(error)!a}"[:DETAIL_CHARS]
+        # What it says may quote a rollout: it is shown as ASCII, and not at all if the row is private.
+        said = f"{len(str(error))} characters, not shown" if private else f"{str(error)!a}"
+        detail = f"{type(error).__name__}: {said}"[:DETAIL_CHARS]
         if type(error).__name__ not in self._told:
             self._told.add(type(error).__name__)
             place = "".join(traceback.format_tb(error.__traceback__)).rstrip()

@@ -37,7 +37,10 @@ def get_judge(options: Mapping[str, Any]) -> CheckedJudge:
     Raises ValueError naming the option to change for an unknown name or a value no judge can run with.
     """
     factory, name = judge_factory(options), options["name"]
-    made = _own_judge(factory, name, options["options"] or {}) if is_own(name) else factory(options)
+    if is_own(name) and hasattr(factory, "from_judge_options"):
+        made = factory.from_judge_options(options)  # a subclass of ChatJudge is set by the options of that judge
+    else:
+        made = _own_judge(factory, name, options["options"] or {}) if is_own(name) else factory(options)
     for method in ("label", "close"):
         if not inspect.iscoroutinefunction(getattr(made, method, None)):
             raise ValueError(

@@ -3,10 +3,8 @@
 A judge with another verdict is a subclass with two hooks; calls, retries, budget, breaker, cache and privacy stay:
 
     from recipe.mrpo.endpoint.untrusted_json import untrusted_json
-    from recipe.mrpo.judge import register_judge
     from recipe.mrpo.judge.chat.judge import ChatJudge
-    from recipe.mrpo.judge.chat.detail import DETAIL_CHARS, detail_of, explained
-from recipe.mrpo.judge.chat.reply import ReplyLabels
+    from recipe.mrpo.judge.chat.reply import ReplyLabels
 
     class YesNoJudge(ChatJudge):
         name = "yes_no"
@@ -24,7 +22,7 @@ from recipe.mrpo.judge.chat.reply import ReplyLabels
                 return ReplyLabels(None, "unparsable", "neither yes nor no")
             return ReplyLabels((int(word == "yes"),) * len(request.steps), None, "")
 
-    register_judge("yes_no")(YesNoJudge.of)
+`mrpo.judge.name=my_judges:YesNoJudge` asks it; the options mrpo.judge.openai say where it lives.
 """
 
 from __future__ import annotations
@@ -70,7 +68,7 @@ class _LoopState:
 class ChatJudge:
     """Asks a model for two answers a step, alignment and contribution; a step is valid if one of them is yes.
 
-    A call lasts at most `timeout_s`; a judgement makes at most 2 + max_retries calls (and one more a call while the
+    A call lasts at most `timeout_s`; a judgement makes at most 2 + max_retries calls (and as many again while the
     endpoint refuses structured output), with at most max(backoff_max_s, 1.5 retry_after_max_s) between two.
     """
 
@@ -100,7 +98,7 @@ class ChatJudge:
         self._client()  # what cannot work is said before the first rollout
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> ChatJudge:
+    def from_judge_options(cls, options: Mapping[str, Any]) -> ChatJudge:
         """The judge of this class that `options` (the node `mrpo.judge`) describes. Raises ValueError."""
         settings = OpenAISettings(**options["openai"])
         endpoint = judge_endpoint(options)
@@ -116,10 +114,7 @@ class ChatJudge:
         )
 
     def messages(self, request: JudgeRequest) -> list[dict[str, Any]]:
-        """Hook: the chat messages of a request; all that labels depend on, so that they are the cache's key as well.
-
-        Called outside the event loop. Raises BadImage.
-        """
+        """Hook: the chat messages of a request, also the cache's key. Called in a thread. Raises BadImage."""
         images = []
         if self.settings.send_image:
             if request.unread_image is not None:  # labels of a case that was not seen whole would be guesses
@@ -138,6 +133,11 @@ class ChatJudge:
         """
         steps = request.steps
         return parse_reply(reply, num_steps=len(steps), quoted=steps, overall=request.overall, cut_off=cut_off)
+
+    @property
+    def stays_on_machine(self) -> bool:
+        """May private cases go to the endpoint?"""
+        return self.endpoint.private_allowed
 
     def require(self, *, may_leave_machine: bool) -> None:
         """Raises PermissionError if such a case may not be sent to this endpoint."""
@@ -247,4 +247,4 @@ def _text_chars(message: Mapping[str, Any]) -> int:
 @register_judge("openai")
 def openai_judge(options: Mapping[str, Any]) -> ChatJudge:
     """The judge at `mrpo.judge.openai.base_url`."""
-    return ChatJudge.of(options)
+    return ChatJudge.from_judge_options(options)
