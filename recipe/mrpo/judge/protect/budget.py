@@ -66,19 +66,3 @@ class Budget:
             cost = (used.prompt * self.prompt_price + used.completion * self.completion_price) / 1e6
             if cost >= self.max_cost:
                 raise CostSpent(f"{cost:g} spent, mrpo.judge.max_cost={self.max_cost:g}")
-
-
-class TokenAccount:
-    """What all judges of a job have used, beside their budget."""
-
-    def __init__(self, budget: Budget) -> None:
-        self.budget, self.used = budget, Tokens()
-
-    def check(self) -> None:
-        self.budget.check(self.used)
-
-    def add(self, tokens: Tokens) -> None:
-        self.used = Tokens(self.used.prompt + tokens.prompt, self.used.completion + tokens.completion)
-
-    def at_least(self, known: Tokens) -> None:
-        self.used = Tokens(max(self.used.prompt, known.prompt), max(self.used.completion, known.completion))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import secrets
 import sys
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from recipe.mrpo.judge.protect.account import TokenAccount, total
 from recipe.mrpo.judge.protect.background import in_background
-from recipe.mrpo.judge.protect.budget import Budget, BudgetSpent, TokenAccount, Tokens
+from recipe.mrpo.judge.protect.budget import Budget, BudgetSpent, Tokens
 from recipe.mrpo.judge.protect.rate import EndpointLimiter, EndpointLimits
 
 logger = logging.getLogger(__name__)
@@ -42,14 +44,17 @@ class InProcessLimits:
             weakref.WeakKeyDictionary()
         )
 
-    async def acquire(self, endpoint: EndpointKey, hold_s: float, known: Tokens) -> int:
-        self.account.at_least(known)
+    async def acquire(self, endpoint: EndpointKey, hold_s: float, known: Mapping[str, Tokens]) -> int:
+        self.account.learn(known)
         return await self._limiter(endpoint).acquire(hold_s)
 
-    async def release(self, endpoint: EndpointKey, lease: int, tokens: Tokens | None) -> Tokens:
-        """Returns what the job has used so far."""
+    async def release(
+        self, endpoint: EndpointKey, lease: int, tokens: Tokens | None, known: Mapping[str, Tokens]
+    ) -> dict[str, Tokens]:
+        """Returns what each worker of the job has used so far; `known` holds the tokens of this call already."""
+        self.account.learn(known)
         await self._limiter(endpoint).release(lease, tokens)
-        return self.account.used
+        return self.account.by_worker
 
     def _limiter(self, endpoint: EndpointKey) -> EndpointLimiter:
         here = self._loops.setdefault(asyncio.get_running_loop(), {})
@@ -62,7 +67,7 @@ class JobLimits:
     """The limits of a job, as one of its workers sees them: kept in a named actor of Ray, else in this process.
 
     Every call takes a lease first and gives it back with the tokens it used. The actor lives with the worker that made
-    it first. Should that one die, the others make a new one and tell it what they know to be spent.
+    it first. Should that one die, the others make a new one and tell it what every worker has used.
     """
 
     ACTOR, ATTEMPTS = "mrpo_judge_limiter", 5
@@ -70,7 +75,8 @@ class JobLimits:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self.actor_name = f"{self.ACTOR}_{hashlib.sha256(repr(budget).encode()).hexdigest()[:8]}"
-        self._known = Tokens()
+        self._account = TokenAccount(budget)
+        self._worker = secrets.token_hex(8)
         self._here: InProcessLimits | None = None
         self._actor: Any = None
 
@@ -83,15 +89,18 @@ class JobLimits:
 
         Who is cancelled here takes nothing, or gives it back.
         """
-        return await self._ask("acquire", endpoint, hold_s, self._known)
+        return await self._ask("acquire", endpoint, hold_s, self._account.by_worker)
 
     async def release(self, endpoint: EndpointKey, lease: int, tokens: Tokens | None) -> None:
+        """Give a lease back; the tokens count even if nobody keeps the limits at the moment."""
+        mine = self._account.by_worker.get(self._worker, Tokens())
+        self._account.learn({self._worker: total((mine, tokens or Tokens()))})
         try:
-            used = await self._ask("release", endpoint, lease, tokens)
+            by_worker = await self._ask("release", endpoint, lease, tokens, self._account.by_worker)
         except LimiterLost as error:
-            logger.warning("a call's tokens were not counted: %s", error)  # its slot comes back by its age
+            logger.warning("a call's slot was not given back: %s", error)  # it comes back by its age
             return
-        self._known = Tokens(max(self._known.prompt, used.prompt), max(self._known.completion, used.completion))
+        self._account.learn(by_worker)
 
     async def _ask(self, method: str, *arguments: Any) -> Any:
         ray = sys.modules.get("ray")  # what was never imported here is not running here, and its import costs a second

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from recipe.mrpo.judge.protect.budget import TokenAccount, Tokens, above_zero
+from recipe.mrpo.judge.protect.account import TokenAccount, total
+from recipe.mrpo.judge.protect.budget import Tokens, above_zero
 
 # Nobody sleeps for less: the next call pays for it.
 SHORTEST_WAIT_S = 1e-3
+LOOK_AGAIN_S = 1.0
+"""The longest wait for a slot or for room in the budget without another look."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,14 @@ class TokenBucket:
 
 class _Lease(NamedTuple):
     ends: float
-    charged: float
+    charged: Tokens
 
 
 class EndpointLimiter:
-    """The limits of one endpoint within one process and one event loop, and the account of the job.
+    """The limits of one endpoint within one process and one event loop, beside the account of the job.
 
-    A call's tokens are only known afterwards: it is charged the mean of the answered calls before it
-    (`tokens_per_call` for the first ones), and the difference is settled when it ends; a call without an answer costs
+    The tokens of a call are known when it ends. Until then it is charged the mean of the answered calls before it
+    (`tokens_per_call` for the first ones), and the difference is settled at its end; a call without an answer costs
     nothing. Rates have a burst of one second's worth, but at least one call.
     """
 
@@ -75,7 +79,7 @@ class EndpointLimiter:
         self, limits: EndpointLimits, account: TokenAccount, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.limits, self.account, self.clock = limits, account, clock
-        self._answered, self._answered_tokens = 0, 0
+        self._answered, self._answered_tokens = 0, Tokens()
         self._leases: dict[int, _Lease] = {}
         # Not from 0: what a lost limiter has handed out must not name a lease of the next one.
         self._numbers = itertools.count(secrets.randbits(48))
@@ -86,60 +90,76 @@ class EndpointLimiter:
     async def acquire(self, hold_s: float) -> int:
         """A lease, as soon as the limits allow a call; its slot comes back after `hold_s` at the latest.
 
-        Raises BudgetSpent when the budget of the job is used up. Who is cancelled here has taken nothing.
+        Raises BudgetSpent when the budget of the job is used up. A request that is cancelled here has taken nothing.
         """
-        async with self._turn:  # in the order of arrival; who waits sees what the calls before have really used
+        async with self._turn:  # in the order of arrival; later ones see what the calls before have really used
             # The rates come last: a permit that waits for a slot would be one more call at once when slots are free.
             await self._pass_slots()
-            charged = await self._pass_rates()
+            expected = await self._pass_rates()
             lease = next(self._numbers)
-            self._leases[lease] = _Lease(self.clock() + hold_s, charged)
+            self._leases[lease] = _Lease(self.clock() + hold_s, expected)
+            self.account.begin((id(self), lease), expected)
         return lease
 
     async def release(self, lease: int, tokens: Tokens | None) -> None:
         """Give a lease back with the tokens that its call has used, zero if nothing was answered; None: never sent."""
-        ended = self._leases.pop(lease, None)
+        ended = self._forget(lease)
         if tokens is None:
             tokens = Tokens()
             if self._requests is not None:
                 self._requests.take(-1.0)
-        self.account.add(tokens)
         if tokens.both:
             self._answered += 1
-            self._answered_tokens += tokens.both
+            self._answered_tokens = total((self._answered_tokens, tokens))
         if self._tokens is not None:
-            self._tokens.take(tokens.both - (ended.charged if ended is not None else 0.0))
+            self._tokens.take(tokens.both - (ended.charged.both if ended is not None else 0))
         self._freed.set()
 
+    def _forget(self, lease: int) -> _Lease | None:
+        self.account.end((id(self), lease))
+        return self._leases.pop(lease, None)
+
+    def _expected(self) -> Tokens:
+        """The tokens that a call is charged until it ends."""
+        if not self._answered:
+            return Tokens(0, math.ceil(self.limits.tokens_per_call))  # completion tokens are the dearer ones
+        prompt, completion = self._answered_tokens
+        return Tokens(math.ceil(prompt / self._answered), math.ceil(completion / self._answered))
+
+    def _has_slot(self) -> bool:
+        return self.limits.concurrency is None or len(self._leases) < self.limits.concurrency
+
     async def _pass_slots(self) -> None:
-        """Wait for a slot; it stays free, because whoever waits here has the turn."""
-        while self.limits.concurrency is not None and len(self._leases) >= self.limits.concurrency:
+        """Wait for a slot and for room in the budget; the slot stays free, because whoever waits here has the turn."""
+        while True:
             self.account.check()
-            oldest = min(self._leases, key=lambda number: self._leases[number].ends)
-            wait = self._leases[oldest].ends - self.clock()
-            if wait <= 0:
-                del self._leases[oldest]
-                continue
+            now = self.clock()
+            for lease in [number for number, held in self._leases.items() if held.ends <= now]:
+                self._forget(lease)  # of a worker that died
+            if self._has_slot() and self.account.has_room():
+                return
+            wait = min((held.ends for held in self._leases.values()), default=math.inf) - now
             self._freed.clear()
-            timer = asyncio.get_running_loop().call_later(wait, self._freed.set)
+            # Calls to other endpoints may free the budget as well, and this limiter does not hear of them.
+            timer = asyncio.get_running_loop().call_later(min(wait, LOOK_AGAIN_S), self._freed.set)
             try:
                 await self._freed.wait()
             finally:
                 timer.cancel()
 
-    async def _pass_rates(self) -> float:
+    async def _pass_rates(self) -> Tokens:
         """Wait for the rates and take one call from them; returns the tokens that it is charged."""
         while True:
             self.account.check()
-            mean = self._answered_tokens / self._answered if self._answered else self.limits.tokens_per_call
-            pairs = [(b, units) for b, units in ((self._requests, 1.0), (self._tokens, mean)) if b is not None]
+            expected = self._expected()
+            pairs = [(b, units) for b, units in ((self._requests, 1), (self._tokens, expected.both)) if b is not None]
             wait = max((bucket.wait_s(units) for bucket, units in pairs), default=0.0)
             if wait < SHORTEST_WAIT_S:
                 break
             await asyncio.sleep(wait)
         for bucket, units in pairs:
             bucket.take(units)
-        return mean
+        return expected
 
     def _bucket(self, per_minute: float | None, one_call: float) -> TokenBucket | None:
         if per_minute is None:

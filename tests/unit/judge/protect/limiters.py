@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from recipe.mrpo.judge.protect.budget import Budget, TokenAccount
+from recipe.mrpo.judge.protect.account import TokenAccount
+from recipe.mrpo.judge.protect.budget import Budget
 from recipe.mrpo.judge.protect.rate import EndpointLimiter, EndpointLimits
 
 HOLD_S = 100

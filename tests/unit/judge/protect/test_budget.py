@@ -7,9 +7,11 @@ import asyncio
 import pytest
 
 from recipe.mrpo.judge import get_judge
-from recipe.mrpo.judge.protect.budget import Budget, BudgetSpent, CostSpent, TokenAccount, Tokens
+from recipe.mrpo.judge.protect.account import TokenAccount
+from recipe.mrpo.judge.protect.budget import Budget, BudgetSpent, CostSpent, Tokens
+from recipe.mrpo.judge.protect.job_limits import EndpointKey, JobLimits
 from tests.fake_judge_server import FakeJudgeServer
-from tests.unit.judge.protect.limiters import HOLD_S, limiter_of
+from tests.unit.judge.protect.limiters import HOLD_S, limits_of
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_cost"])
@@ -25,20 +27,20 @@ def test_a_budget_of_money_needs_prices(options_of):
 
 def test_a_spent_budget_ends_calls():
     async def run():
-        limiter = limiter_of(max_tokens=250)
+        job, endpoint = JobLimits(Budget(250)), EndpointKey("a", limits_of())
         for _ in range(3):
-            await limiter.release(await limiter.acquire(HOLD_S), Tokens(60, 40))
+            await job.release(endpoint, await job.acquire(endpoint, HOLD_S), Tokens(60, 40))
         with pytest.raises(BudgetSpent, match=r"mrpo\.judge\.max_tokens=250"):
-            await limiter.acquire(HOLD_S)
+            await job.acquire(endpoint, HOLD_S)
 
     asyncio.run(run())
 
 
 def test_a_budget_of_money_counts_by_the_prices():
     account = TokenAccount(Budget(None, 1.0, prompt_price=2.0, completion_price=8.0))
-    account.add(Tokens(100_000, 99_999))
+    account.learn({"a": Tokens(100_000, 50_000), "b": Tokens(0, 49_999)})
     account.check()
-    account.add(Tokens(0, 1))
+    account.learn({"b": Tokens(0, 50_000)})
     with pytest.raises(CostSpent, match=r"mrpo\.judge\.max_cost=1"):
         account.check()
 
@@ -46,14 +48,61 @@ def test_a_budget_of_money_counts_by_the_prices():
 @pytest.mark.parametrize("waits_for", [{"concurrency": 1}, {"requests_per_minute": 60}])
 def test_a_spent_budget_turns_away_all_who_wait_at_once(waits_for):
     async def run():
-        limiter = limiter_of(max_tokens=50, **waits_for)
-        lease = await limiter.acquire(HOLD_S)
-        waiting = [asyncio.create_task(limiter.acquire(HOLD_S)) for _ in range(5)]
+        job, endpoint = JobLimits(Budget(50)), EndpointKey("a", limits_of(**waits_for))
+        lease = await job.acquire(endpoint, HOLD_S)
+        waiting = [asyncio.create_task(job.acquire(endpoint, HOLD_S)) for _ in range(5)]
         await asyncio.sleep(0.05)
-        await limiter.release(lease, Tokens(100))
+        await job.release(endpoint, lease, Tokens(100))
         return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
 
     assert [type(r) for r in asyncio.run(run())] == [BudgetSpent] * 5
+
+
+PRICES = {"prompt_price": 1.0, "completion_price": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("budget", "together"),
+    [(Budget(300), 3), (Budget(3_000), 30), (Budget(100_000), 64), (Budget(None, 0.005, **PRICES), 5)],
+)
+def test_a_budget_is_overspent_by_about_one_call_however_many_come_at_once(budget, together):
+    """Each call uses 120 tokens; 100 are expected of the first ones, so that the first wave may use a fifth more."""
+
+    async def run():
+        job, endpoint = JobLimits(budget), EndpointKey("a", limits_of())
+        used = under_way = most_under_way = 0
+
+        async def call():
+            nonlocal used, under_way, most_under_way
+            lease = await job.acquire(endpoint, HOLD_S)
+            under_way += 1
+            most_under_way = max(most_under_way, under_way)
+            await asyncio.sleep(0)
+            used += 120
+            under_way -= 1
+            await job.release(endpoint, lease, Tokens(100, 20))
+
+        for _ in range(20):
+            given = await asyncio.gather(*(call() for _ in range(64)), return_exceptions=True)
+            assert all(result is None or isinstance(result, BudgetSpent) for result in given)
+        with pytest.raises(BudgetSpent):
+            while True:
+                await call()
+        return used, most_under_way
+
+    used, most_together = asyncio.run(asyncio.wait_for(run(), 60))
+    spent = budget.max_tokens or budget.max_cost * 1e6 / 300 * 120
+    assert spent <= used <= 1.2 * spent + 120
+    assert most_together == together, "far from its end nobody waits"
+
+
+def test_a_call_that_never_ends_is_expected_to_use_tokens_only_until_its_slot_comes_back():
+    async def run():
+        job, endpoint = JobLimits(Budget(150)), EndpointKey("a", limits_of())
+        await job.acquire(endpoint, 0.05)  # its worker died; 100 tokens are expected of it
+        await asyncio.wait_for(job.acquire(endpoint, HOLD_S), 5)
+
+    asyncio.run(run())
 
 
 def use_up(judge, request, most=40):

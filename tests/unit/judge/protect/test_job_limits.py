@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
@@ -14,19 +15,20 @@ from tests.unit.judge.protect.limiters import HOLD_S, limits_of
 
 
 def test_the_budget_is_one_for_all_endpoints_and_event_loops_and_rates_are_each_endpoints_own():
-    job = InProcessLimits(Budget(250))
+    job, used = InProcessLimits(Budget(250)), [0]
     one, other = (EndpointKey(name, limits_of(concurrency=1)) for name in "ab")
 
     async def call(endpoint):
-        lease = await asyncio.wait_for(job.acquire(endpoint, HOLD_S, Tokens()), 5)
-        return lambda: job.release(endpoint, lease, Tokens(100))
+        lease = await asyncio.wait_for(job.acquire(endpoint, HOLD_S, {}), 5)
+        used[0] += 100
+        return lambda: job.release(endpoint, lease, Tokens(100), {"me": Tokens(used[0])})
 
     async def both():
         for end in [await call(one), await call(other)]:  # the slot of the one is none of the other's
             await end()
         with pytest.raises(asyncio.TimeoutError):
             await call(one)
-            await asyncio.wait_for(job.acquire(one, HOLD_S, Tokens()), 0.05)
+            await asyncio.wait_for(job.acquire(one, HOLD_S, {}), 0.05)
 
     async def later():
         await (await call(other))()
@@ -50,6 +52,38 @@ def test_a_limiter_made_anew_goes_on_from_what_its_workers_know():
             await worker.acquire(endpoint, HOLD_S)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_token_is_lost_or_doubled_however_often_the_limits_are_made_anew(seed):
+    """Workers hold leases of limiters that are gone, and tell the new ones in any order."""
+    rng = random.Random(seed)
+    endpoint = EndpointKey("a", limits_of(concurrency=4))
+
+    async def run():
+        keeper = InProcessLimits(Budget(10**9))
+        workers = [JobLimits(Budget(10**9)) for _ in range(5)]
+        held, used = [], 0
+        for _ in range(300):
+            if rng.random() < 0.05:
+                keeper = InProcessLimits(Budget(10**9))
+            worker = rng.choice(workers)
+            worker._here = keeper  # as all of them ask one actor
+            if held and rng.random() < 0.5:
+                worker, lease = held.pop(rng.randrange(len(held)))
+                worker._here = keeper
+                tokens = Tokens(rng.randrange(1000), rng.randrange(100))
+                used += tokens.both
+                await worker.release(endpoint, lease, tokens)
+            elif len(held) < 4:
+                held.append((worker, await worker.acquire(endpoint, HOLD_S)))
+        for worker in workers:  # the last keeper hears of each
+            worker._here = keeper
+            await worker.release(endpoint, await worker.acquire(endpoint, HOLD_S), None)
+        return keeper.account.used.both, used
+
+    known, used = asyncio.run(run())
+    assert known == used
 
 
 def test_the_members_at_one_endpoint_share_its_limits(options_of, request_of):
