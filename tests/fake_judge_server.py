@@ -50,6 +50,7 @@ class FakeJudgeServer:
         rule: str = "overlap",
         seed: int = 0,
         latency_s: float = 0.0,
+        model: str = "fake",
     ) -> None:
         if rule not in RULES:
             raise ValueError(f"rule {rule!r} is unknown; choose one of {', '.join(RULES)}")
@@ -58,6 +59,9 @@ class FakeJudgeServer:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.times: list[float] = []
+        self.asked: list[str] = []
+        """Keys of the requests for the list of models."""
+        self.model = model
         self.served: Counter[str] = Counter()
         self.peak = 0
         self.rule, self.seed, self.latency_s = rule, seed, latency_s
@@ -120,7 +124,8 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
             return None
 
         def do_GET(self) -> None:
-            self._send(200, json.dumps({"object": "list", "data": [{"id": "fake", "object": "model"}]}))
+            owner.asked.append(self.headers.get("Authorization", ""))
+            self._send(200, json.dumps({"object": "list", "data": [{"id": owner.model, "object": "model"}]}))
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))

@@ -47,7 +47,7 @@ def check_proxies(endpoint: Endpoint) -> None:
             continue
         try:
             url = httpx.URL(value if "://" in value else f"http://{value}")
-            usable = url.scheme in _PROXY_SCHEMES and bool(url.host)
+            usable = url.scheme in _PROXY_SCHEMES and bool(url.host) and 0 < (url.port or 80) < 65_536
             if url.scheme.startswith("socks"):
                 import socksio  # noqa: F401
         except (httpx.InvalidURL, ImportError, ValueError):
