@@ -49,6 +49,10 @@ def delegate(module: str, arguments: Sequence[str]) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["doctor"] and "--plan" in words:
+        from recipe.mrpo.doctor.plan.command import main as plan
+
+        return plan([word for word in words[1:] if word != "--plan"])
     if words and words[0] in DELEGATES:
         return delegate(DELEGATES[words[0]], words[1:])
     if words and not words[0].startswith("-") and words[0] != "doctor":

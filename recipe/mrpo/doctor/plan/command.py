@@ -1,0 +1,131 @@
+"""`mrpo doctor --plan`: what a run would need on its machine, before anything starts.
+
+    mrpo doctor --plan --gpu-gb 80 backbone=qwen3_vl actor_rollout_ref.model.path=DIR trainer.n_gpus_per_node=4
+
+The words are those of the run: Hydra overrides of `--config-name mrpo`. The checkpoint's configuration is read, no
+weight. Exit status 1 if something does not fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+
+from recipe.mrpo.common.environment import on_cpu
+from recipe.mrpo.doctor.check import Check
+from recipe.mrpo.doctor.device import find_gpus
+from recipe.mrpo.doctor.plan import memory
+from recipe.mrpo.doctor.plan.settings import RunSettings, settings_of
+from recipe.mrpo.doctor.plan.sizes import ModelSizes, sizes_of
+from recipe.mrpo.doctor.plan.verdicts import Machine, Rows, check_plan
+
+GB = 1e9
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="mrpo doctor --plan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = made.add_argument
+    add("--config-name", default="mrpo", help="configuration of the run (default: %(default)s)")
+    add(
+        "--model",
+        metavar="DIR",
+        help="folder with the checkpoint's config.json (default: actor_rollout_ref.model.path)",
+    )
+    add("--gpu-gb", type=float, metavar="GB", help="memory of one GPU (default: this machine's; 80 where it has none)")
+    add("--host-gb", type=float, metavar="GB", help="memory of a node (default: this machine's if it has a GPU)")
+    add("--cpus", type=int, metavar="N", help="CPUs of a node (default: this machine's if it has a GPU)")
+    add(
+        "--disk-gb",
+        type=float,
+        metavar="GB",
+        help="free disk for checkpoints (default: this machine's if it has a GPU)",
+    )
+    add("--rows", type=int, default=13_000, metavar="N", help="rows of the training data (default: %(default)s)")
+    add("--val-rows", type=int, default=200, metavar="N", help="rows of the validation data (default: %(default)s)")
+    add("--markdown", action="store_true", help="print the memory tables as Markdown, too")
+    add("--json", action="store_true", help="print a list of {name, ok, says, do}")
+    add("overrides", nargs="*", metavar="OVERRIDE", help="Hydra overrides of the run")
+    return made
+
+
+def machine_of(args: argparse.Namespace) -> Machine:
+    """The named machine; what is not named is this machine's where it has a GPU, and unknown elsewhere."""
+    gpus = find_gpus()
+    here = bool(gpus)
+    gpu = args.gpu_gb * GB if args.gpu_gb else (min(g.gigabytes for g in gpus) * 2**30 if here else 80 * GB)
+    host = _host_bytes() if here else None
+    return Machine(
+        gpu_bytes=gpu,
+        host_bytes=args.host_gb * GB if args.host_gb else host,
+        cpus=args.cpus or (os.cpu_count() if here else None),
+        disk_bytes=args.disk_gb * GB if args.disk_gb else (shutil.disk_usage(".").free if here else None),
+    )
+
+
+def _host_bytes() -> float:
+    import psutil
+
+    return float(psutil.virtual_memory().total)
+
+
+def tables(model: ModelSizes, run: RunSettings, machine: Machine) -> str:
+    """Memory item by item, as Markdown."""
+    parts = {
+        "on each GPU while training": memory.while_training(model, run),
+        "on each GPU while generating": memory.while_generating(model, run, gpu_bytes=machine.gpu_bytes),
+        "host memory of a node": memory.on_host(model, run),
+    }
+    lines = []
+    for title, items in parts.items():
+        lines += [f"| {title} | GB | how |", "| --- | --- | --- |"]
+        lines += [f"| {item.name} | {item.bytes / GB:.1f} | {item.formula} |" for item in items]
+        lines += [f"| **sum** | **{memory.total(items) / GB:.0f}** | |", ""]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from transformers import AutoConfig
+
+    from recipe.mrpo.startup.compose import compose_config
+
+    args = parser().parse_args(argv)
+    if on_cpu():
+        from recipe.mrpo.cpu import apply_shim
+
+        apply_shim()
+    try:
+        config = compose_config(args.config_name, args.overrides)
+    except HydraException as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    path = args.model or OmegaConf.select(config, "actor_rollout_ref.model.path")
+    try:
+        given = AutoConfig.from_pretrained(os.path.expanduser(str(path)))
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        print(f"error: no configuration of a checkpoint at {path} ({first}); set --model.", file=sys.stderr)
+        return 2
+    model, run, machine = sizes_of(given), settings_of(config), machine_of(args)
+    steps = max(1, args.rows // run.prompts)
+    found = check_plan(model, run, machine, Rows(args.rows, args.val_rows), steps=steps)
+    show(found, args, tables(model, run, machine))
+    return 1 if any(check.ok is False for check in found) else 0
+
+
+def show(found: Sequence[Check], args: argparse.Namespace, memory_tables: str) -> None:
+    if args.json:
+        print(json.dumps([check.as_dict() for check in found], indent=2))
+        return
+    if args.markdown:
+        print(memory_tables)
+    print("\n".join(check.line() for check in found))
+    print("\nEstimates: expect a factor of 1.3 in memory (docs/gpu.md).")
