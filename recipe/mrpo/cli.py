@@ -51,8 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["doctor"] and "--plan" in words:
         from recipe.mrpo.doctor.plan.command import main as plan
+        from recipe.mrpo.startup.compose import compose_config
 
-        return plan([word for word in words[1:] if word != "--plan"])
+        return plan([word for word in words[1:] if word != "--plan"], compose=compose_config)
     if words and words[0] in DELEGATES:
         return delegate(DELEGATES[words[0]], words[1:])
     if words and not words[0].startswith("-") and words[0] != "doctor":

@@ -13,7 +13,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.common.environment import on_cpu
 from recipe.mrpo.doctor.check import Check
@@ -89,13 +91,10 @@ def tables(model: ModelSizes, run: RunSettings, machine: Machine) -> str:
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+def main(argv: Sequence[str], *, compose: Callable[[str, Sequence[str]], DictConfig]) -> int:
+    """The command; returns its exit status. `compose`: makes the run's configuration (startup.compose stands above)."""
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf
     from transformers import AutoConfig
-
-    from recipe.mrpo.startup.compose import compose_config
 
     args = parser().parse_args(argv)
     if on_cpu():
@@ -103,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         apply_shim()
     try:
-        config = compose_config(args.config_name, args.overrides)
+        config = compose(args.config_name, args.overrides)
     except HydraException as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
