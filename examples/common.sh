@@ -46,7 +46,7 @@ settings() {
     START=${START:-instruct}
     DATA_DIR=${DATA_DIR:-$HOME/data/vqa_rad}
     SFT_DATA_DIR=${SFT_DATA_DIR:-$DATA_DIR/sft}
-    OUTPUT_DIR=${OUTPUT_DIR:-outputs/$BACKBONE-$METHOD}
+    OUTPUT_DIR=${OUTPUT_DIR:-outputs/${BACKBONE##*:}-$METHOD}
     NNODES=${NNODES:-1}
     N_GPUS=${N_GPUS:-$(on_cpu && echo 1 || echo 8)}
     LORA_RANK=${LORA_RANK:-0}
@@ -109,7 +109,7 @@ rl_overrides() {
         "trainer.nnodes=$NNODES"
         "trainer.n_gpus_per_node=$N_GPUS"
         "trainer.project_name=mrpo"
-        "trainer.experiment_name=$BACKBONE-$METHOD-$START"
+        "trainer.experiment_name=${BACKBONE##*:}-$METHOD-$START"
         "trainer.default_local_dir='$OUTPUT_DIR/checkpoints'"
         "trainer.rollout_data_dir='$OUTPUT_DIR/rollouts'"
         "trainer.validation_data_dir='$OUTPUT_DIR/validation'"
@@ -151,7 +151,7 @@ sft_overrides() {
         "model.path='$MODEL_PATH'"
         "trainer.nnodes=$NNODES"
         "trainer.n_gpus_per_node=$N_GPUS"
-        "trainer.experiment_name=$BACKBONE-sft-$START"
+        "trainer.experiment_name=${BACKBONE##*:}-sft-$START"
         "trainer.default_local_dir='$OUTPUT_DIR/checkpoints'"
         "trainer.logger=$LOGGER"
         "engine.param_offload=$OFFLOAD"

@@ -15,6 +15,7 @@ from data_preprocess.convert.prompts import DEFAULT_BACKBONE, backbone_names
 from data_preprocess.source.errors import DataError
 from data_preprocess.tools.rows import image_set
 from data_preprocess.tools.shared_images import Avoid
+from recipe.mrpo.backbones import backbone_argument
 from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.load import is_own
 
@@ -62,7 +63,9 @@ def build_parser(part: datasets.Dataset, name: str) -> argparse.ArgumentParser:
     )
     add("--reasoning", choices=REASONING, default="optional", help="required: leave rows without gold reasoning out")
     add("--list-joins", action="store_true", help="list the rows that found no gold reasoning, or several")
-    add("--backbone", choices=backbone_names(), default=DEFAULT_BACKBONE, help="whose think tag the prompt asks for")
+    names = ", ".join(backbone_names())
+    about = f"whose think tag the prompt asks for: {names}, or your own row as package.module:ROW"
+    add("--backbone", type=backbone_argument, metavar="NAME", default=DEFAULT_BACKBONE, help=about)
     add("--sft", action="store_true", help="chat messages for verl's SFT trainer, gold reasoning as think block")
     add("--drop-duplicates", action="store_true", help="keep one row of each (image, question, answer)")
     add(

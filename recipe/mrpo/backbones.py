@@ -3,12 +3,18 @@
 python -m recipe.mrpo.backbones                       # the table
 python -m recipe.mrpo.backbones qwen3_vl overrides    # its verl overrides, one a line
 python -m recipe.mrpo.backbones qwen3_vl model        # the checkpoint of the study
+python -m recipe.mrpo.backbones my_rows:ROW           # the overrides of your own row (docs/own_parts.md)
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass, field
+
+from recipe.mrpo.common.load import is_own, load_object
+from recipe.mrpo.common.response_format import THINK_TAGS
+from recipe.mrpo.common.table_command import run_table_command
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,14 @@ class Backbone:
     """A published configuration may lack the outer `tie_word_embeddings`. transformers then says True, though the
     language model's output layer is its own, and vLLM, which reads the outer one, samples through the input layer."""
     note: str = ""
+
+    def __post_init__(self):
+        if self.think_tag not in THINK_TAGS:
+            raise ValueError(f"think_tag={self.think_tag!r} is not read by the parser; set {' or '.join(THINK_TAGS)}.")
+        try:
+            re.compile(self.vision_modules)
+        except re.error as error:
+            raise ValueError(f"vision_modules={self.vision_modules!r} is not a regular expression: {error}.") from error
 
     def overrides(self) -> list[str]:
         """Hydra overrides of verl for this backbone."""
@@ -123,11 +137,31 @@ BACKBONES: dict[str, Backbone] = {
 
 
 def get_backbone(name: str) -> Backbone:
-    """The row of a backbone. Raises ValueError naming the known ones."""
+    """The row of a backbone: one of the table, or your own as `package.module:ROW` or `folder/file.py:ROW`.
+
+    Raises ValueError for an unknown name, and for an own row that is not there or is not a Backbone.
+    """
+    if is_own(name):
+        row = load_object(name, "backbone")
+        if not isinstance(row, Backbone):
+            raise ValueError(f"backbone={name} is {type(row).__name__}, not a recipe.mrpo.backbones.Backbone.")
+        return row
     try:
         return BACKBONES[name]
     except KeyError:
-        raise ValueError(f"backbone {name!r} is unknown; choose one of {', '.join(BACKBONES)}.") from None
+        raise ValueError(
+            f"backbone {name!r} is unknown; choose one of {', '.join(BACKBONES)}, or name your own row as "
+            "package.module:ROW (docs/own_parts.md)."
+        ) from None
+
+
+def backbone_argument(name: str) -> str:
+    """`type` of a command line argument that names a backbone: refused where the row is not there."""
+    try:
+        get_backbone(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return name
 
 
 def table() -> str:
@@ -139,27 +173,26 @@ def table() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m recipe.mrpo.backbones", description="Table of the backbones.")
-    parser.add_argument("backbone", nargs="?", help=", ".join(BACKBONES))
-    what = ("overrides", "sft", "model", "base", "think_tag", "vision_modules")
-    parser.add_argument("what", nargs="?", choices=what, default="overrides")
-    args = parser.parse_args()
-    if args.backbone is None:
-        print(table())
-        return
-    try:
-        row = get_backbone(args.backbone)
-        if args.what == "overrides":
-            print("\n".join(row.overrides()))
-        elif args.what == "sft":
-            print("\n".join(row.sft_overrides()))
-        elif args.what in ("model", "base"):
-            print(row.start("instruct" if args.what == "model" else "base"))
-        else:
-            print(getattr(row, args.what))
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
+    run_table_command(
+        "python -m recipe.mrpo.backbones",
+        "Table of the backbones.",
+        noun="backbone",
+        names=(*BACKBONES, "package.module:ROW"),
+        table=table,
+        get=get_backbone,
+        views={
+            "overrides": lambda row: "\n".join(row.overrides()),
+            "sft": lambda row: "\n".join(row.sft_overrides()),
+            "model": lambda row: row.start("instruct"),
+            "base": lambda row: row.start("base"),
+            "think_tag": lambda row: row.think_tag,
+            "vision_modules": lambda row: row.vision_modules,
+        },
+    )
 
 
 if __name__ == "__main__":
+    # An own row is made of the class in the module of this name, which is another one than that of `__main__`.
+    from recipe.mrpo.backbones import main
+
     main()

@@ -7,9 +7,9 @@ python -m recipe.mrpo.methods drgrpo program     # the verl program that runs it
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 
+from recipe.mrpo.common.table_command import run_table_command
 from recipe.mrpo.credit.shaping.registry import SHAPINGS
 
 PPO = "verl.trainer.main_ppo"
@@ -97,18 +97,15 @@ def table() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m recipe.mrpo.methods", description="The methods to compare.")
-    parser.add_argument("method", nargs="?", help=", ".join(METHODS))
-    parser.add_argument("what", nargs="?", choices=("overrides", "program"), default="overrides")
-    args = parser.parse_args()
-    if args.method is None:
-        print(table())
-        return
-    try:
-        row = get_method(args.method)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(row.program if args.what == "program" else "\n".join(row.overrides()))
+    run_table_command(
+        "python -m recipe.mrpo.methods",
+        "The methods to compare.",
+        noun="method",
+        names=METHODS,
+        table=table,
+        get=get_method,
+        views={"overrides": lambda row: "\n".join(row.overrides()), "program": lambda row: row.program},
+    )
 
 
 if __name__ == "__main__":

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from recipe.mrpo.backbones import BACKBONES
+from recipe.mrpo.backbones import BACKBONES, get_backbone
 from recipe.mrpo.common.response_format import TAG, THINK_TAGS
 from recipe.mrpo.rollout.probe import Finding, probe_response_format
 
 
-def try_checkpoint(path: str, asked_tag: str | None = None) -> list[Finding]:
+def try_checkpoint(path: str, asked_tag: str | None = None, backbone: str | None = None) -> list[Finding]:
     """What the checkpoint would lose of a model answer, one sentence each; [] for nothing.
 
     `path`: a folder, or a hub id, which is tried only if it is in the hub's cache. `asked_tag`: the think tag that the
-    prompts of the data ask for, if known.
+    prompts of the data ask for, if known. `backbone`: name of the row; by default that of the checkpoint's model_type.
     """
     folder = _folder(path)
     if folder is None:
         return []
     config = _json(folder / "config.json")
-    row = next((row for row in BACKBONES.values() if row.model_type == config.get("model_type")), None)
+    rows = BACKBONES.values() if backbone is None else [get_backbone(backbone)]
+    row = next((row for row in rows if row.model_type == config.get("model_type")), None)
     try:
         from transformers import AutoTokenizer
 
@@ -58,8 +59,12 @@ def _folder(path: str) -> Path | None:
     if path.count("/") != 1 or path.startswith(("/", "~", ".")):
         return None
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    cached = try_to_load_from_cache(path, "tokenizer.json")
+    try:
+        cached = try_to_load_from_cache(path, "tokenizer.json")
+    except HFValidationError:  # neither a folder nor a name of the hub
+        return None
     return Path(cached).parent if isinstance(cached, str) else None
 
 

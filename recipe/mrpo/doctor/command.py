@@ -111,17 +111,18 @@ def _data(args: argparse.Namespace, options: DictConfig) -> list[Check]:
     return [check_dataset(file, rows=args.rows, gold_reasoning=options.gold_reasoning) for file in args.data]
 
 
-def _model(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
+def _model(args: argparse.Namespace, options: DictConfig | None) -> list[Check]:
     from recipe.mrpo.doctor.checkpoint import asked_tag
     from recipe.mrpo.doctor.model import check_model, check_response_format
 
     if not args.model:
         return [Check("model", None, "no checkpoint given (--model PATH)")]
-    check = check_model(args.model)
+    backbone = options.backbone if options is not None else None
+    check = check_model(args.model, backbone)
     if not check.ok:
         return [check]
     tag = next(filter(None, map(asked_tag, args.data)), None)
-    return [check, *check_response_format(args.model, tag)]
+    return [check, *check_response_format(args.model, tag, backbone)]
 
 
 CHECKS: dict[str, Callable[[argparse.Namespace, Any], list[Check]]] = {

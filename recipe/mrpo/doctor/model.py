@@ -6,15 +6,15 @@ import json
 import os
 from pathlib import Path
 
-from recipe.mrpo.backbones import BACKBONES
+from recipe.mrpo.backbones import BACKBONES, get_backbone
 from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.doctor.checkpoint import try_checkpoint
 
 REMOTE_CODE = "internvl_chat"
 
 
-def check_model(path: str) -> Check:
-    """`path`: value of actor_rollout_ref.model.path, a folder or a hub id."""
+def check_model(path: str, backbone: str | None = None) -> Check:
+    """`path`: value of actor_rollout_ref.model.path, a folder or a hub id; `backbone`: your own row, if it has one."""
     folder = Path(path).expanduser()
     if not folder.is_dir():
         if path.count("/") != 1 or path.startswith(("/", "~", ".")):  # a hub id is owner/name
@@ -25,39 +25,51 @@ def check_model(path: str) -> Check:
     except (OSError, ValueError) as error:
         do = "give the folder of a Hugging Face checkpoint; verl.model_merger makes one of a checkpoint of verl."
         return Check("model", False, f"{path}/config.json cannot be read: {error}", do)
+    if backbone is not None:
+        try:
+            row = get_backbone(backbone)
+        except ValueError as error:
+            return Check("model", False, str(error), "correct mrpo.backbone.")
+        if config_type(config) == row.model_type:
+            return _files(path, folder, config, backbone)
     return check_config(path, config) if _kind(config) is None else _files(path, folder, config)
 
 
-def check_response_format(path: str, asked_tag: str | None = None) -> list[Check]:
+def check_response_format(path: str, asked_tag: str | None = None, backbone: str | None = None) -> list[Check]:
     """What tokenizer and chat template of the checkpoint in a folder would lose of a model answer; [] for nothing.
 
     `asked_tag`: the think tag in the prompts of the data. A checkpoint that is not on this machine is not tried.
     """
     do = {True: "mend the checkpoint's tokenizer or chat template, or take another checkpoint.", False: ""}
-    found = try_checkpoint(path, asked_tag)
+    found = try_checkpoint(path, asked_tag, backbone)
     return [Check("response format", not one.loses, one.says, do[one.loses]) for one in found]
+
+
+def config_type(config: object) -> object:
+    """`model_type` of a config.json; None where it has none."""
+    return config.get("model_type") if isinstance(config, dict) else None
 
 
 def _kind(config: object) -> str | None:
     """Name of the backbone of a config; None for any other."""
-    kind = config.get("model_type") if isinstance(config, dict) else None
+    kind = config_type(config)
     return next((name for name, row in BACKBONES.items() if row.model_type == kind), None)
 
 
-def check_config(path: str, config: object) -> Check:
+def check_config(path: str, config: object, backbone: str | None = None) -> Check:
     """The config is that of a known backbone."""
-    name = _kind(config)
+    name = backbone or _kind(config)
     if name is not None:
         return Check("model", True, f"{path} is {name}")
-    kind = config.get("model_type") if isinstance(config, dict) else None
+    kind = config_type(config)
     if kind == REMOTE_CODE:
         return Check("model", False, f"{path} is InternVL in its remote-code layout ({REMOTE_CODE}), which verl cannot "
                      "train", f"take the HF-native layout, e.g. {BACKBONES['internvl3'].checkpoint}.")  # fmt: skip
     return Check("model", False, f"{path} is a {kind}, no backbone of this recipe ({', '.join(BACKBONES)})",
-                 "take one of these, or add a row to recipe/mrpo/backbones.py.")  # fmt: skip
+                 "take one of these, or name your own row, mrpo.backbone=module:ROW (docs/own_parts.md).")  # fmt: skip
 
 
-def _files(path: str, folder: Path, config: dict) -> Check:
+def _files(path: str, folder: Path, config: dict, backbone: str | None = None) -> Check:
     """All weight files that the index names, a processor and a tokenizer."""
     wanted = {"preprocessor_config.json": ("preprocessor_config.json", "processor_config.json"),
               "tokenizer": ("tokenizer.json", "tokenizer.model", "vocab.json")}  # fmt: skip
@@ -73,7 +85,7 @@ def _files(path: str, folder: Path, config: dict) -> Check:
         missing.append("*.safetensors")
     if missing:
         return Check("model", False, f"{path} lacks {', '.join(missing[:5])}", "download the checkpoint anew.")
-    return check_config(path, config)
+    return check_config(path, config, backbone)
 
 
 def _hub(path: str) -> Check:

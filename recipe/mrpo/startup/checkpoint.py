@@ -22,5 +22,6 @@ def warn_of_lost_steps(config: DictConfig) -> None:
     first = files if isinstance(files, str) else next(iter(files), "")
     tag = asked_tag(Path(os.path.expanduser(str(first)))) if str(first).endswith(".parquet") else None
     path = str(OmegaConf.select(config, "actor_rollout_ref.model.path"))
-    for finding in try_checkpoint(path, tag):
+    backbone = OmegaConf.select(config, "mrpo.backbone")
+    for finding in try_checkpoint(path, tag, backbone):
         logger.warning("actor_rollout_ref.model.path=%s: %s", path, finding.says)

@@ -25,7 +25,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=Help,
     )
     out.add_argument(
-        "--backbone", choices=list(BACKBONES), default="qwen2_5_vl", help="architecture, processor and chat template"
+        "--backbone",
+        metavar="NAME",
+        default="qwen2_5_vl",
+        help=f"architecture, processor and chat template: {', '.join(BACKBONES)}, or your own row, package.module:ROW",
     )
     out.add_argument(
         "--data",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from recipe.mrpo.common.load import is_own, load_object
+from recipe.mrpo.tiny import processors
 from recipe.mrpo.tiny.templates import SYSTEM, chat_template
 
 MAX_POSITIONS = 8192
-MIN_PIXELS, MAX_PIXELS = 64 * 64, 128 * 128
 WIDTH, HEAD_DIM = 128, 32
 
 # What every text model here has in common; the names are those of all Qwen text configs.
@@ -136,71 +137,31 @@ def _internvl3_config(tokenizer):
             image_size=[56, 56],
             patch_size=[14, 14],
         ),
-        image_seq_length=_INTERNVL_IMAGE_TOKENS,
+        image_seq_length=processors.INTERNVL_IMAGE_TOKENS,
         downsample_ratio=0.5,
         tie_word_embeddings=False,
         **_ids(tokenizer, image_token_id="<IMG_CONTEXT>"),
     )
 
 
-def _qwen_images(patch_size: int):
-    from transformers import Qwen2VLImageProcessor
-
-    return Qwen2VLImageProcessor(patch_size=patch_size, min_pixels=MIN_PIXELS, max_pixels=MAX_PIXELS)
-
-
-def _qwen2_vl_processor(tokenizer, template):
-    from transformers import Qwen2VLProcessor, Qwen2VLVideoProcessor
-
-    return Qwen2VLProcessor(_qwen_images(14), tokenizer, Qwen2VLVideoProcessor(), chat_template=template)
-
-
-def _qwen2_5_vl_processor(tokenizer, template):
-    from transformers import Qwen2_5_VLProcessor, Qwen2VLVideoProcessor
-
-    return Qwen2_5_VLProcessor(_qwen_images(14), tokenizer, Qwen2VLVideoProcessor(), chat_template=template)
-
-
-def _qwen3_vl_processor(tokenizer, template):
-    from transformers import Qwen3VLProcessor, Qwen3VLVideoProcessor
-
-    return Qwen3VLProcessor(_qwen_images(16), tokenizer, Qwen3VLVideoProcessor(), chat_template=template)
-
-
-def _internvl3_processor(tokenizer, template):
-    from transformers import GotOcr2ImageProcessor, InternVLProcessor, InternVLVideoProcessor
-
-    size = dict(height=56, width=56)
-    images = GotOcr2ImageProcessor(size=size, crop_to_patches=True, min_patches=1, max_patches=2)
-    return InternVLProcessor(
-        images,
-        tokenizer,
-        InternVLVideoProcessor(size=size),
-        image_seq_length=_INTERNVL_IMAGE_TOKENS,
-        chat_template=template,
-    )
-
-
-_INTERNVL_IMAGE_TOKENS = 4  # (56 / 14) ** 2 patches of a tile, times 0.5 ** 2
-
 BACKBONES: dict[str, Backbone] = {
     "qwen2_5_vl": Backbone(
         template=chat_template(system=SYSTEM, **_QWEN_MEDIA),
         make_config=_qwen2_5_vl_config,
-        make_processor=_qwen2_5_vl_processor,
+        make_processor=processors.qwen2_5_vl_processor,
         special=_QWEN_TOKENS,
     ),
     "qwen3_vl": Backbone(
         template=chat_template(system=None, **_QWEN_MEDIA),
         make_config=_qwen3_vl_config,
-        make_processor=_qwen3_vl_processor,
+        make_processor=processors.qwen3_vl_processor,
         special=_QWEN_TOKENS,
         owned=("<think>", "</think>"),
     ),
     "internvl3": Backbone(
         template=chat_template(system=None, image="<IMG_CONTEXT>\n", video="<video>\n"),
         make_config=_internvl3_config,
-        make_processor=_internvl3_processor,
+        make_processor=processors.internvl3_processor,
         named={
             "start_image_token": "<img>",
             "end_image_token": "</img>",
@@ -211,10 +172,28 @@ BACKBONES: dict[str, Backbone] = {
     "qwen2_vl": Backbone(
         template=chat_template(system=SYSTEM, **_QWEN_MEDIA),
         make_config=_qwen2_vl_config,
-        make_processor=_qwen2_vl_processor,
+        make_processor=processors.qwen2_vl_processor,
         special=_QWEN_TOKENS,
     ),
 }
+
+
+def get_backbone(name: str) -> Backbone:
+    """How to build one kind of model: a row of the table, or your own as `package.module:ROW` or `folder/file.py:ROW`.
+
+    Raises ValueError for an unknown name, and for an own row that is not there or is not a Backbone of this module.
+    """
+    if is_own(name):
+        row = load_object(name, "--backbone")
+        if not isinstance(row, Backbone):
+            raise ValueError(f"--backbone {name} is {type(row).__name__}, not a {Backbone.__module__}.Backbone.")
+        return row
+    if name not in BACKBONES:
+        raise ValueError(
+            f"--backbone {name} is unknown; choose one of {', '.join(BACKBONES)}, or name your own row as "
+            "package.module:ROW."
+        )
+    return BACKBONES[name]
 
 
 def build_random(backbone: Backbone, tokenizer):

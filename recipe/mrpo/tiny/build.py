@@ -54,10 +54,9 @@ def build(*, backbone: str, data: Path, out: Path, seed: int, steps: int, progre
     Raises ValueError for an unknown backbone, for rows that cannot be used, and when `out` holds anything else than a
     tiny model of ours, which would be lost.
     """
-    from recipe.mrpo.tiny.backbones import BACKBONES
+    from recipe.mrpo.tiny.backbones import get_backbone
 
-    if backbone not in BACKBONES:
-        raise ValueError(f"unknown backbone {backbone!r}; there are {', '.join(BACKBONES)}")
+    get_backbone(backbone)
     key = cache_key(backbone=backbone, seed=seed, steps=steps, data=data.read_bytes())
     found = _manifest(out)
     if found.get("key") == key:
@@ -98,13 +97,13 @@ def _manifest(out: Path) -> dict:
 
 
 def _make(name: str, rows: Sequence[Row], taught: Sequence[Row], out: Path, *, seed: int, steps: int, progress) -> dict:
-    from recipe.mrpo.tiny.backbones import BACKBONES, MAX_POSITIONS, build_random
+    from recipe.mrpo.tiny.backbones import MAX_POSITIONS, build_random, get_backbone
     from recipe.mrpo.tiny.sampling import sample, shares
     from recipe.mrpo.tiny.templates import CHAT_WORDS
     from recipe.mrpo.tiny.tokenizer import train_tokenizer
     from recipe.mrpo.tiny.warmup import warm_up
 
-    backbone = BACKBONES[name]
+    backbone = get_backbone(name)
     tokenizer = train_tokenizer(
         [CHAT_WORDS, *(text for row in rows for text in (row.text, gold(row)))],
         max_size=MAX_VOCABULARY,

@@ -36,6 +36,8 @@ DRY_RUNS = {
         "run_mrpo_qwen2_5_vl.sh", {"TRAINER_MODE": "separate_async", "N_GPUS": "4", "ROLLOUT_NNODES": "2"}, (),
     ),
     "cpu": ("run_mrpo_qwen2_5_vl.sh", {"VERL_PLATFORM": "cpu", "METHOD": "vppo", "MODEL_PATH": "/tiny"}, ()),
+    "own backbone": ("run_mrpo.sh", {"BACKBONE": f"{ROOT}/tests/data/own_backbone.py:ROW"}, ()),
+    "no backbone": ("run_mrpo.sh", {}, ()),
     "two stages": ("run_sft_then_mrpo.sh", {"BACKBONE": "qwen2_vl", "LR": "3e-6", "OUTPUT_DIR": "out"}, ()),
     "no base model": ("run_mrpo_qwen2_5_vl.sh", {"START": "base"}, ()),
     "base model": ("run_sft_then_mrpo.sh", {"START": "base", "BACKBONE": "qwen2_vl", "METHOD": "grpo"}, ()),
@@ -51,7 +53,7 @@ DRY_RUNS = {
 }  # fmt: skip
 SCRIPT_VARIABLES = ("METHOD", "ROLLOUT_NNODES", "ROLLOUT_GPUS", "TRAINER_MODE", "ROLLOUT_ENGINE", "ENCODER",
                     "JUDGE_MODEL", "JUDGE_CACHE", "JUDGE_API_KEY_ENV", "SFT_DATA_DIR", "SFT_LR", "SFT_ARGS",
-                    "START", "MODEL_PATH", "DATA_DIR", "OUTPUT_DIR", "NNODES", "N_GPUS", "JUDGE_NAME", "LR",
+                    "START", "MODEL_PATH", "DATA_DIR", "BACKBONE", "OUTPUT_DIR", "NNODES", "N_GPUS", "JUDGE_NAME", "LR",
                     "JUDGE_BASE_URL", "LORA_RANK", "OFFLOAD", "MIN_PIXELS", "MAX_PIXELS", "LOGGER",
                     "VERL_PLATFORM")  # fmt: skip
 

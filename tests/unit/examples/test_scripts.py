@@ -152,6 +152,7 @@ def test_sft_can_start_from_a_base_model_and_grpo_follow(dry_run):
     ("name", "sentence"),
     [
         ("no base model", "no base checkpoint of qwen2_5_vl is published; set MODEL_PATH"),
+        ("no backbone", "set BACKBONE to a row of `mrpo backbones`"),
         ("unknown method", "method 'ppo' is unknown; choose one of mrpo, grpo"),
         ("unknown override", "learning_rate"),
         ("judge without model", "JUDGE_NAME=openai needs JUDGE_MODEL"),
@@ -171,3 +172,14 @@ def test_a_mistake_stops_the_script_with_one_sentence(dry_run, name, sentence):
 def test_a_dry_run_writes_nothing(dry_run):
     for name in DRY_RUNS:
         assert dry_run(name).left == []
+
+
+def test_an_own_backbone_is_trained_with_its_row(dry_run):
+    ended = dry_run("own backbone")
+    assert ended.code == 0, ended.err
+    (config,) = ended.configs
+    assert config["mrpo"]["backbone"].endswith("own_backbone.py:ROW")
+    assert at(config, "actor_rollout_ref.model.path") == "org/model"
+    assert at(config, "data.max_prompt_length") == 1000
+    assert at(config, "trainer.experiment_name") == "ROW-mrpo-instruct"
+    assert at(config, "trainer.default_local_dir") == "outputs/ROW-mrpo/checkpoints"
