@@ -176,9 +176,11 @@ def compose():
         if name not in _composed:
             with initialize_config_dir(str(VERL_CONFIG), version_base=None):
                 _composed[name] = hydra_compose(name)
-            for place in ("data.train_files", "data.val_files", "actor_rollout_ref.model.path"):
+            for place, value in (
+                ("data.train_files", None), ("data.val_files", None), ("actor_rollout_ref.model.path", "hdfs://host/m")
+            ):  # fmt: skip
                 if str(OmegaConf.select(_composed[name], place)).startswith("~"):  # verl's placeholders
-                    OmegaConf.update(_composed[name], place, f"hdfs://host/{place}")
+                    OmegaConf.update(_composed[name], place, value)
         config = _composed[name].copy()
         for override in parser.parse_overrides(list(overrides)):
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=override.is_add())

@@ -3,9 +3,12 @@
 prepare.py             entry: what `main_ppo` calls before it starts anything
 verl_settings.py       settings of verl itself that MRPO cannot run with
 verl_hooks.py          the places of verl that MRPO is put into are still there
-backbone.py             the settings are those of the checkpoint's family
+backbone.py            the settings are those of the checkpoint's family
 judge_and_rewards.py   the judge and the rewards that the options ask for can be made
 checkpoint.py          warnings of steps that the checkpoint would lose
 data_rows.py           every row of the data can be trained on
+data_files.py          the files of the data, opened as verl opens them
+prompt_and_images.py   prompt and images of a row fit together
+uploads.py             verl's own loggers keep private rows here
 compose.py             the same configuration without starting a run (DRY_RUN=1)
 """

@@ -2,71 +2,116 @@
 
 from __future__ import annotations
 
-import os
+import logging
+from collections.abc import Mapping
+from typing import Any
 
 from omegaconf import DictConfig
 
+from recipe.mrpo.endpoint.privacy import MAY_LEAVE_MACHINE, may_leave_machine
 from recipe.mrpo.options.tree import OptionError
+from recipe.mrpo.scoring.row import BadRow, Row
+from recipe.mrpo.startup.data_files import DataFile, data_files, types_differ
+from recipe.mrpo.startup.prompt_and_images import prompt_fault
 from recipe.mrpo.startup.verl_settings import AGENT_LOOP, ONE_RESPONSE
 
-
-def _files(data: DictConfig, name: str) -> list[str]:
-    files = data.get(name)
-    return [] if files is None else [files] if isinstance(files, str) else [str(f) for f in files]
+logger = logging.getLogger(__name__)
 
 
 def check_rows(data: DictConfig, name: str, *, reasoning_required: bool) -> bool:
-    """Read the `extra_info` of every row of the local parquet files `data[name]`; True if a row may not leave here.
+    """Look at every row of the files `data[name]`; True if a row may not leave this machine.
 
-    Raises OptionError if a local file is not there; if `reasoning_required` and a row has no gold reasoning to judge
-    its steps against; if the column `agent_name`, by which verl chooses the agent loop of a row, names another one
-    than the single-turn loop; if `may_leave_machine` is no boolean, or only some rows of what verl will join have it.
+    Raises OptionError with one sentence, row and file for the first row that a run would drop, misread or fail at: a
+    prompt that verl cannot build, images that it cannot open, no gold answer, an `extra_info` or a field of it of
+    another type than is read, an unclear `may_leave_machine`, another agent loop, no gold reasoning where it is
+    required; and for files that cannot be read or joined.
     """
-    import pyarrow.parquet as pq
-
-    from recipe.mrpo.endpoint.privacy import MAY_LEAVE_MACHINE, may_leave_machine
-
+    if data.get("custom_cls") is not None and data.custom_cls.get("path") is not None:
+        logger.warning("data.custom_cls reads data.%s, so its rows are not checked before the run.", name)
+        return False
+    columns = {"prompt": data.get("prompt_key") or "prompt", "images": data.get("image_key") or "images"}
     private = False
     flagged: dict[bool, str] = {}
-    for file in _files(data, name):
-        path = os.path.expanduser(file)
-        if "://" not in path and not os.path.exists(path):
-            raise OptionError(
-                f"{file} does not exist; set data.{name} (DATA_DIR of the example scripts) to what `mrpo data` made."
-            )
-        if "://" in path or not path.endswith(".parquet"):
-            continue  # a remote or JSON file: verl fetches it later, and each row that lacks reasoning is counted
-        parquet = pq.ParquetFile(path)
-        columns = [name for name in ("extra_info", "agent_name") if name in parquet.schema_arrow.names]
-        if "extra_info" not in columns:
-            raise OptionError(
-                f"{file} has no column extra_info; make it with `python -m data_preprocess` (data.{name})."
-            )
-        row = 0
-        for batch in parquet.iter_batches(columns=columns, batch_size=4096):
-            for given in batch.to_pylist():
-                loop = given.get("agent_name", AGENT_LOOP)
-                if loop != AGENT_LOOP:
-                    raise OptionError(
-                        f"{ONE_RESPONSE}, and row {row} of {file} asks for {loop!r}; set its agent_name to "
-                        f"{AGENT_LOOP}, or leave the column out."
-                    )
-                info = given["extra_info"] or {}
-                flagged.setdefault(MAY_LEAVE_MACHINE in info, f"row {row} of {file}")
-                try:
-                    private |= not may_leave_machine(info, row=f"row {row} of {file}")
-                except ValueError as error:
-                    raise OptionError(str(error)) from error
-                if reasoning_required and not str(info.get("gold_reasoning") or "").strip():
-                    raise OptionError(
-                        f"row {row} of {file} (data.{name}) has no extra_info.gold_reasoning, so its steps cannot "
-                        "be judged; convert the data with --gold-reasoning, or set ++mrpo.gold_reasoning=optional to "
-                        "train such rows unshaped."
-                    )
-                row += 1
-    if len(flagged) == 2:  # verl joins the files and fills the gaps with null, which the reward manager refuses
+    first: DataFile | None = None
+    for file in data_files(data, name):
+        _check_columns(file, first, columns["prompt"])
+        first = first or file
+        where = None
+        wanted = (*columns.values(), "reward_model", "extra_info", "data_source", "agent_name")
+        for number, row in enumerate(file.rows(wanted)):
+            where = f"row {number} of {file.name}"
+            fault = row_fault(row, where, **columns, reasoning_required=reasoning_required)
+            if fault is not None:
+                raise OptionError(fault)
+            info = row["extra_info"] or {}
+            private |= not may_leave_machine(info, row=where)
+            flagged.setdefault(MAY_LEAVE_MACHINE in info, where)
+        if where is None:
+            raise OptionError(f"{file.name} ({file.option}) has no rows; make it with `mrpo data`.")
+    if len(flagged) == 2:  # verl joins the files and fills the gaps with null, which nobody can read
         raise OptionError(
             f"{flagged[True]} has extra_info.{MAY_LEAVE_MACHINE} and {flagged[False]} has not; write it into every row "
             "of the files that are trained together, or into none."
         )
     return private
+
+
+def _check_columns(file: DataFile, first: DataFile | None, prompt: str) -> None:
+    for column in (prompt, "extra_info", "reward_model"):
+        if column not in file.schema.names:
+            raise OptionError(
+                f"{file.name} has no column {column}; make it with `python -m data_preprocess` ({file.option})."
+            )
+    if first is None:
+        return
+    for field in first.schema:
+        if field.name in file.schema.names:
+            place = types_differ(field.type, file.schema.field(field.name).type, field.name)
+            if place is not None:
+                raise OptionError(
+                    f"{place} has another type in {file.name} than in {first.name}, so verl cannot join them; convert "
+                    f"both alike ({file.option})."
+                )
+
+
+def row_fault(row: Mapping[str, Any], where: str, *, prompt: str, images: str, reasoning_required: bool) -> str | None:
+    """The first fault of a row in a sentence; None: a run can train on it. `where` names row and file."""
+    loop = row.get("agent_name", AGENT_LOOP)
+    if loop != AGENT_LOOP:
+        return (
+            f"{ONE_RESPONSE}, and {where} asks for {loop!r}; set its agent_name to {AGENT_LOOP}, or leave the column "
+            "out."
+        )
+    for column in ("extra_info", "reward_model"):
+        if not isinstance(row[column], (Mapping, type(None))):  # verl itself asks extra_info for its index
+            return f"{column} of {where} must be a struct, not {type(row[column]).__name__}."
+    info, gold = row["extra_info"] or {}, (row["reward_model"] or {}).get("ground_truth")
+    if not _is_text(gold) and not (isinstance(gold, list) and gold and all(map(_is_text, gold))):
+        return f"reward_model.ground_truth of {where} must be a text or a list of texts, not {_short(gold)}."
+    for field in ("split", "index", "image_id"):
+        if not isinstance(info.get(field), (str, int, float, type(None))):
+            return f"extra_info.{field} of {where} must be a text or a number, not {_short(info[field])}."
+    if not isinstance(row.get("data_source"), (str, type(None))):
+        return f"data_source of {where} must be a text, not {_short(row['data_source'])}."
+    try:
+        may_leave_machine(info, row=where)
+        read = Row.of(gold, info, data_source=row.get("data_source"))
+    except BadRow as error:
+        return f"{where} cannot be scored: {error}."
+    except ValueError as error:
+        return str(error)
+    if reasoning_required and not read.gold_reasoning.strip():
+        return (
+            f"{where} has no extra_info.gold_reasoning, so its steps cannot be judged; convert the data with "
+            "--gold-reasoning, or set ++mrpo.gold_reasoning=optional to train such rows unshaped."
+        )
+    fault = prompt_fault(row.get(prompt), row.get(images), image_key=images)
+    return None if fault is None else f"{where} {fault}; mend it, or make the file with `python -m data_preprocess`."
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _short(value: Any) -> str:
+    return ascii(value)[:80]

@@ -96,7 +96,7 @@ def test_every_backbone_composes_with_every_method(verl, compose, valued, tmp_pa
     row = get_backbone(backbone)
     config = compose("mrpo", f"backbone={backbone}", *get_method(method).overrides())
     config.actor_rollout_ref.model.path = row.checkpoint
-    config.data.train_files = config.data.val_files = "hdfs://host/later.parquet"
+    config.data.train_files = config.data.val_files = None  # made later
     expected = {**STUDY, "actor_rollout_ref.actor.loss_agg_mode": "seq-mean-token-mean"}
     valued(config, {**expected, **OF_METHOD[method], **OF_BACKBONE[backbone]})
     # verl's check of a whole run, with ours before it, then the classes that its workers build
@@ -157,7 +157,7 @@ def test_an_image_above_the_limit_is_scaled_down_to_it_and_a_small_one_as_the_ch
 def test_the_batch_of_the_study_divides_over_the_gpus(verl, compose, n_gpus):
     config = compose("mrpo", "actor_rollout_ref.model.path=Qwen/Qwen2.5-VL-7B-Instruct")
     config.trainer.n_gpus_per_node = n_gpus
-    config.data.train_files = config.data.val_files = "hdfs://host/later.parquet"
+    config.data.train_files = config.data.val_files = None  # made later
     verl.config.validate_config(config, use_reference_policy=True, use_critic=False)
     actor = config.actor_rollout_ref.actor
     per_gpu = actor.ppo_mini_batch_size * config.actor_rollout_ref.rollout.n / n_gpus

@@ -9,8 +9,7 @@ from tests.unit.startup.helpers import MRPO, write_rows
 
 @pytest.fixture(scope="module")
 def good_file(tmp_path_factory):
-    rows = [{"prompt": "q", "extra_info": {"gold_reasoning": "The heart is large.", "split": "train"}}] * 3
-    return write_rows(tmp_path_factory.mktemp("data") / "train.parquet", rows)
+    return write_rows(tmp_path_factory.mktemp("data") / "train.parquet", [{}] * 3)
 
 
 @pytest.fixture

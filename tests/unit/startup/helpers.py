@@ -13,8 +13,16 @@ BASE = ("actor_rollout_ref.rollout.name=vllm", "actor_rollout_ref.rollout.n=4", 
 MRPO = ("algorithm.adv_estimator=mrpo", *BASE)
 
 
+GOOD = {
+    "prompt": [{"role": "user", "content": "Is the heart large?"}],
+    "reward_model": {"ground_truth": "yes"},
+    "extra_info": {"gold_reasoning": "The heart is large.", "split": "train"},
+}
+
+
 def write_rows(path, rows):
-    pq.write_table(pa.Table.from_pylist(rows), path)
+    """A parquet file of good rows, each with other columns over them."""
+    pq.write_table(pa.Table.from_pylist([GOOD | row for row in rows]), path)
     return str(path)
 
 

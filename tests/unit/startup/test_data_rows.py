@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from recipe.mrpo.startup.prepare import prepare
-from tests.unit.startup.helpers import refusal, write_rows
+from tests.unit.startup.helpers import GOOD, refusal, write_rows
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,8 @@ def test_private_rows_are_refused_for_a_judge_elsewhere_and_rows_without_the_fla
 
 
 def test_a_dataset_without_the_column_is_refused(config_of, tmp_path):
-    file = write_rows(tmp_path / "t.parquet", [{"prompt": "q"}])
+    file = str(tmp_path / "t.parquet")
+    pq.write_table(pa.Table.from_pylist([{"prompt": GOOD["prompt"]}]), file)
     assert "no column extra_info" in refusal(config_of(f"data.train_files={file}"))
 
 
@@ -78,7 +81,3 @@ def test_every_training_file_is_looked_at(config_of, good_file, tmp_path):
 def test_optional_gold_reasoning_lets_such_a_dataset_pass(config_of, tmp_path):
     file = write_rows(tmp_path / "t.parquet", [{"extra_info": {"split": "train"}}])
     prepare(config_of(f"data.train_files={file}", "+mrpo.gold_reasoning=optional"))
-
-
-def test_a_file_that_verl_fetches_later_is_not_read_here(config_of):
-    prepare(config_of("data.train_files=hdfs://somewhere/train.parquet"))

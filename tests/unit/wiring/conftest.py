@@ -64,7 +64,7 @@ def trainer(verl, compose, options, monkeypatch, tmp_path):
 
     def make(estimator="mrpo", mode="sync", mrpo=True, **changed):
         config = compose("ppo_trainer", f"algorithm.adv_estimator={estimator}", "actor_rollout_ref.rollout.name=vllm",
-                         "actor_rollout_ref.rollout.n=2", "data.train_files=hdfs://host/absent.parquet")  # fmt: skip
+                         "actor_rollout_ref.rollout.n=2")  # fmt: skip
         config.trainer.rollout_data_dir = str(tmp_path / "train")
         if mrpo:
             OmegaConf.set_struct(config, False)
