@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 
+import numpy as np
 import torch
 
 EPSILON = 1e-4
@@ -43,7 +44,8 @@ def group_advantages(
     values = torch.where(known, values, 0.0)
 
     ids: dict[Hashable, int] = {}
-    member = torch.tensor([ids.setdefault(g, len(ids)) for g in groups], dtype=torch.int64, device=values.device)
+    numbers = np.fromiter((ids.setdefault(g, len(ids)) for g in groups), dtype=np.int64, count=len(groups))
+    member = torch.from_numpy(numbers).to(values.device)
     n_groups, n_rewards = len(ids), values.shape[1]
 
     def group_sum(x: torch.Tensor) -> torch.Tensor:

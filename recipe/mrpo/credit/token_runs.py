@@ -25,39 +25,68 @@ class TokenRuns:
     """(S,) row of the run."""
     length: np.ndarray
     """(S,) tokens of the run; the runs of a row add up to the width T."""
+    counted: np.ndarray
+    """(S,) tokens of the run under the mask."""
+    mask: torch.Tensor
+    """(B, T) 1 for a token of the response."""
+    without_gaps: bool
+    """Is every run wholly under the mask, or behind the response and wholly outside it?"""
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Span]], width: int) -> TokenRuns:
-        """Runs of (B, `width`) tokens from the step spans of each row, in order and disjoint; cut at `width`."""
-        flat = np.fromiter(chain.from_iterable(chain.from_iterable(rows)), dtype=np.int64)
-        counts = np.array([len(row) for row in rows], dtype=np.int64)
-        bounds = np.minimum(flat.reshape(-1, 2), width)
-        # Each row: 0, t0, t1, t0, t1, …, width; the differences are the runs.
-        edges = np.zeros(2 * len(bounds) + 2 * len(rows), dtype=np.int64)
-        first = 2 * (np.cumsum(counts) - counts) + 2 * np.arange(len(rows))
-        last = first + 2 * counts + 1
-        inner = np.ones(len(edges), dtype=bool)
-        inner[first] = inner[last] = False
-        edges[inner], edges[last] = bounds.ravel(), width
-        ends_run = np.ones(len(edges), dtype=bool)
-        ends_run[first] = False
-        length = np.diff(edges, prepend=0)[ends_run]
-        row_of = np.repeat(np.arange(len(rows)), 2 * counts + 1)
-        at = np.arange(len(row_of)) - np.repeat(np.cumsum(2 * counts + 1) - (2 * counts + 1), 2 * counts + 1)
-        step = np.where(at % 2 == 1, (at + 1) // 2, 0)
+    def of(cls, rows: Sequence[Sequence[Span]], mask: torch.Tensor) -> TokenRuns:
+        """Runs of (B, T) tokens from the step spans of each row, in order and disjoint; cut at the width T."""
+        on_cpu = mask.to("cpu", torch.int64)
+        ends = on_cpu.sum(dim=1).numpy()
+        runs = cls._cut_at(ends, rows, on_cpu, mask)
+        if not runs.without_gaps:  # a response with gaps under the mask does not end where its tokens are counted out
+            runs = cls._cut_at(np.full_like(ends, mask.shape[1]), rows, on_cpu, mask)
+        return runs
+
+    @classmethod
+    def _cut_at(
+        cls, ends: np.ndarray, rows: Sequence[Sequence[Span]], on_cpu: torch.Tensor, mask: torch.Tensor
+    ) -> TokenRuns:
+        """`ends`: (B,) where the response of each row ends; what follows is one run."""
+        width = mask.shape[1]
+        # The end of each run of a row: outside and step in turn, the rest of the response, what follows it.
+        size = 2 * np.fromiter(map(len, rows), dtype=np.int64, count=len(rows)) + 2
+        tail = ((width, width),)
+        flat = chain.from_iterable(chain.from_iterable(chain(spans, tail) for spans in rows))
+        edges = np.fromiter(flat, dtype=np.int64, count=int(size.sum()))
+        last = np.cumsum(size) - 1
+        first = last - size + 1
+        limit = np.repeat(ends, size)
+        limit[last] = width
+        edges = np.minimum(edges, limit)
+        length = np.diff(edges, prepend=0)
+        length[first] = edges[first]
+        at = np.arange(len(edges)) - np.repeat(first, size)
+        step = (at + 1) // 2 * (at & 1)
+        step[last] = 0
         keep = length > 0
-        return cls(step[keep], row_of[keep], length[keep])
+        length = length[keep]
+        starts = np.cumsum(length) - length
+        counted = np.add.reduceat(on_cpu.numpy().ravel(), starts) if len(starts) else starts
+        after = np.zeros(len(edges), dtype=bool)
+        after[last] = True
+        without_gaps = bool((counted == np.where(after[keep], 0, length)).all())
+        return cls(step[keep], np.repeat(np.arange(len(rows)), size)[keep], length, counted, mask, without_gaps)
 
-    def spread(self, per_step: torch.Tensor, outside: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def spread(self, per_step: torch.Tensor, outside: torch.Tensor) -> torch.Tensor:
         """Each token gets the value of its step, or of `outside`: (B, K) and (B,) to (B, T) float32, 0 where masked."""
-        table = torch.cat([outside[:, None], per_step], dim=1).to(torch.float32).numpy()
-        flat = np.repeat(table[self.row, self.step], self.length)
-        return torch.from_numpy(flat.reshape(mask.shape)).to(mask.device).mul_(mask)
+        values = _with_outside(per_step, outside).to(torch.float32).numpy()[self.row, self.step]
+        values[self.counted == 0] = 0.0
+        flat = np.repeat(values, self.length)
+        out = torch.from_numpy(flat.reshape(self.mask.shape)).to(self.mask.device)
+        return out if self.without_gaps else out.mul_(self.mask)
 
-    def changed_tokens(self, per_step: torch.Tensor, outside: torch.Tensor, mask: torch.Tensor) -> dict[str, int]:
-        """Tokens under `mask` whose step has more ("up"), less ("down") or the same ("unchanged") as `outside`."""
-        direction = np.sign((per_step - outside[:, None]).numpy())
-        direction = np.pad(direction, ((0, 0), (1, 0)))[self.row, self.step]  # outside every step: never changed
-        starts = np.cumsum(self.length) - self.length
-        tokens = np.add.reduceat(mask.cpu().numpy().ravel(), starts) if len(starts) else starts
-        return {n: int(tokens[direction == s].sum()) for n, s in (("up", 1), ("down", -1), ("unchanged", 0))}
+    def changed_tokens(self, per_step: torch.Tensor, outside: torch.Tensor) -> dict[str, int]:
+        """Tokens under the mask whose step has more ("up"), less ("down") or the same ("unchanged") as `outside`."""
+        table = _with_outside(per_step, outside)
+        direction = torch.sign(table - outside[:, None]).numpy()[self.row, self.step]
+        return {n: int(self.counted[direction == s].sum()) for n, s in (("up", 1), ("down", -1), ("unchanged", 0))}
+
+
+def _with_outside(per_step: torch.Tensor, outside: torch.Tensor) -> torch.Tensor:
+    """(B, 1 + K): column 0 for the tokens outside every step."""
+    return torch.cat([outside[:, None], per_step], dim=1)

@@ -24,7 +24,7 @@ from recipe.mrpo.credit.shaping.apply import rule_options, shape_steps
 from recipe.mrpo.credit.token_runs import TokenRuns
 from recipe.mrpo.options.tree import shaping_options
 from recipe.mrpo.rollout.record import RolloutRecord
-from recipe.mrpo.wiring.reward_table import label_matrix, reward_matrix, weighted_rewards
+from recipe.mrpo.wiring.reward_table import answer_states, label_matrix, reward_matrix, weighted_rewards
 from recipe.mrpo.wiring.rollout_data import RolloutRow
 
 Advantages = tuple[torch.Tensor, torch.Tensor]
@@ -86,16 +86,17 @@ def step_credit_advantages(
         rewards, missing = torch.cat([rewards, penalty], dim=1), torch.cat([missing, nothing_known], dim=1)
     advantages = group_advantages(rewards, list(index), norm_by_std=credit.norm_by_std, missing=missing)
 
-    labels, num_steps = label_matrix(records)
-    wrong = torch.tensor([r is not None and r.wrong is True for r in records])
-    undecided = torch.tensor([r is None or r.wrong is None for r in records])
+    wrong, undecided = answer_states(records)
+    labels, num_steps = label_matrix(records, (wrong | shaping.changes_right_rollouts).tolist())
     named = rule_options(name, shaping, **shaping_options(credit.options))
     per_step = shape_steps(name, shaping, advantages, labels, num_steps, wrong, **named)
     per_step = torch.where(undecided[:, None], advantages[:, None], per_step)
 
-    runs = TokenRuns.of([r.spans if r is not None else () for r in records], response_mask.shape[1])
-    out = runs.spread(per_step, advantages, response_mask)
-    return out, runs.changed_tokens(per_step, advantages, response_mask)
+    # A rollout with one advantage on all its tokens is one run, so only the others' spans are read.
+    shaped = (per_step != advantages[:, None]).any(dim=1).tolist()
+    spans = [r.spans if s and r is not None else () for r, s in zip(records, shaped, strict=True)]
+    runs = TokenRuns.of(spans, response_mask)
+    return runs.spread(per_step, advantages), runs.changed_tokens(per_step, advantages)
 
 
 def _kl_penalty(

@@ -55,18 +55,30 @@ def weighted_rewards(records: Records, *, process_only_if_right: bool) -> tuple[
     rewards = values * torch.tensor(list(weights.values()), dtype=torch.float64)
     if process_only_if_right and "process" in weights:
         column = list(weights).index("process")
-        gated = torch.tensor([r is not None and r.wrong is True for r in records]) & ~missing[:, column]
+        gated = answer_states(records)[0] & ~missing[:, column]
         rewards[gated, column] = 0.0
     return rewards, missing
 
 
-def label_matrix(records: Records) -> tuple[torch.Tensor, torch.Tensor]:
-    """Labels (B, K) float64 with NaN for unknown, and the number of steps (B,) int64."""
-    counts = np.array([0 if r is None else len(r.steps) for r in records], dtype=np.int64)
-    given = [() if r is None or r.labels is None else r.labels for r in records]
-    known = np.array([len(labels) for labels in given], dtype=np.int64)
+def answer_states(records: Records) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which rollouts are wrong (B,) bool, and which are neither right nor wrong: those nobody could tell of."""
+    states = [None if r is None else r.wrong for r in records]
+    wrong = np.fromiter((state is True for state in states), dtype=bool, count=len(states))
+    undecided = np.fromiter((state is None for state in states), dtype=bool, count=len(states))
+    return torch.from_numpy(wrong), torch.from_numpy(undecided)
+
+
+def label_matrix(records: Records, used: Sequence[bool]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Labels (B, K) float64 with NaN for unknown, and the number of steps (B,) int64.
+
+    `used`: rows with labels that the shaping rule may read; the others have NaN.
+    """
+    counts = np.fromiter((0 if r is None else len(r.steps) for r in records), dtype=np.int64, count=len(records))
+    given = [r.labels if u and r is not None and r.labels else () for r, u in zip(records, used, strict=True)]
+    known = np.fromiter(map(len, given), dtype=np.int64, count=len(given))
     table = np.full((len(records), counts.max(initial=0)), np.nan)
-    table[np.arange(table.shape[1]) < known[:, None]] = np.fromiter(chain.from_iterable(given), dtype=np.float64)
+    flat = np.fromiter(chain.from_iterable(given), dtype=np.float64, count=int(known.sum()))
+    table[np.arange(table.shape[1]) < known[:, None]] = flat
     return torch.from_numpy(table), torch.from_numpy(counts)
 
 

@@ -94,9 +94,11 @@ def test_tables_of_a_batch(make_record):
     assert rewards[:2].tolist() == [[1.0, 2.0], [0.0, 1.0]]
     gated, _ = weighted_rewards([right, wrong, failed, None], process_only_if_right=True)
     assert gated[:2].tolist() == [[1.0, 2.0], [0.0, 0.0]]
-    labels, counts = label_matrix([right, wrong, failed, None])
+    labels, counts = label_matrix([right, wrong, failed, None], [True] * 4)
     assert counts.tolist() == [1, 2, 3, 0]
     assert labels.nan_to_num(9).tolist() == [[1, 9, 9], [1, 0, 9], [9, 9, 9], [9, 9, 9]]
+    unread, _ = label_matrix([right, wrong, failed, None], [False, True, True, True])
+    assert unread.nan_to_num(9).tolist() == [[9, 9, 9], [1, 0, 9], [9, 9, 9], [9, 9, 9]]
 
 
 def test_a_batch_without_any_record_has_no_groups():

@@ -22,8 +22,9 @@ class StepRule(Protocol):
     """The advantage of every step of every rollout: (B, K) float64.
 
     `advantages`: (B,) float64, A_i. `labels`: (B, K) float64 with 1 valid, 0 invalid, NaN unknown; columns beyond a
-    rollout's own steps are NaN, too. `num_steps`: (B,) int64. `wrong`: (B,) bool. `options`: what the rule names in
-    its own signature, from `mrpo.shaping_options`.
+    rollout's own steps are NaN, too, and so are right rollouts unless the rule `changes_right_rollouts`.
+    `num_steps`: (B,) int64. `wrong`: (B,) bool. `options`: what the rule names in its own signature, from
+    `mrpo.shaping_options`.
     """
 
     def __call__(
