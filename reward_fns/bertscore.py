@@ -67,8 +67,7 @@ class Encoder:
         if hasattr(self._model, "encoder") and hasattr(self._model.encoder, "layer"):
             self._model.encoder.layer = self._model.encoder.layer[:layer]  # what lies above would be computed in vain
         self._layer, self._batch_size, self._cache_size = layer, batch_size, cache_size
-        positions = getattr(self._model.config, "max_position_embeddings", 512)
-        self._max_length = min(self._tokenizer.model_max_length, positions)
+        self._max_length = min(self._tokenizer.model_max_length, _positions(self._model))
         self._cache: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
         self._waiting: dict[str, _Request] = {}  # asked for and not done, under way or not
         self._queue: deque[_Request] = deque()  # of these, what no pass has taken yet
@@ -189,6 +188,18 @@ class Encoder:
         hidden = torch.nn.functional.normalize(output.hidden_states[self._layer].float(), dim=-1).cpu()
         keep = inputs["attention_mask"].bool().cpu()
         return [(hidden[i][keep[i]].clone(), ~special[i][keep[i]]) for i in range(len(batch))]
+
+
+def _positions(model: torch.nn.Module) -> int:
+    """Number of tokens that the model has positions for.
+
+    RoBERTa and its like (XLM-R, CamemBERT, MPNet) count from padding_idx + 1, so that as many rows of their table of
+    positions are never used.
+    """
+    rows = getattr(model.config, "max_position_embeddings", None) or 512
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    unused = getattr(table, "padding_idx", None)
+    return rows if unused is None else rows - unused - 1
 
 
 def _greedy_f1(p: torch.Tensor, p_counts: torch.Tensor, r: torch.Tensor, r_counts: torch.Tensor) -> float:

@@ -12,8 +12,8 @@ from recipe.mrpo.common.load import load_object
 from recipe.mrpo.common.plain import plain
 from reward_fns.registry import NODE, REWARDS, Factory, Reward, RewardFn, RewardInput
 
-LARGEST = 1e50
-"""Of a value or a weight: the squares that group statistics are made of stay finite."""
+LARGEST = 1e24
+"""Of a value or a weight; above it no advantage fits into float32."""
 
 
 class BadValue(ValueError):
@@ -125,7 +125,7 @@ def as_number(value: Any, path: str) -> float | None:
     """
     if value is None:
         return None
-    number = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    number = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value  # NumPy, torch
     if not isinstance(number, Real) or not abs(number) <= LARGEST:  # nan is not <= anything
-        raise BadValue(f"{path}.function must return a finite number or None, not {value!r:.200}.")
+        raise BadValue(f"{path}.function must return a finite number or None, not {ascii(value)[:200]}.")
     return float(number)

@@ -16,10 +16,16 @@ from recipe.mrpo.rollout.record import RolloutRecord
 
 logger = logging.getLogger(__name__)
 
-ENDS_THE_RUN = (PermissionError, OptionError)
-"""A private row and a judge elsewhere, an option that cannot be: no rollout of the run would fare better."""
 CAUGHT = (Exception, SystemExit)
 """What code that is not ours may raise; an `exit()` in it would take the reward worker along."""
+
+
+def ends_the_run(error: BaseException) -> bool:
+    """Is it a private row and a judge elsewhere, or an option that cannot be? No rollout of the run would fare better.
+
+    A file that cannot be opened is a PermissionError, too, but of the operating system, which gives it a number.
+    """
+    return isinstance(error, OptionError) or (isinstance(error, PermissionError) and error.errno is None)
 
 
 class ScoringStopped(RuntimeError):

@@ -5,16 +5,17 @@ A judgement that failed, for whatever reason, is never a label and never a rewar
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from recipe.mrpo.endpoint.prompt_images import Images
-from recipe.mrpo.judge import Judge, Judgement, JudgeRequest
+from recipe.mrpo.judge import Judge, JudgeRequest
 from recipe.mrpo.judge.member_options import judges_asked
 from recipe.mrpo.judge.when_to_judge import skip_reason
-from recipe.mrpo.scoring.faults import CAUGHT, ENDS_THE_RUN, Told
+from recipe.mrpo.scoring.faults import Told
 from recipe.mrpo.scoring.rollout import Case
 from recipe.mrpo.scoring.row import BadRow, Row
 
@@ -48,14 +49,23 @@ class Labeller:
     """Asks a judge about the rollouts that need one (`mrpo.judge.ask_for`)."""
 
     def __init__(
-        self, *, ask_for: str, read_by_rewards: bool, shaped: Mapping[bool | None, bool], overall: bool
+        self,
+        *,
+        ask_for: str,
+        read_by_rewards: bool,
+        shaped: Mapping[bool | None, bool],
+        overall: bool,
+        show_images: bool,
     ) -> None:
         """`shaped`: are the labels of a wrong (True), right (False), neither right nor wrong (None) rollout read?"""
         self.overall, self._ask_for, self._read, self._shaped = overall, ask_for, read_by_rewards, shaped
+        self.show_images = show_images
         self.told = Told()
 
-    async def label(self, judge: Judge, case: Case, row: Row | BadRow, *, images: Images) -> Labels:
-        """Labels of the case's steps. Raises PermissionError for a row that may not be sent where the judge lives."""
+    async def label(self, judge: Judge, case: Case, row: Row | BadRow, *, prompt: Any) -> Labels:
+        """Labels of the case's steps; `prompt` are the chat messages that hold the case's images.
+
+        Raises PermissionError for a row that may not be sent where the judge lives."""
         if not case.steps:
             return Labels([], "ok")  # a fact about the rollout, not about the judge: there is nothing to label
         if isinstance(row, BadRow):
@@ -71,6 +81,7 @@ class Labeller:
         except BadRow as error:  # nobody has said clearly who may see it, so nobody is asked
             self.told("a row of the data", error)
             return Labels(None, "failed:bad_row")
+        images = await asyncio.to_thread(Images.of_prompt, prompt) if self.show_images else Images()
         request = JudgeRequest(
             question=row.question,
             answer=row.gold[0],
@@ -82,28 +93,10 @@ class Labeller:
             may_leave_machine=leaves,
             overall=self.overall,
         )
-        judgement = await judged(judge, request, told=self.told)
+        judgement = await judge.label(request)
         cost = {**asdict(judgement.usage), "agreement": judgement.agreement}
         if judgement.labels is None:
-            logger.warning("judge %s failed: %s %s", judge.name, judgement.failure, judgement.detail[:200])
+            detail = ascii(judgement.detail[:200])[1:-1]  # it may quote a model
+            logger.warning("judge %s failed: %s %s", judge.name, judgement.failure, detail)
             return Labels(None, f"failed:{judgement.failure}", judge=cost)
         return Labels(list(judgement.labels), "ok", judgement.overall, cost)
-
-
-async def judged(judge: Judge, request: JudgeRequest, *, told: Told) -> Judgement:
-    """What `judge` says of the request; failure `exception` for a judge that raises or gives no label to each step.
-
-    Raises what ends a run: PermissionError for a row that may not be sent where the judge lives.
-    """
-    try:
-        judgement = await judge.label(request)
-        if not isinstance(judgement, Judgement):
-            raise TypeError(f"label() returned {type(judgement).__name__}, not a Judgement")
-        if judgement.labels is not None and len(judgement.labels) != len(request.steps):
-            raise ValueError(f"{len(judgement.labels)} labels for {len(request.steps)} steps")
-        return judgement
-    except ENDS_THE_RUN:
-        raise
-    except CAUGHT as error:
-        told(f"the judge {judge.name}", error)
-        return Judgement(failure="exception", detail=ascii(f"{type(error).__name__}: {error}")[:300])

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from recipe.mrpo.rollout.parsing import parse
 from recipe.mrpo.rollout.record import is_wrong, weighted_sum
 from recipe.mrpo.rollout.steps import Step, split_steps
-from recipe.mrpo.scoring.faults import CAUGHT, ENDS_THE_RUN, Told
+from recipe.mrpo.scoring.faults import CAUGHT, Told, ends_the_run
 from recipe.mrpo.scoring.row import BadRow, Row
 from reward_fns.build import build_rewards, labels_are_read
 from reward_fns.registry import Reward, RewardInput
@@ -110,8 +110,9 @@ class Scorer:
             score = reward.fn.score(given)
             parts |= score.parts
             return score.value
-        except ENDS_THE_RUN:
-            raise
-        except CAUGHT as error:  # the rollout must not leave training for an error in its reward
+        except CAUGHT as error:
+            if ends_the_run(error):
+                raise
+            # The rollout must not leave training for an error in its reward.
             errors[reward.name] = self.told(f"mrpo.rewards.{reward.name}", error)
             return None

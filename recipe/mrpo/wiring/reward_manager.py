@@ -12,14 +12,13 @@ from verl.experimental.reward_loop.reward_manager import register
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from recipe.mrpo.common.plain import plain
-from recipe.mrpo.endpoint.prompt_images import Images
 from recipe.mrpo.judge import get_judge
 from recipe.mrpo.judge.member_options import with_router_address
 from recipe.mrpo.judge.when_to_judge import shaping_reads_labels
 from recipe.mrpo.options.tree import ESTIMATORS, load_options
 from recipe.mrpo.rollout.record import RolloutRecord
 from recipe.mrpo.rollout.tokens import TokenTable, TokenText, align
-from recipe.mrpo.scoring.faults import CAUGHT, ENDS_THE_RUN
+from recipe.mrpo.scoring.faults import CAUGHT, ends_the_run
 from recipe.mrpo.scoring.labels import Labeller, judge_is_shown_images
 from recipe.mrpo.scoring.rollout import Scorer
 from recipe.mrpo.scoring.row import BadRow, Row
@@ -41,7 +40,6 @@ class MRPORewardManager(RewardManagerBase):
         served_as = OmegaConf.select(config, "reward.reward_model.model_path")
         judge = with_router_address(plain(self.options.judge), address=reward_router_address, model=served_as)
         self.judge = get_judge(judge)
-        self.shows_images = judge_is_shown_images(judge)
         semantic = self.options.rewards.semantic
         estimator = OmegaConf.select(config, "algorithm.adv_estimator")
         self.labeller = Labeller(
@@ -52,6 +50,7 @@ class MRPORewardManager(RewardManagerBase):
                 for wrong in (False, True, None)
             },
             overall=bool(semantic.enabled and semantic.mode == "verdict"),
+            show_images=judge_is_shown_images(judge),
         )
         self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
         self._table: TokenTable | None = None
@@ -65,10 +64,11 @@ class MRPORewardManager(RewardManagerBase):
         ids = ids[:length].tolist()
         try:
             record = await self.judge_rollout(ids, item.non_tensor_batch)
-        except ENDS_THE_RUN as error:
-            record = self._unscored(ids, fatal=str(error))
         except CAUGHT as error:
-            record = self._unscored(ids, errors={"rollout": self.scorer.told("scoring a rollout", error)})
+            if ends_the_run(error):
+                record = self._unscored(ids, fatal=str(error))
+            else:
+                record = self._unscored(ids, errors={"rollout": self.scorer.told("scoring a rollout", error)})
         return {"reward_score": record.total, "reward_extra_info": record.to_extra_info(stage_cuts=self.stage_cuts)}
 
     async def judge_rollout(self, ids: list[int], fields: dict[str, Any]) -> RolloutRecord:
@@ -76,10 +76,7 @@ class MRPORewardManager(RewardManagerBase):
         tokens = TokenText.from_ids(ids, self._table or await asyncio.to_thread(self._token_table))
         row = read_row(fields)
         case = await asyncio.to_thread(self.scorer.begin, tokens.text, row)
-        images = Images()
-        if self.shows_images and case.steps:
-            images = await asyncio.to_thread(Images.of_prompt, fields.get("raw_prompt"))
-        found = await self.labeller.label(self.judge, case, row, images=images)
+        found = await self.labeller.label(self.judge, case, row, prompt=fields.get("raw_prompt"))
         score = await asyncio.to_thread(self.scorer.finish, case, found.labels, found.overall)
         return RolloutRecord(
             steps=case.step_texts,

@@ -48,6 +48,35 @@ def directory(tmp_path_factory):
     return str(folder)
 
 
+FAMILIES = {
+    "bert": ("BertConfig", "BertModel", 64),
+    "roberta": ("RobertaConfig", "RobertaModel", 62),
+    "xlm-roberta": ("XLMRobertaConfig", "XLMRobertaModel", 62),
+    "camembert": ("CamembertConfig", "CamembertModel", 62),
+    "mpnet": ("MPNetConfig", "MPNetModel", 62),
+    "electra": ("ElectraConfig", "ElectraModel", 64),
+    "distilbert": ("DistilBertConfig", "DistilBertModel", 64),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_long_text_is_cut_at_the_positions_that_the_encoder_has(tmp_path, family):
+    config, model, positions = FAMILIES[family]
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    if family == "distilbert":
+        sizes = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}
+    made = getattr(transformers, config)(
+        vocab_size=len(VOCABULARY), max_position_embeddings=64, pad_token_id=1 if positions == 62 else 0, **sizes
+    )
+    getattr(transformers, model)(made).save_pretrained(tmp_path)
+    (tmp_path / "vocab.txt").write_text("\n".join(VOCABULARY))
+    transformers.BertTokenizer(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)  # without a limit
+    long = "left lung lobe " * 70
+    encoder = make(str(tmp_path), layer=1)
+    assert encoder._max_length == positions
+    assert 0 <= encoder.f1([long], ["left lung"])[0] <= 1 and 0 <= encoder.similarity(long, "lung") <= 1
+
+
 def make(directory: str, **over) -> Encoder:
     settings = {"layer": 2, "device": "cpu", "batch_size": 4, "cache_size": 100}
     return Encoder(directory, **{**settings, **over})
