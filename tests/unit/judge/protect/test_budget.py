@@ -130,7 +130,7 @@ def test_the_members_of_an_ensemble_share_one_budget(options_of, request_of):
             get_judge(options_of(name="ensemble", members=members, max_tokens=5_000)), request_of()
         )
         each, _ = use_up(get_judge(options_of(name="openai", openai__base_url=a.base_url, max_tokens=1)), request_of())
-    assert judgement.failure == "token_budget" and "a: token_budget" in judgement.detail
+    assert judgement.failure == "token_budget" and ": token_budget" in judgement.detail
     assert 5_000 <= used < 5_000 + 3 * each, "the members' calls under way are let finish, no more"
 
 

@@ -15,7 +15,7 @@ from tests.unit.judge.protect.limiters import HOLD_S, limits_of
 
 
 def test_the_budget_is_one_for_all_endpoints_and_event_loops_and_rates_are_each_endpoints_own():
-    job, used = InProcessLimits(Budget(250)), [0]
+    job, used = InProcessLimits(Budget(350)), [0]
     one, other = (EndpointKey(name, limits_of(concurrency=1)) for name in "ab")
 
     async def call(endpoint):
