@@ -85,8 +85,8 @@ class Facts:
     stated: frozenset[str]
 
     def contradicts_side(self, gold: Facts) -> bool:
-        """Is some shared word put on a side where the gold text never puts it?"""
-        return any(w in gold.sides and not sides & gold.sides[w] for w, sides in self.sides.items())
+        """Is some shared word put on a side where the gold text never puts it, be it beside the right one?"""
+        return any(w in gold.sides and sides - gold.sides[w] for w, sides in self.sides.items())
 
     def contradicts_polarity(self, gold: Facts) -> bool:
         """Is some word denied that the gold text only states, or stated that the gold text only denies?"""
@@ -97,6 +97,29 @@ class Facts:
 
 def _is_content(word: str) -> bool:
     return word not in _STOP and word not in _SIDES and word not in _GENERIC and word not in _DENIES_AFTER
+
+
+# Joins words to a sentence, beside the stop words, negations and words of reporting. Common verbs of reports, not all.
+_JOINS_TEXT = """
+    lie lies lay lead leads fill fills carry carries run runs extend extends cross crosses reach reaches take takes mean
+    means point points fit fits mark marks make makes give gives hold holds contain contains separate separates divide
+    divides replace replaces measure measures look looks stand stands belong belongs exclude excludes support supports
+    cause causes rule rules remain remains stay stays become becomes occupy occupies involve involves surround surrounds
+    represent represents correspond corresponds displace displaces compress compresses obstruct obstructs
+    along through behind beside near around across toward towards against below beneath above left right both each other
+    another many several one two three four five six some only all almost hardly usually often would rather than like
+    when where but because although however so therefore"""
+_JOINS = frozenset(_JOINS_TEXT.split())
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in order, in lower case."""
+    return _WORD.findall(text.lower())
+
+
+def is_function_word(word: str) -> bool:
+    """Does this word join others to a sentence, rather than name a thing?"""
+    return word in _STOP or stem(word) in _STOP_STEMS or word in _DENIES_AFTER or word in _JOINS or word in _ENDS_PHRASE
 
 
 def content_words(text: str) -> frozenset[str]:

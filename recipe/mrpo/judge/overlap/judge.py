@@ -13,14 +13,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from recipe.mrpo.judge.overlap.clinical_words import Facts, content_words, facts, numbers_in, sides_in
+from recipe.mrpo.judge.overlap.statement import is_statement, leaves_open, speaks_to_the_grader
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge
 from recipe.mrpo.judge.usage import Usage
+from reward_fns.answer.words.synonyms import synonyms
 
 Reason = Literal[
     "aligned",
     "contributes",
     "empty",
+    "no_statement",
+    "left_open",
     "meta",
     "repetition",
     "laterality",
@@ -42,6 +46,10 @@ _META = re.compile(
       | (?:okay|ok|hmm+|wait|alright)\W*$ )""",
     re.IGNORECASE | re.VERBOSE,
 )
+
+
+MAX_LIST = 4
+"""A step that contributes holds at most this many words of content for each word of the answer."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +88,14 @@ def judge_steps(
 ) -> list[Verdict]:
     """One verdict per step; a step is valid if no rule forbids it and it aligns or contributes.
 
-        new       = content words of the step that are not in the question
+        new       = content words of the step that are not in the question; synonyms count as one word
         aligned   : |new & gold reasoning| / |new| >= min_alignment
         contributes: |answer & step| / |answer|    >= min_contribution, for one of the right `answers`
 
     A step that only repeats the question's words is valid when it denies what the gold reasoning denies. Where the
     answer is a number, a step whose numbers are all others is invalid.
     """
+    question, gold_reasoning, answers = synonyms(question), synonyms(gold_reasoning), [synonyms(a) for a in answers]
     told = "\n".join((gold_reasoning, *answers))
     gold = facts(told)
     gold_words = content_words(gold_reasoning)
@@ -98,7 +107,9 @@ def judge_steps(
     earlier: list[frozenset[str]] = []
     seen: set[frozenset[str]] = set()
     for step in steps:
-        verdicts.append(_judge_step(step, gold, gold_words, asked, wanted, numbers, earlier, seen, thresholds))
+        verdicts.append(
+            _judge_step(synonyms(step), gold, gold_words, asked, wanted, numbers, earlier, seen, thresholds)
+        )
     return verdicts
 
 
@@ -118,10 +129,11 @@ def judge_whole(
     """
     if not steps or any(verdict.reason in ("laterality", "negation") for verdict in verdicts):
         return 0
-    said = facts("\n".join(steps))
-    gold, wanted = content_words(gold_reasoning), [content_words(a) or sides_in(a) for a in answers]
+    said = facts(synonyms("\n".join(steps)))
+    gold = content_words(synonyms(gold_reasoning))
+    wanted = [content_words(a) or sides_in(a) for a in map(synonyms, answers)]
     covered = len(gold & said.words) >= thresholds.min_alignment * len(gold)
-    return int(covered and any(_states(said, words, thresholds) for words in wanted))
+    return int(covered and any(_share(said, words) >= thresholds.min_contribution for words in wanted))
 
 
 def _judge_step(
@@ -144,8 +156,12 @@ def _judge_step(
     repeated = bool(print_) and (print_ in seen or any(_jaccard(print_, e) >= thresholds.max_repeat for e in recent))
     earlier.append(print_)
     seen.add(print_)
-    if _META.search(step):
+    if _META.search(step) or speaks_to_the_grader(step):
         return Verdict(0, "meta")
+    if not is_statement(step):
+        return Verdict(0, "no_statement")
+    if leaves_open(step):
+        return Verdict(0, "left_open")
     if repeated:
         return Verdict(0, "repetition")
     if said.contradicts_side(gold):
@@ -165,7 +181,13 @@ def _judge_step(
 
 
 def _states(said: Facts, words: frozenset[str], thresholds: Thresholds) -> bool:
-    return len(words & (said.words | said.all_sides)) >= thresholds.min_contribution * len(words)
+    """Does the step say the answer, and not a long list of words with the answer among them?"""
+    listed = len(said.words) > MAX_LIST * len(words & (said.words | said.all_sides))
+    return not listed and _share(said, words) >= thresholds.min_contribution
+
+
+def _share(said: Facts, words: frozenset[str]) -> float:
+    return len(words & (said.words | said.all_sides)) / len(words) if words else 0.0
 
 
 def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:

@@ -12,7 +12,7 @@ from recipe.mrpo.evaluate.judge_audit.command import data_rows, labelled_rollout
 from recipe.mrpo.judge.__main__ import main
 from tests.fake_judge_server import FakeJudgeServer
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SAMPLE = ROOT / "examples" / "data" / "vqa_rad_sample"
 LABELS = SAMPLE / "step_labels.jsonl"
 
