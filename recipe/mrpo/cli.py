@@ -12,6 +12,7 @@ Training stays verl's own command: python -m verl.trainer.main_ppo --config-name
 from __future__ import annotations
 
 import argparse
+import os
 import runpy
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ def delegate(module: str, arguments: Sequence[str]) -> int:
         print(f"error: {module} has no command line in this version.", file=sys.stderr)
         return 2
     before, sys.argv = sys.argv, [f"python -m {module}", *arguments]
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` does, so that a user's own module is found
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as leave:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
 from data_preprocess.__main__ import main
 from tests.unit.data.helpers import ROOT, draw, read_rows
 
+MRPO = "import sys; sys.path.remove(''); from recipe.mrpo.cli import main; sys.exit(main())"
+"""The console script, which has its own folder on the path and not the working one."""
 PAGE = ROOT / "docs" / "own_parts.md"
 
 
@@ -78,6 +83,17 @@ def test_its_help_names_its_option(name, capsys):
         main([name, "--help"])
     told = capsys.readouterr().out
     assert stop.value.code == 0 and "--ward" in told and "Findings of our department" in told
+
+
+@pytest.mark.parametrize("command", [["-m", "data_preprocess"], ["-c", MRPO, "data"]], ids=["python -m", "mrpo"])
+def test_a_module_in_the_working_folder_is_found(tmp_path, code, source, command):
+    (tmp_path / "my_sets.py").write_text(code)
+    words = ["my_sets:hospital", "--source", str(source), "--out", "out"]
+    done = subprocess.run(
+        [sys.executable, *command, *words], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=100,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0 and (tmp_path / "out" / "train.parquet").exists(), done.stderr
 
 
 WHOLE = "from data_preprocess.datasets import DatasetInfo\nINFO = DatasetInfo(name='x', data_source='x', title='x', \

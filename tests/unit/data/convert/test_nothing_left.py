@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
+import subprocess
+import sys
 
 import pytest
 
 from data_preprocess.convert import parquet
 from data_preprocess.tools import sample
-from tests.unit.data.helpers import VQA_RAD, run
+from tests.unit.data.helpers import ROOT, VQA_RAD, run
 
 
 def hidden(out) -> list[str]:
@@ -46,31 +49,18 @@ def test_a_sample_meets_a_folder_before_it_writes(rad, tmp_path, capsys, name):
     assert [path.name for path in (tmp_path / "mix").iterdir()] == [name]
 
 
-class FullWriter:
-    """A writer of Arrow files on a disk without room: Arrow's own error, which names no file."""
-
-    def __init__(self, *_, **__):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return False
-
-    def write_table(self, _):
-        raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28] No space left on device")
-
-
-def test_a_full_disk_names_the_file_and_says_that_the_run_goes_on(rad, monkeypatch, capsys):
-    with monkeypatch.context() as patch:
-        patch.setattr(parquet.pq, "ParquetWriter", FullWriter)
-        assert rad.convert() == 1
-    told = capsys.readouterr().err
-    assert f"error: {os.strerror(errno.ENOSPC)}: {rad.out}" in told and "train.parquet" in told
-    assert "What is finished is kept: make room and run the same command again, it goes on." in told
-    assert rad.convert() == 0
-    assert "rows were there from an interrupted run" in capsys.readouterr().out and hidden(rad.out) == []
+def test_a_full_disk_names_the_file_and_says_that_the_run_goes_on(tmp_path):
+    """A bound on the size of files stands for the full disk: Arrow meets it, and names no file."""
+    command = [sys.executable, "-m", "data_preprocess", "vqa_rad", "--source", str(VQA_RAD), "--out", str(tmp_path)]
+    command += ["--limit", "4"]
+    bound = f"ulimit -f 100; exec {shlex.join(command)}"
+    failed = subprocess.run(["bash", "-c", bound], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert failed.returncode == 1 and "Traceback" not in failed.stderr
+    told, resumes = failed.stderr.splitlines()
+    assert told.startswith(f"error: {os.strerror(errno.EFBIG)}: {tmp_path}") and told.endswith(".arrow")
+    assert resumes == "What is finished is kept: make room and run the same command again, it goes on."
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=100)
+    assert hidden(tmp_path) == [] and (tmp_path / "train.parquet").exists()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
