@@ -5,7 +5,7 @@ datasets.py   facts about a data set, where its source lies, how it is found by 
 <name>.py     the ten data sets: INFO and load(source)
 source/       reading: records, fields, containers, images where they lie, downloads
 convert/      records to rows and files: choosing, images, prompts, schema, parquet, cards
-reasoning/    gold reasoning: files of it, MedThink's, rules, what a model is asked for
+reasoning/    gold reasoning: files of it, MedThink's, rules, annotation by a model
 tools/        commands on finished files: all, report, sample, annotate
-command/      the command line of a data set, exit status, what may be written where
+command/      the command line of a data set, exit status, checks of the files to write
 """

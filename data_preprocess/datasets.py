@@ -97,7 +97,7 @@ class Source:
         return lambda name: FileImage(folder, name)
 
     def image_folder(self, names: tuple[str, ...]) -> Path:
-        """`--images`, or the first of `names` that exists. Raises DataError naming what was looked for."""
+        """`--images`, or the first of `names` that exists. Raises NotThere naming the folders that were looked for."""
         if self.images is not None:
             return self.images
         for name in names:

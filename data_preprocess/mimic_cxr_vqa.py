@@ -6,11 +6,11 @@ PhysioNet's terms forbid passing records or images on, to a model behind a publi
 `may_leave_machine: false`, and a judge outside this machine is not shown it. `--source` holds `train.json`,
 `valid.json` and `test.json` (or `dataset/` with them); `image_path` of a record is looked up under `--images`.
 
-The study reports 1,724 test questions; how they were chosen is not published, so that size is printed beside what is
-found and not forced. An answer is a list of texts; several are joined by commas, and questions whose list is empty
+The study reports 1,724 test questions; how they were chosen is not published, so that size is printed beside the
+size found and not forced. An answer is a list of texts; several are joined by commas, and questions whose list is empty
 (nothing of the kind is there) are left out and counted, unless `--empty-answer` gives them a text.
 
-No file of it could be had when this was written: the loader is tested on files made in the documented form.
+No file of the release was available when this was written: the loader is tested on files made in the documented form.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load(source: Source) -> Loaded:
-    """Raises DataError if there is no record file, or no image folder."""
+    """Raises NotThere if there is no record file, or no image folder."""
     folder = next((f for name in (".", "dataset", "mimiccxrvqa/dataset") if _any(f := source.folder / name)), None)
     if folder is None:
         raise NotThere(f"no MIMIC-CXR-VQA in {source.folder}: looked for {', '.join(FILES.values())}, in dataset/ too")

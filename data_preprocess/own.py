@@ -1,8 +1,8 @@
-"""One's own data: CSV, JSON, JSONL or parquet files, and a small mapping file that says what is what.
+"""A user's own data: CSV, JSON, JSONL or parquet files, and a small mapping file on the meaning of the columns.
 
     python -m data_preprocess.own --source DIR --mapping mapping.yaml --out data/mine
 
-What a mapping says: EPILOG, which `--help` shows.
+EPILOG, which `--help` shows, explains the keys of a mapping.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ EPILOG = f"""A mapping (examples/data/own_sample/mapping.yaml is a worked one; s
     # from here on optional
     optional_columns: {{split: part, record_id: id, modality: device, organ: region, gold_reasoning: why}}
     split: train                     # of rows without a split column
-    splits: {{training: train, dev: validation}}   # what the split column calls them
+    splits: {{training: train, dev: validation}}   # names in the split column
     alternatives: "#"                # separates alternative answers
     delimiter: ";"                   # of a CSV file; default: a comma, in .tsv a tabulator
-    encoding: latin-1                # of a CSV file; default: UTF-8, or what its byte order mark says
+    encoding: latin-1                # of a CSV file; default: UTF-8, or as its byte order mark says
     licence: internal
     may_leave_machine: false         # default: false, because nobody else can know
 
@@ -64,7 +64,9 @@ A data set of the Hugging Face hub is its downloaded folder, with a file name fo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mapping", type=Path, required=True, metavar="FILE", help="what your columns mean (YAML)")
+    parser.add_argument(
+        "--mapping", type=Path, required=True, metavar="FILE", help="the meaning of your columns (YAML)"
+    )
 
 
 def load(source: Source) -> Loaded:

@@ -6,7 +6,7 @@ The study's test set is `test_clean.csv`, 2,000 multiple-choice questions of whi
 of the right choice is the gold answer. `--source` holds `test_clean.csv` (and `train.csv`) with `images/` or
 `images.zip`, or a Hugging Face copy of the clean test set with the columns query, answer, image.
 
-No file of it could be had when this was written: the loader is tested on files made in the documented form.
+No file of the release was available when this was written: the loader is tested on files made in the documented form.
 """
 
 from __future__ import annotations

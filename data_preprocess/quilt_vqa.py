@@ -5,9 +5,9 @@
 CC BY-NC-ND 3.0 and gated: get it with your own account, and pass nothing of it on. `--source` holds the parquet files
 (columns image, question, answer, answer_type, context) or `quiltvqa_test_w_ans.json` with its images (`--images`).
 `--open-only` keeps answer_type OPEN (940 in the full set). The study reports 724 questions; how they were chosen is not
-published, so that size is printed beside what is found and not forced.
+published, so that size is printed beside the size found and not forced.
 
-No file of it could be had when this was written: the loader is tested on files made in the documented form.
+No file of the release was available when this was written: the loader is tested on files made in the documented form.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ INFO = DatasetInfo(
     splits=("test",),
     open_test_size=724,
     may_leave_machine=True,
-    caution="Gated, no derivatives may be distributed: keep what you make from it to yourself.",
+    caution="Gated, no derivatives may be distributed: do not pass on anything made from it.",
 )
 JSON_NAME = "quiltvqa_test_w_ans.json"
 

@@ -6,7 +6,7 @@ Of the 9,000 benchmark questions (2,000 multiple choice, 5,000 closed, 2,000 ope
 study's "Rad-VQA"; `--question-kind` takes others too. `--source` holds `benchmark/test-*.parquet` with the columns
 image, question, choices, answer, question_type, metadata.
 
-No file of it could be had when this was written: the loader is tested on files made in the documented form.
+No file of the release was available when this was written: the loader is tested on files made in the documented form.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load(source: Source) -> Loaded:
-    """Raises DataError if there is no benchmark test file."""
+    """Raises NotThere if there is no benchmark test file."""
     files = next((f for name in ("benchmark", ".") if (f := hf_files(source.folder / name, "test"))), None)
     if not files:
         raise NotThere(f"no RadImageNet-VQA in {source.folder}: looked for benchmark/test-*.parquet")

@@ -1,4 +1,4 @@
-"""The command line of every data set, and what all commands share.
+"""The command line of every data set, and the parts that all commands share.
 
 dataset.py      one run: read, convert, write, tell
 arguments.py    options with their defaults

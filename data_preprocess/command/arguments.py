@@ -64,7 +64,7 @@ def build_parser(part: datasets.Dataset, name: str) -> argparse.ArgumentParser:
     add("--reasoning", choices=REASONING, default="optional", help="required: leave rows without gold reasoning out")
     add("--list-joins", action="store_true", help="list the rows that found no gold reasoning, or several")
     names = ", ".join(backbone_names())
-    about = f"whose think tag the prompt asks for: {names}, or your own row as package.module:ROW"
+    about = f"model family, for the think tag that the prompt asks for: {names}, or your own row as package.module:ROW"
     add("--backbone", type=backbone_argument, metavar="NAME", default=DEFAULT_BACKBONE, help=about)
     add("--sft", action="store_true", help="chat messages for verl's SFT trainer, gold reasoning as think block")
     add("--drop-duplicates", action="store_true", help="keep one row of each (image, question, answer)")
@@ -74,7 +74,7 @@ def build_parser(part: datasets.Dataset, name: str) -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="leave rows out whose image is in these",
+        help="leave rows out that show an image of these files",
     )
     add(
         "--near",
@@ -133,11 +133,11 @@ _NOT_ASKED = {
     "medthink",
     "list_joins",
 }
-"""Options that say where things lie or what is printed; what they led to stands elsewhere in the card."""
+"""Options on places and printing; their results stand elsewhere in the card."""
 
 
 def asked(args: argparse.Namespace) -> dict[str, Any]:
-    """Options that decide what the rows are, as a card tells them: files as {name: sha256}."""
+    """The options that decide the rows, as a card tells them: files as {name: sha256}."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Path):

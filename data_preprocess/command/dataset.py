@@ -90,7 +90,7 @@ def _check_folders(args: argparse.Namespace) -> None:
 def _check_out(
     args: argparse.Namespace, folder: Path, loaded: Loaded, splits: Sequence[str], gold_files: Sequence[Path]
 ) -> None:
-    """Raises DataError if `--out` would overwrite what is read, or mix with it."""
+    """Raises DataError if `--out` would overwrite an input, or mix with one."""
     outputs = [path for split in splits for path in with_cards(args.out / f"{split}.parquet")]
     overlap = [path for file in args.drop_overlap for path in with_cards(file)]
     refuse_overwriting(outputs, [*loaded.files, *gold_files, *overlap])

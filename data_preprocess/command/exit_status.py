@@ -21,7 +21,7 @@ def guarded(work: Callable[[], int], *, resumes: bool) -> int:
     """Run a command and return its exit status: its own, 1 for bad data or a full disk, 128 + n for a signal.
 
     A signal would else end the process without a word and leave temporary files behind. SIGKILL cannot be caught: the
-    next run says what it found of an interrupted one. `resumes`: the same command goes on after an interruption.
+    next run tells how many finished rows it found. `resumes`: the same command goes on after an interruption.
     """
     try:
         with signals_stop(_STOP, keep_handlers=True):

@@ -1,4 +1,4 @@
-"""What a data set's command shows: progress while it works, then what was written and what was left out."""
+"""Output of a data set's command: progress, then the files written and the rows left out."""
 
 from __future__ import annotations
 

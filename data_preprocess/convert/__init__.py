@@ -1,6 +1,6 @@
 """From records to parquet files with cards; every data set goes through here.
 
-options.py   what a conversion may be asked, bounds of texts
+options.py   options of a conversion, bounds of texts
 run.py       the whole conversion: all splits or none
 choose.py    which rows of a split are written; the others are counted under their reason
 builder.py   one split on its way into its file; the fingerprint that keeps versions apart

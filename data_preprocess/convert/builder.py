@@ -110,7 +110,7 @@ class Builder:
             return record.bad(f"image {record.image_id}: {error}")
 
     def _row(self, record: Record, data: bytes | BadRow) -> tuple[dict[str, Any], str] | BadRow:
-        """The row and the hash of the source's bytes, or what is wrong with it; runs in several threads."""
+        """The row and the hash of the source's bytes, or its fault; runs in several threads."""
         if isinstance(data, BadRow):
             return data
         too_long = self.options.texts.problem(record)

@@ -1,4 +1,4 @@
-"""The dataset card beside each parquet file: what is in it, where it is from, what was left out and why."""
+"""The card beside each parquet file: its content, its source, the rows that were left out and why."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def card_texts(
 ) -> dict[Path, str]:
     """`<split>.card.json` and `<split>.card.md` of every split, without dates or paths of this machine.
 
-    `options`: what was asked for, by name; a file is given as its hash.
+    `options`: the options of the command, by name; a file is given as its hash.
     """
     sources, gold = file_digests(loaded.files), file_digests(gold_files)
     texts: dict[Path, str] = {}
@@ -128,7 +128,7 @@ def as_markdown(card: dict[str, Any]) -> str:
 
 
 def parquet_facts(path: Path, whole: Path) -> dict[str, Any]:
-    """Name, size and hash of a parquet file whose content still lies in `whole`."""
+    """Name, size and hash of a parquet file; its content still lies in `whole`."""
     return {"file": path.name, "bytes": whole.stat().st_size, "sha256": file_digest(whole)}
 
 

@@ -34,7 +34,7 @@ def _place(record: Record) -> str:
 def choose(
     records: list[Record], result: SplitResult, *, options: ConvertOptions, gold: GoldReasoning, shared: Collection[str]
 ) -> list[Record]:
-    """Rows of one split that are to be written; what is left out is counted under its reason."""
+    """The rows of one split to write; every row left out is counted under its reason."""
     if options.open_only:
         result.dropped["yes/no question (--open-only)"] = sum(not record.is_open for record in records)
         records = [record for record in records if record.is_open]

@@ -34,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What an image is: `quirks` are names, see `inspect`."""
+    """Format, size and oddities of an image; `quirks` are names, see `inspect`."""
 
     format: str
     width: int
@@ -44,7 +44,7 @@ class ImageInfo:
 
 
 def inspect(data: bytes, limits: Limits) -> ImageInfo:
-    """Decode an image once and say what it is.
+    """Decode an image once and describe it.
 
     Quirks: exif_rotation (an orientation tag other than 1), 16_bit (I;16, I, F), alpha (LA, RGBA, PA or a palette with
     transparency, and some pixel really is transparent), cmyk, palette, 1_bit, frames (only the first is seen).

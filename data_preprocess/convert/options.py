@@ -21,7 +21,7 @@ class TextLimits:
     reasoning: int = 20000
 
     def problem(self, record: Record) -> str | None:
-        """What is too long, with the option to change; None if nothing is."""
+        """A sentence on the first text that is too long, with the option to change; None if none is."""
         texts = [("question", record.question), *(("answer", answer) for answer in record.answers)]
         texts.append(("reasoning", record.gold_reasoning or ""))
         for name, text in texts:
@@ -33,7 +33,7 @@ class TextLimits:
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """What a conversion may be asked; the defaults stand in command/arguments.py."""
+    """Options of a conversion; the defaults stand in command/arguments.py."""
 
     out: Path
     splits: tuple[str, ...]
@@ -48,5 +48,5 @@ class ConvertOptions:
     image_policy: str
     limits: Limits
     avoid: Avoid
-    """Images of other sets, whose rows are left out."""
+    """Images of other sets; rows that show them are left out."""
     texts: TextLimits = TextLimits()

@@ -1,6 +1,6 @@
 """Parquet files that are whole or not there: temporary file, then rename; the same rows give the same bytes.
 
-A long conversion goes through parts (`PartFile`): each chunk of rows is an Arrow file of its own in a hidden folder
+A long conversion goes through parts (`PartFile`): each chunk of rows is a separate Arrow file in a hidden folder
 beside the target, so that an interrupted run goes on where it stopped and memory holds one chunk at a time. Parts are
 Arrow and not parquet because they are written and read once more, which Arrow does at the speed of a copy.
 """
@@ -71,7 +71,7 @@ class PartFile:
             state.write_text(fingerprint)
 
     def report(self, chunk: int) -> dict[str, Any] | None:
-        """What was said about a chunk when it was written; None if it has to be made (again).
+        """The report of a chunk, as it was written with it; None if the chunk has to be made (again).
 
         A power cut can leave a file without its content, so a part and its report count only if both can be read.
         """
@@ -83,7 +83,7 @@ class PartFile:
         return report
 
     def put(self, chunk: int, rows: list[dict[str, Any]], report: dict[str, Any]) -> None:
-        """Write a chunk; its report comes last and is what makes it count."""
+        """Write a chunk; it counts once its report is there, which comes last."""
         table = _table(rows, self.schema, first=chunk * CHUNK_ROWS, name=self.path.name)
         with (
             _replaced(self._part(chunk), durable=False) as temporary,
@@ -116,7 +116,7 @@ class PartFile:
         self.close()
 
     def close(self) -> None:
-        """Let another process have the target; what is there stays for the next run."""
+        """Let another process have the target; finished parts stay for the next run."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -131,7 +131,7 @@ class PartFile:
 def write_texts(texts: Mapping[Path, str], *, publish: Sequence[PartFile] = ()) -> None:
     """Write texts under their names, and give complete parquet files theirs: first all contents, then all names.
 
-    What an interruption between two names leaves is made whole by the next run, because the parts are still there.
+    After an interruption between two names the next run makes the files whole, because the parts are still there.
     """
     refuse_folders(parts.path for parts in publish)
     with ExitStack() as stack:

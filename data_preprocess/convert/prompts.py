@@ -1,4 +1,4 @@
-"""The prompt, in one place: what the model is asked and in which form it is to answer."""
+"""The prompt, in one place: the question and the form of the answer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def control_token(text: str) -> str | None:
 
 
 def think_tag(backbone: str) -> str:
-    """Tag around the reasoning: `thinking` for Qwen3-VL, whose tokenizer owns `<think>`, else `think`.
+    """Tag around the reasoning: `thinking` for Qwen3-VL (`<think>` is a token of its tokenizer), else `think`.
 
     Raises ValueError for an unknown backbone, naming the known ones.
     """

@@ -12,7 +12,7 @@ from data_preprocess.source.errors import BadRow, DataError
 
 @dataclass
 class SplitResult:
-    """What became of one split."""
+    """Counts of one split."""
 
     split: str
     path: Path

@@ -1,7 +1,7 @@
 """The one row schema of all datasets: verl's columns, checked row by row.
 
 Checked by plain code, not by pandera: almost every rule is about nested cells (messages, image bytes, `extra_info`) or
-ties two columns together (placeholders and images, ground truth and answers), where pandera would call one's own
+ties two columns together (placeholders and images, ground truth and answers), where pandera would call our own
 function per cell anyway, on a data frame that holds every image in memory. Arrow's schema enforces the types.
 
 A row:
@@ -58,7 +58,7 @@ EXTRA_INFO = pa.struct(
         ("language", pa.string()),
         ("context", pa.string()),
         ("gold_reasoning", pa.string()),  # null: none
-        ("gold_source", pa.string()),  # who wrote it
+        ("gold_source", pa.string()),  # its author
         ("may_leave_machine", pa.bool_()),  # false: no judge outside this machine may see the row
     ]
 )

@@ -1,4 +1,4 @@
-"""Rationales by a model: what it is asked, and what of its reply may become gold reasoning."""
+"""Rationales by a model: the request, and the checks that a reply must pass to become gold reasoning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gold reasoning from a file of its own, joined to the rows by (image, question, answer).
+"""Gold reasoning from a separate file, joined to the rows by (image, question, answer).
 
 Two formats are read. Lines of this project: `{"image_name", "question", "answer", "reasoning", "source"}`. MedThink's
 files (R-RAD, R-SLAKE, R-PathVQA): one JSON object of records `{"question", "choices", "answer": index, "solution",
@@ -78,7 +78,7 @@ class GoldReasoning:
         return gold
 
     def join(self, records: Iterable[Record], *, shared: Collection[str]) -> tuple[list[Record], JoinReport]:
-        """The records with their gold reasoning; a record that has one of its own keeps it.
+        """The records with their gold reasoning; a record that already has one keeps it.
 
         A text belongs to the image of the same whole name, else to the one of the same file name, unless that name is
         one of `shared`, those that several images of the dataset have (`shared_names`).

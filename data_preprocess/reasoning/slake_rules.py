@@ -26,7 +26,8 @@ _WITHOUT_LOCATION = ("Position", "Organ")
 def rule_reasoning(record: Record, triple: list[str] | None) -> str | None:
     """Three or four sentences from the record's fields, ending in the answer; None for other languages than English.
 
-    It says what kind of image it is, what is asked, which relation of the knowledge graph answers it, and the answer.
+    It names the kind of image, the topic of the question, the relation of the knowledge graph that answers it, and the
+    answer.
     """
     if record.language != "en" or record.modality is None:
         return None

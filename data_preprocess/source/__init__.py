@@ -1,6 +1,6 @@
-"""Reading what a data set consists of. Nothing here knows a particular data set.
+"""Reading records, fields and images. Nothing here knows a particular data set.
 
-records.py         Record and Loaded: what a loader gives
+records.py         Record and Loaded, the result of a loader
 errors.py          DataError, BadRow, DamagedFile, NotThere
 text.py            text of fields, yes/no, keys of joins
 fillers.py         texts that stand for a missing value
@@ -15,5 +15,5 @@ parquet_shards.py  a data set as parquet shards: rows of all files of a split
 class_labels.py    names of Hugging Face's ClassLabel numbers
 safe_pickle.py     pickles of plain data, without running code
 hub.py             downloads at one known commit
-hints.py           what a foreign file or folder seems to be, with the remedy
+hints.py           the kind of a foreign file or folder, with the remedy
 """

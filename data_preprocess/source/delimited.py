@@ -21,7 +21,7 @@ def read_csv(
 ) -> Iterator[tuple[int, dict[str, str] | BadRow]]:
     """Rows of a CSV file with a header, with the number of the line each ends on; one of another width as BadRow.
 
-    Raises DataError if the file is missing, is no text of its encoding, or lacks a column or has it twice.
+    Raises DataError if the file is missing, is not text of its encoding, or lacks a column or has it twice.
     """
     encoding = encoding_of(file, encoding)
     csv.field_size_limit(LONGEST_CELL)

@@ -11,7 +11,7 @@ from data_preprocess.source.text_files import DoubledKeys
 
 
 def require_fields(record: Any, fields: tuple[str, ...], file: Path, where: int | str) -> None:
-    """Raises BadRow if a record is no object or lacks one of the fields."""
+    """Raises BadRow if a record is not an object or lacks one of the fields."""
     if not isinstance(record, dict):
         raise BadRow(file, where, f"a record must be a JSON object, not {type(record).__name__}")
     missing = [name for name in fields if name not in record]

@@ -25,7 +25,7 @@ NIFTI = "a NIfTI volume; export its slices as PNG"
 
 
 def kind_of_file(data: bytes) -> str | None:
-    """What bytes that are no image seem to be, with the remedy; None if that is not known."""
+    """The kind of a file by its first bytes, with the remedy; None for an unknown kind."""
     if data[128:132] == b"DICM":
         return DICOM
     if data[344:348] in _NIFTI:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 
 def digest(data: bytes) -> str:
-    """sha256 of an image's bytes: what an image is known by."""
+    """sha256 of an image's bytes: the identity of an image."""
     return hashlib.sha256(data).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The mapping file of a user's own data: what the columns mean, read and checked."""
+"""The mapping file of a user's own data: the meaning of the columns, read and checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXTS = ("images", "alternatives", "delimiter", "encoding", "licence")
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
-    """A mapping file, checked. Raises DataError naming what is missing or unknown."""
+    """A mapping file, checked. Raises DataError naming the missing or unknown key."""
     if not file.exists():
         raise DataError(f"the mapping file {file} does not exist")
     mapping = read_yaml(file)
@@ -67,7 +67,7 @@ def files_by_split(mapping: dict[str, Any]) -> dict[str, str]:
 
 
 def _called(name: Any) -> str:
-    """What a split column calls a split, as its cells are read: YAML reads 0 as a number."""
+    """The name of a split in its column, as cells are read: YAML reads 0 as a number."""
     return str(name) if isinstance(name, (int, float)) and not isinstance(name, bool) else name
 
 

@@ -81,7 +81,7 @@ def load(
 
     `files`: shards of each split. `columns` must be there, `optional` may; nothing else is read. `make_record`: the
     record of a row, None for one that the loader leaves out (and counts); BadRow for one that cannot be used.
-    `originals`: files of `--images` whose names images of equal bytes get.
+    `originals`: pattern of the files in `--images`; an image takes the name of the file with equal bytes.
     """
     files = {split: list(found) for split, found in files.items() if found and source.wants(split)}
     loaded = Loaded(notes=list(notes), files=[file for found in files.values() for file in found])
@@ -114,7 +114,7 @@ class Shards:
         self, files: Sequence[Path], columns: Sequence[str], *, image: str, optional: Sequence[str] = (),
         folders: Sequence[Path] = (), names: Mapping[str, str] | None = None,
     ):  # fmt: skip
-        """Raises DataError for a file that is no parquet file or lacks a column, naming the ones it has."""
+        """Raises DataError for a file that is not parquet or lacks a column, naming the columns it has."""
         self.columns, self.optional, self.by_bytes = tuple(columns), tuple(optional), names or {}
         self.images: dict[Path, ParquetImages] = {}
         self.names: dict[Path, list[str]] = {}

@@ -21,7 +21,7 @@ class ImageRef(Protocol):
         ...
 
     def stamp(self) -> tuple[object, ...]:
-        """What tells these bytes from others without reading them (name, size, time of change), equal in every run."""
+        """Tells these bytes from others without reading them (name, size, time of change); equal in every run."""
         ...
 
 
@@ -52,10 +52,10 @@ class Record:
     organ: str | None = None
     language: str = "en"
     context: str | None = None
-    """What the source knows beyond question and answer (SLAKE's triple, a caption); not shown to the model."""
+    """Further knowledge of the source (SLAKE's triple, a caption); not shown to the model."""
     gold_reasoning: str | None = None
     gold_source: str | None = None
-    """Who wrote the gold reasoning."""
+    """Author of the gold reasoning."""
     rule_reasoning: str | None = None
     rule_source: str | None = None
     """Reasoning made by rule, and by which: taken where the join finds none."""
@@ -77,18 +77,18 @@ class Record:
 
 @dataclass
 class Loaded:
-    """What a loader yields: records in official order, and the rows that cannot be used."""
+    """The result of a loader: records in official order, and the rows that cannot be used."""
 
     records: list[Record] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """Facts about the source that a reader of the dataset card needs (layout, what the loader left out and why)."""
+    """Facts for the reader of the card: the layout, the rows that the loader left out and why. Printed, too."""
     files: list[Path] = field(default_factory=list)
-    """Files whose hashes go into the dataset card."""
+    """Their hashes go into the card."""
     data_source: str | None = None
     licence: str | None = None
     may_leave_machine: bool | None = None
-    """These three only where the source itself says so (one's own data); else they stand in its DatasetInfo."""
+    """Set only for user data; for known data sets these three come from DatasetInfo."""
 
     def splits(self) -> Iterator[str]:
         yield from dict.fromkeys(record.split for record in self.records)

@@ -1,6 +1,6 @@
 """Pickle files of plain data, read without running anything in them.
 
-A pickle is a program. What makes it dangerous is the opcode that looks up a name (`find_class`) to call it; lists,
+A pickle is a program. The dangerous opcode looks up a name (`find_class`) to call it; lists,
 dicts, texts and numbers need no such look-up, so every look-up is refused.
 """
 

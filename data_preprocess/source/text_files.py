@@ -101,7 +101,7 @@ def read_json_list(file: Path) -> list[Any]:
 
 
 def read_json_lines(file: Path) -> Iterator[tuple[str, Any]]:
-    """The values of a file with one JSON value a line, as ("line 7", value); a line that is no JSON comes as BadRow.
+    """The values of a file with one JSON value a line, as ("line 7", value); a line that is not JSON comes as BadRow.
 
     Raises DataError if the file cannot be read at all.
     """

@@ -1,7 +1,7 @@
 """`python -m data_preprocess all --root DIR --out OUT`: the 13K training mix and the eight test sets of the study.
 
 `--root` holds one folder per dataset, named as in `python -m data_preprocess` (or a link to it); with `--fetch` those
-that are not there come from the hub. A dataset that is not there is said and left out. For every test set the size is
+that are not there come from the hub. A data set that is not there is told and left out. For every test set the size is
 printed beside the study's; a difference is reported and nothing is forced.
 """
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     add = parser.add_argument
     add("--root", type=Path, required=True, metavar="DIR", help="folder with one folder per dataset")
     add("--out", type=Path, required=True, metavar="DIR")
-    add("--fetch", action="store_true", help="download from the hub what is not there")
+    add("--fetch", action="store_true", help="download missing data sets from the hub")
     add(
         "--medthink",
         type=Path,

@@ -1,4 +1,4 @@
-"""How much can be had without looking: priors of the answers, balance of types."""
+"""Success without the image: priors of the answers, balance of types."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ NO_CARD = "unknown: no card lies beside the file"
 
 
 def mix_texts(out: Path, whole: Path, files: Sequence[Path], *, options: dict[str, Any]) -> dict[Path, str]:
-    """`<name>.card.json` and `<name>.card.md` of `out`, whose content still lies in `whole`, made of `files`."""
+    """`<name>.card.json` and `<name>.card.md` of `out`, made of `files`; its content still lies in `whole`."""
     card = make_mix_card(out, whole, files, options=options)
     return {card_path(out): as_json(card), out.with_suffix(".card.md"): mix_markdown(card)}
 
@@ -26,7 +26,7 @@ def mix_texts(out: Path, whole: Path, files: Sequence[Path], *, options: dict[st
 def make_mix_card(out: Path, whole: Path, files: Sequence[Path], *, options: dict[str, Any]) -> dict[str, Any]:
     """The card as plain data: counted on the rows that were written; licences are those of the files' own cards.
 
-    Raises DataError if a card beside one of the files is no JSON object.
+    Raises DataError if a card beside one of the files is not a JSON object.
     """
     facts = infos(whole)
     different = list(dict.fromkeys(Path(os.path.abspath(file)) for file in files))
@@ -50,7 +50,7 @@ def make_mix_card(out: Path, whole: Path, files: Sequence[Path], *, options: dic
 
 
 def _terms(file: Path) -> dict[str, Any]:
-    """What the card beside a file says of its terms of use."""
+    """The terms of use by the card beside a file."""
     path = card_path(file)
     if not path.is_file():
         return {"licence": NO_CARD}

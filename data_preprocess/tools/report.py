@@ -1,4 +1,4 @@
-"""`python -m data_preprocess report FILE… [--html OUT]`: what reviewers ask about data, as text and HTML.
+"""`python -m data_preprocess report FILE… [--html OUT]`: facts that reviewers ask for, as text and HTML.
 
 For each file: rows, images, duplicates, answer-type balance, how far answer priors alone would get, near copies.
 For each pair of files: images in both by bytes and nearly, questions in both. All splits and datasets go in at once.
@@ -74,7 +74,7 @@ class FileReport:
 
 @dataclass
 class PairReport:
-    """What two files have in common."""
+    """Images, rows and questions that two files have in common."""
 
     one: FileReport
     other: FileReport

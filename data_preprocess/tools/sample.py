@@ -53,8 +53,8 @@ def main(argv: Sequence[str]) -> int:
         metavar="DUMP",
         help="rollout or validation dumps of the start model: *.jsonl files, or folders of them",
     )
-    add("--min-pass", type=share, default=0.0, help="leave out what is solved in at most this share of rollouts")
-    add("--max-pass", type=share, default=1.0, help="leave out what is solved in at least this share of rollouts")
+    add("--min-pass", type=share, default=0.0, help="leave out questions solved in at most this share of rollouts")
+    add("--max-pass", type=share, default=1.0, help="leave out questions solved in at least this share of rollouts")
     args = parser.parse_args(argv)
     return guarded(lambda: run(args), resumes=False)
 

@@ -17,8 +17,8 @@ from recipe.mrpo.common.jsonl import numbered_rows
 def quotas(sizes: Mapping[Hashable, int], total: int) -> dict[Hashable, int]:
     """Rows to take from each group so that the groups are as equal as their sizes allow; sums to min(total, all rows).
 
-    The smallest groups are taken whole and what they lack is shared by the others (water-filling). What does not
-    divide evenly goes to the first groups in the order given.
+    The smallest groups are taken whole, and the others share the rest (water-filling). Rows that do not divide evenly
+    go to the first groups in the order given.
     """
     out = dict.fromkeys(sizes, 0)
     remaining, open_groups = min(total, sum(sizes.values())), list(sizes)

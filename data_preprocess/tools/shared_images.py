@@ -23,7 +23,7 @@ HASH_BITS = _SIDE * _SIDE
 
 
 def perceptual_hash(data: bytes) -> np.ndarray:
-    """(4,) uint64: the difference hash of an image's bytes. Raises ValueError if they are no image."""
+    """(4,) uint64: the difference hash of an image's bytes. Raises ValueError if they are not an image."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             grey = np.asarray(image.convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.BOX), dtype=np.int16)
@@ -53,7 +53,7 @@ class ImageSet:
     rows: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, row: int, sha256: str, data: bytes) -> None:
-        """Raises ValueError if the bytes are no image."""
+        """Raises ValueError if the bytes are not an image."""
         if sha256 not in self.rows:
             self.sha256.append(sha256)
             self.hashes.append(perceptual_hash(data))
