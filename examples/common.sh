@@ -190,7 +190,10 @@ run() {  # run [Hydra overrides]
     local command=("${LAUNCH[@]}" --config-name "$CONFIG" "${ARGS[@]}" "$@")
     if [[ ${DRY_RUN:-0} == 1 ]]; then
         printf '# %s\n' "$(printf '%q ' "${command[@]}")"
-        python -m recipe.mrpo.startup.compose --config-name "$CONFIG" "${ARGS[@]}" "$@"
+        python -m recipe.mrpo.startup.compose --config-name "$CONFIG" "${ARGS[@]}" "$@" || return
+        if [[ $METHOD != sft && -f $MODEL_PATH/config.json ]]; then  # what it will need; figures, not part of the YAML
+            python -m recipe.mrpo.cli doctor --plan --config-name "$CONFIG" "${ARGS[@]}" "$@" >&2
+        fi
         return
     fi
     mkdir -p "$OUTPUT_DIR/metrics"

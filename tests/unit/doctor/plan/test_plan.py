@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from recipe.mrpo.doctor.plan.sizes import ModelSizes, sizes_of  # noqa: E402
 from recipe.mrpo.doctor.plan.verdicts import Machine, Rows, check_levels, check_plan, check_sequence_length  # noqa: E402
 from tests.unit.doctor.plan.real_configurations import internvl3_8b, qwen2_5_vl_7b, qwen3_vl_8b  # noqa: E402
 
+PAGE = Path(__file__).parents[4] / "docs" / "gpu.md"
 GPU = Machine(gpu_bytes=80e9, host_bytes=1000e9, cpus=128, disk_bytes=2000e9)
 FULL = RunSettings(
     nodes=1, gpus_per_node=8, prompts=8, rollouts=8, prompt_tokens=2048, response_tokens=512, micro_batch=4,
@@ -77,8 +79,8 @@ def test_a_length_that_cannot_work_is_refused(models, change, words, why):
     assert found.do
 
 
-def test_the_table_of_the_gpu_page_is_this_arithmetic(models):
-    """docs/gpu.md: Qwen2.5-VL-7B, a micro-batch of 4 rollouts of 1,636 tokens, in GB."""
+def test_the_items_are_those_worked_out_by_hand(models):
+    """Qwen2.5-VL-7B, a micro-batch of 4 rollouts of 1,636 tokens, in GB."""
     run = replace(FULL, prompt_tokens=1124)
     model = models["qwen2_5_vl"]
 
@@ -92,6 +94,31 @@ def test_the_table_of_the_gpu_page_is_this_arithmetic(models):
     assert gb(memory.while_training(model, lora)) == [33.2, 1.0, 1.3, 10.0, 5.0]
     assert gb(memory.while_generating(model, run, gpu_bytes=80e9)) == [40.0, 12.4]
     assert gb(memory.while_generating(model, four, gpu_bytes=80e9)) == [40.0, 0.0]
+
+
+def test_the_tables_of_the_gpu_page_are_the_planner_s(models):
+    """Columns of docs/gpu.md: Qwen2.5-VL on 8 GPUs, Qwen3-VL on 4, Qwen3-VL with LoRA on 1, InternVL3 on 8 and on 4."""
+    wide = {"prompt_tokens": 4096, "max_model_len": 5120}
+    columns = [
+        (models["qwen2_5_vl"], FULL),
+        (models["qwen3_vl"], replace(FULL, gpus_per_node=4, offload=True)),
+        (models["qwen3_vl"], replace(FULL, gpus_per_node=1, offload=True, lora_rank=32)),
+        (models["internvl3"], replace(FULL, **wide)),
+        (models["internvl3"], replace(FULL, gpus_per_node=4, offload=True, **wide)),
+    ]
+    rows = {line.split("|")[1].strip(" *"): line for line in PAGE.read_text().splitlines() if line.startswith("| ")}
+
+    def numbers(row):
+        return [int(cell.strip(" *")) for cell in rows[row].split("|")[3:-1]]
+
+    def gb(items):
+        return round(memory.total(items) / 1e9)
+
+    assert numbers("while training") == [gb(memory.while_training(m, r)) for m, r in columns]
+    assert numbers("while generating") == [gb(memory.while_generating(m, r, gpu_bytes=80e9)) for m, r in columns]
+    assert numbers("host memory of a node") == [gb(memory.on_host(m, r)) for m, r in columns]
+    assert numbers("disk") == [round(disk.disk_needed(m, r, steps=1625) / 1e9) for m, r in columns]
+    assert numbers("CPUs held") == [processes.cpus_needed(r) for _, r in columns]
 
 
 def test_more_gpus_never_need_more_memory_on_each(models):
