@@ -53,7 +53,7 @@ class Model:
                     raise BadReply("endpoint", f"{reply.failure}: {reply.detail}")
                 return check_reply(reply.content, answer=info["answer"])
             except BadReply as error:
-                if attempt == self.args.attempts or self.run.spent() or self.run.stopped_by is not None:
+                if attempt == self.args.attempts or self.run.spent() or self.run.stopping:
                     raise
                 # Calls have had their retries already.
                 if error.kind == "endpoint" and reply.failure not in ("bad_response", "refused"):
@@ -74,9 +74,9 @@ class Model:
             self.run.tokens += reply.tokens.both
             self.run.estimated += reply.estimated
             wait = self.retries.wait_s(attempt, reply.failure, reply.wait_s, jitter=random.random())
-            if wait is None or self.run.spent() or self.run.stopped_by is not None:
+            if wait is None or self.run.spent() or self.run.stopping:
                 return reply
             await asyncio.sleep(wait)
-            if self.run.spent() or self.run.stopped_by is not None:
+            if self.run.spent() or self.run.stopping:
                 return reply
             attempt += 1

@@ -24,11 +24,17 @@ class Run:
     """Rows that were not asked about, by the reason."""
     stopped_by: int | None = None
     """The signal after which no further row is asked about."""
+    halted: bool = False
+    """Has a row ended the run? The requests under way are still waited for."""
 
     def spent(self) -> bool:
         return (self.max_calls is not None and self.calls >= self.max_calls) or (
             self.max_tokens is not None and self.tokens >= self.max_tokens
         )
+
+    @property
+    def stopping(self) -> bool:
+        return self.halted or self.stopped_by is not None
 
     def summary(self) -> str:
         guessed = f" (of {self.estimated} requests estimated)" if self.estimated else ""

@@ -91,7 +91,7 @@ async def annotate(rows: Iterator[dict[str, Any]], out: Path, run: Run, model: M
 
         async def worker() -> None:
             for row in rows:  # shared between the workers; `next` never waits, so two cannot get the same row
-                if run.stopped_by is not None:
+                if run.stopping:
                     return
                 info = row["extra_info"]
                 shown = may_leave_machine(info, row=f"the row of {info['image_id']}")
@@ -116,12 +116,17 @@ async def annotate(rows: Iterator[dict[str, Any]], out: Path, run: Run, model: M
                 stream.flush()
                 run.written += 1
 
-        workers = [asyncio.create_task(worker()) for _ in range(model.concurrency)]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for task in workers:
-                task.cancel()
+        async def work() -> None:
+            try:
+                await worker()
+            except Exception:
+                run.halted = True  # a row that cannot be asked about; what is under way is paid for
+                raise
+
+        ended = await asyncio.gather(*(work() for _ in range(model.concurrency)), return_exceptions=True)
+    for error in ended:
+        if error is not None:
+            raise error
     if run.stopped_by is not None:
         raise Stopped(run.stopped_by)
 

@@ -38,6 +38,11 @@ class CheckedJudge:
                 "sends nothing elsewhere, or set mrpo.judge.name to another judge."
             )
 
+    @property
+    def _words_are_ours(self) -> bool:
+        """Is it a chat judge with hooks of the user's own? It writes no private text into a detail."""
+        return hasattr(self.made, "from_judge_options")
+
     async def label(self, request: JudgeRequest) -> Judgement:
         """One label for each step, or a failure: the judge's own, `exception` or `label_count`.
 
@@ -54,6 +59,10 @@ class CheckedJudge:
             if isinstance(error, PermissionError) and error.errno is None:  # not a file that cannot be opened
                 raise
             judgement = Judgement(failure=EXCEPTION, detail=self._tell(error, private=not request.may_leave_machine))
+        if self.own and judgement.detail and not request.may_leave_machine and not self._words_are_ours:
+            # A user's judge may quote the case in it, and details stand in logs.
+            shown = f"{len(judgement.detail)} characters that are not shown, because the row is private"
+            judgement = replace(judgement, detail=shown)
         given = judgement.labels
         if given is not None and len(given) != len(request.steps):
             detail = f"{len(given)} labels for {len(request.steps)} steps"

@@ -6,7 +6,9 @@ import re
 import time
 from collections.abc import Callable
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+from recipe.mrpo.common.printable import printable
+
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
 _ACTOR = re.compile(r"^(?:\([\w:.]*\s?pid=\d+[^)]*\)\s?)+")
 _STEP = re.compile(r"^step:(\d+) - (.*)")
 _VALUE = re.compile(r"([\w/@.-]+):(?:np\.\w+\()?(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
@@ -31,8 +33,8 @@ SHOWN = (
 
 
 def plain(line: str) -> str:
-    """A line of the log without colours and without the name of the Ray actor that wrote it."""
-    return _ACTOR.sub("", _ANSI.sub("", line)).strip()
+    """A line of the log as printable text, without colours and without the name of the Ray actor that wrote it."""
+    return printable(_ACTOR.sub("", _ANSI.sub("", line)).strip())
 
 
 def values_of(line: str) -> tuple[int, dict[str, float]] | None:

@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from recipe.mrpo.common.printable import printable
 from recipe.mrpo.report.recompute import group_of
 from recipe.mrpo.report.run_files import dump, metrics_by_step, steps_of
 
@@ -42,7 +43,7 @@ MAX_CHARS = 1000
 
 def safe(text: object) -> str:
     """Text of a model or of a file: one line, not too long, without characters that a terminal would obey."""
-    line = "".join(c if c.isprintable() else " " for c in str(text)[: MAX_CHARS + 1])
+    line = printable(str(text)[: MAX_CHARS + 1])
     return line if len(line) <= MAX_CHARS else f"{line[:MAX_CHARS]}…"
 
 
