@@ -1,7 +1,8 @@
-"""`annotate` against endpoints that fail: no odd reply ends the run, every request is counted, what is paid for is kept."""
+"""`annotate` against endpoints that fail: no odd reply ends the run, every request counts, what is paid for is kept."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -47,8 +48,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Length", "1000000")
             self.end_headers()
-            while not self.server.over.wait(0.02):
-                self.wfile.write(b" ")
+            with contextlib.suppress(ConnectionError):
+                while not self.server.over.wait(0.02):
+                    self.wfile.write(b" ")
             return
         status, data = (200, completion(good(answer), prompt_tokens=90, completion_tokens=10)) if said is None else said
         if callable(data):
@@ -56,7 +58,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        with contextlib.suppress(ConnectionError):  # it is not read to the end
+            self.wfile.write(data)
 
     def log_message(self, *_):
         pass
@@ -133,16 +136,16 @@ def test_tokens_that_are_not_reported_are_estimated_and_count(annotate, endpoint
 
 
 @pytest.mark.parametrize(
-    "content", [[{"type": "text", "text": "GOOD"}], "<think>{} Maybe.</think>GOOD", "[THINK]?[/THINK]GOOD"]
+    "content_of",
+    [
+        lambda reply: [{"type": "text", "text": reply}],
+        lambda reply: f'<think>{{"steps": []}} Maybe.</think>{reply}',
+        lambda reply: f'[THINK]{{"steps": []}}[/THINK]{reply}',
+    ],
 )
-def test_replies_are_read_as_the_judges_are(annotate, endpoint, content):
+def test_replies_are_read_as_the_judges_are(annotate, endpoint, content_of):
     def reply(answer):
-        text = (
-            json.dumps(content)
-            .replace('"GOOD"', json.dumps(good(answer)))
-            .replace("GOOD", json.dumps(good(answer))[1:-1])
-        )
-        return completion(json.loads(text), prompt_tokens=9, completion_tokens=9)
+        return completion(content_of(good(answer)), prompt_tokens=9, completion_tokens=9)
 
     endpoint.script = [(200, reply)] * 5
     assert annotate() == 0 and len(annotate.lines()) == 5
@@ -205,17 +208,12 @@ def test_neither_question_nor_reply_of_a_private_row_is_printed(annotate, endpoi
 
 
 def test_a_row_that_ends_the_run_loses_no_reply_under_way(annotate, endpoint, capsys):
-    open_rows = [
-        n for n, row in enumerate(read_rows(annotate.file)) if row["extra_info"]["answer"] not in ("yes", "no")
-    ]
-    private(annotate.file, open_rows[2:3])
-    url = f"http://localhost.localdomain:{endpoint.server_port}/v1"
     rows = read_rows(annotate.file)
-    rows[open_rows[2]]["extra_info"]["may_leave_machine"] = None
+    rows[-1]["extra_info"].update(may_leave_machine=None, answer="Right lobe")
     pq.write_table(pa.Table.from_pylist(rows, schema=pq.read_schema(annotate.file)), annotate.file)
-    assert annotate("--concurrency", "4") == 1 and url
+    assert annotate("--concurrency", "9") == 1
     assert "may_leave_machine" in capsys.readouterr().err
-    assert len(annotate.lines()) == len(endpoint.requests) == 2
+    assert len(annotate.lines()) == len(endpoint.requests) >= 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
