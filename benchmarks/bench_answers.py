@@ -19,7 +19,7 @@ from typing import Any
 from recipe.mrpo.common.jsonl import read_jsonl
 from recipe.mrpo.options.command_line import read_options
 from reward_fns.answer.reward import answer_reward
-from reward_fns.registry import build_rewards
+from reward_fns.build import build_rewards
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "answers"
 FILES = ("develop", "held_out", "handout")

@@ -92,6 +92,11 @@ def _has_stranger(said: str, gold: str) -> bool:
     for name in sorted((*own, *_ITEMS.split(gold)), key=len, reverse=True):
         if name:
             rest = rest.replace(name, "")
+    for item in _ITEMS.split(said):
+        if (core := _core(item)) and core not in gold:
+            for kind, names in chinese_entries():
+                if kind in known and not own & set(names) and any(_core(name) == core for name in names):
+                    return True
     return any(
         name in rest
         for kind, names in chinese_entries()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from reward_fns.answer.conflicts.find import find_conflict
@@ -15,6 +16,7 @@ from reward_fns.answer.words.normalise import ALL_RULES, tokens
 
 _NAMED_BY_QUESTION = ("laterality", "plane", "modality")
 _ALTERNATIVES = frozenset({"or", "versus", "vs", "either", "?", "/"})
+_DENYING_QUESTION = re.compile(r"^(?!.*\bor\b).*\b(?:not|never|except|absent|cannot)\b", re.IGNORECASE | re.DOTALL)
 _SALAD = 6  # content words beside the gold answer's, with hardly a function word among them
 _SLACK = 2  # words that may stand between those of a name
 
@@ -56,7 +58,7 @@ def is_part(prediction: str, gold: str, question: str) -> bool:
 
 def _kept(wanted: Gold, question: str) -> frozenset[str]:
     keep = set()
-    if wanted.denies or not NEGATIONS.isdisjoint(tokens(question, ALL_RULES)):
+    if wanted.denies or _DENYING_QUESTION.search(question):
         keep.add("denial")
     if wanted.says_place:
         keep.add("place")

@@ -14,6 +14,7 @@ from reward_fns.answer.words.normalise import ALL_RULES, TOKEN, spell_out, token
 
 _ITEMS = re.compile(r"\s*(?:[,;]|\band\b|&(?!\s?e\b))\s*")
 _ABBREVIATION = re.compile(r"(?<![\w.-])[A-Z]{3,6}(?![\w-])")
+_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _BRACKETS = re.compile(r"\([^()]*\)")
 
 
@@ -121,6 +122,9 @@ def _names(words: tuple[str, ...], needed: frozenset[int]) -> list[tuple[frozens
                 stems = name_stems(name)
                 if stems:
                     found[positions, stems] = None
+    for i, word in enumerate(words):
+        if i in needed and (match := _ORDINAL.fullmatch(word)):
+            found[frozenset({i}), (match[1],)] = None  # 7th rib, rib 7
     if len(words) >= 3 and len(needed) == len(words):
         found[needed, ("".join(word[0] for word in words),)] = None  # its initials
     return list(found)
