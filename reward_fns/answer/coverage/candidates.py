@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import groupby
 
 from reward_fns.answer.conflicts.word_lists import AXIS_WORDS
-from reward_fns.answer.coverage.gold import Gold, Item, kinds_of
+from reward_fns.answer.coverage.gold import Gold, holds, kinds_of
 from reward_fns.answer.coverage.reading import STOP, Sentence
 from reward_fns.answer.coverage.stems import stem_of
+from reward_fns.answer.terms.table import load_terms
 
 _JOINTS = frozenset({",", "/", "and", "or", "plus", "versus", "vs"})
 _MAX_WORDS = 2  # of a candidate that the table of terms does not know
+_HEAP = 3  # words
 _ENDS = frozenset(
     ": ( ) with because since which while where but however although though as showing causing involving".split()
 )
@@ -19,11 +21,22 @@ _ENDS = frozenset(
 def is_list_of_candidates(holding: tuple[Sentence, ...], wanted: Gold) -> bool:
     """Does a sentence put something of the gold answer's kind beside it that is not part of the gold answer?"""
     kinds = frozenset().union(*(item.kinds for item in wanted.items))
-    return any(
-        _has_stranger(chain, wanted, kinds, bare=not sentence.has_verb)
+    return any(_is_heap(sentence, wanted, kinds) for sentence in holding if not sentence.has_verb) or any(
+        _has_stranger(chain, wanted, kinds, pair=not sentence.has_verb and "and" in sentence.stated)
         for sentence in holding
         for chain in _chains(sentence)
     )
+
+
+def _is_heap(sentence: Sentence, wanted: Gold, kinds: frozenset[str]) -> bool:
+    """Names of the gold answer's kind side by side, without a comma: "liver heart spleen lung"."""
+    words, table, start, strangers = sentence.stated, load_terms(), 0, 0
+    while start < len(words):
+        end = next((e for e in range(min(start + 4, len(words)), start, -1) if table.kinds(words[start:e])), start + 1)
+        named = words[start:end]
+        strangers += bool(kinds & table.kinds(named)) and not {*map(stem_of, named)} <= wanted.stems | wanted.question
+        start = end
+    return strangers >= _HEAP
 
 
 def _chains(sentence: Sentence) -> list[list[tuple[str, ...]]]:
@@ -36,32 +49,24 @@ def _chains(sentence: Sentence) -> list[list[tuple[str, ...]]]:
     return chains
 
 
-def _has_stranger(chain: list[tuple[str, ...]], wanted: Gold, kinds: frozenset[str], *, bare: bool) -> bool:
-    if len(chain) < 2 or not any(_holds(words, item) for words in chain for item in wanted.items):
+def _has_stranger(chain: list[tuple[str, ...]], wanted: Gold, kinds: frozenset[str], *, pair: bool) -> bool:
+    together = tuple(word for words in chain for word in words)
+    if len(chain) < 2 or not any(holds({*map(stem_of, together)}, item) for item in wanted.items):
         return False
     strangers = [_content(words) for words in chain if _is_stranger(words, wanted)]
     if any(len(words) == 1 and words[0] in AXIS_WORDS for words in strangers):
         return True  # "anterior, middle and posterior cerebral artery"
     if kinds:
         return any(kinds & kinds_of(words) for words in strangers)
-    few = 1 if bare else 2
+    few = 1 if pair else 2
     return len(strangers) >= few and all(len(words) <= _MAX_WORDS for words in strangers)
 
 
 def _is_stranger(words: tuple[str, ...], wanted: Gold) -> bool:
     content = {stem_of(word) for word in _content(words)}
-    if content <= wanted.stems | wanted.question:
+    if content <= (wanted.stems if wanted.choice else wanted.stems | wanted.question):
         return False
-    return not any(_holds(words, item) for item in wanted.items)
-
-
-def _holds(words: tuple[str, ...], item: Item) -> bool:
-    stems = {stem_of(word) for word in words}
-    covered = {i for i, stem in enumerate(item.stems) if stem in stems}
-    for positions, name in item.names:
-        if stems.issuperset(name):
-            covered |= positions
-    return item.needed <= covered
+    return not any(holds({*map(stem_of, words)}, item) for item in wanted.items)
 
 
 def _content(words: tuple[str, ...]) -> tuple[str, ...]:

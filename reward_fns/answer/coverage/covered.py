@@ -6,18 +6,20 @@ import re
 from collections.abc import Collection
 
 from reward_fns.answer.conflicts.find import find_conflict
-from reward_fns.answer.conflicts.word_lists import AXES, NEGATIONS
+from reward_fns.answer.conflicts.word_lists import AXES, AXIS_WORDS, NEGATIONS
 from reward_fns.answer.coverage import chinese
 from reward_fns.answer.coverage.candidates import is_list_of_candidates
 from reward_fns.answer.coverage.gold import Gold, Item, read_gold
 from reward_fns.answer.coverage.reading import ASKS_WHY, STOP, Sentence, read
 from reward_fns.answer.coverage.stems import stem_of
+from reward_fns.answer.coverage.subjects import in_one_run, said_of_another
+from reward_fns.answer.terms.table import load_terms
 from reward_fns.answer.words.normalise import ALL_RULES, tokens
 
 _NAMED_BY_QUESTION = ("laterality", "plane", "modality")
 _ALTERNATIVES = frozenset({"or", "versus", "vs", "either", "?", "/"})
 _DENYING_QUESTION = re.compile(r"^(?!.*\bor\b).*\b(?:not|never|except|absent|cannot)\b", re.IGNORECASE | re.DOTALL)
-_SALAD = 6  # content words beside the gold answer's, with hardly a function word among them
+_SALAD = 8  # content words beside the gold answer's, with hardly a function word among them
 _SLACK = 2  # words that may stand between those of a name
 
 
@@ -41,6 +43,16 @@ def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]
         return False
     holding = tuple(dict.fromkeys(found))
     if any(sentence.open for sentence in holding) or _leaves_choice(holding, wanted):
+        return False
+    if len(wanted.items) == 1 and is_inside(found[0], wanted.items[0], wanted):
+        return False
+    if len(wanted.items) > 1 and not all(
+        in_one_run(sentence, item)
+        for sentence, item in zip(found, wanted.items, strict=False)
+        if not AXIS_WORDS.isdisjoint(item.words)
+    ):
+        return False
+    if said_of_another(sentences, wanted):
         return False
     if _is_salad(sentences, wanted) or is_list_of_candidates(holding, wanted):
         return False
@@ -88,6 +100,28 @@ def covered_positions(sentence: Sentence, item: Item) -> set[int]:
             if _stands_in(name, whole, set(whole)):
                 covered |= positions
     return covered
+
+
+def is_inside(sentence: Sentence, item: Item, wanted: Gold) -> bool:
+    """Does an organ of the gold answer stand only inside the name of something else ("lung" in "lung cancer")?"""
+    if load_terms().kinds(item.words) != {"anatomy"}:
+        return False
+    words, stems = sentence.stated, sentence.stems
+    for i in item.needed:
+        alone = {item.stems[i], *(name[0] for at, name in item.names if at == {i} and len(name) == 1)}
+        places = [place for place, stem in enumerate(stems) if stem in alone]
+        if places and all(_part_of_other(words, stems, place, wanted) for place in places):
+            return True
+    return False
+
+
+def _part_of_other(words: tuple[str, ...], stems: tuple[str, ...], place: int, wanted: Gold) -> bool:
+    for start in range(max(0, place - 2), place + 1):
+        for end in range(max(start + 2, place + 1), min(start + 4, len(words)) + 1):
+            kinds = load_terms().kinds(words[start:end])
+            if kinds and "anatomy" not in kinds and not set(stems[start:end]) <= wanted.question | wanted.stems:
+                return True
+    return False
 
 
 def _stands_in(name: tuple[str, ...], stems: tuple[str, ...], here: set[str]) -> bool:

@@ -65,26 +65,30 @@ class Gold:
     """All items as one name, where the table knows it: brain, infarct = ischemic stroke."""
     says_place: bool
     """Does the gold answer name a place by another thing ("above the carina")?"""
+    choice: bool
+    """Does the question name the candidates ("heart or lung")?"""
     joints: frozenset[str]
     """Words and signs in it that elsewhere leave a choice open: or, /."""
 
 
 @lru_cache(maxsize=4096)
 def read_gold(gold: str, question: str) -> Gold:
-    asked = frozenset(stem_of(word) for word in tokens(question, ALL_RULES) if word not in STOP)
+    question_words = [word for word in tokens(question, ALL_RULES) if word not in STOP]
+    asked = frozenset(map(stem_of, question_words))
     outside = _BRACKETS.sub(" ", gold)
     text = spell_out(outside if TOKEN.search(outside) else gold, ALL_RULES)
     groups = [_content(part) for part in _ITEMS.split(text)]
     groups = [words for words in groups if words]
     everything = frozenset(stem_of(word) for words in groups for word in words)
     dropped = _in_question(everything, asked)
-    items = tuple(_item(words, dropped) for words in groups)
+    items = tuple(_item(words, dropped, tuple(question_words)) for words in groups)
     items = tuple(item for item in items if item.needed)
     denies = any(word in NEGATIONS for words in groups for word in words)
     words = tuple(word for group in groups for word in group)
-    whole = _item(words, dropped) if len(groups) > 1 and load_terms().kinds(words) else None
+    whole = _item(words, dropped, ()) if len(groups) > 1 and load_terms().names(words) else None
     joints = frozenset(word for word in ("or", "/", "versus", "vs", "?") if word in text)
-    return Gold(items, denies, everything, asked, whole, LOCATED_BY.search(text) is not None, joints)
+    place, choice = LOCATED_BY.search(text) is not None, "or" in question_words
+    return Gold(items, denies, everything, asked, whole, place, choice, joints)
 
 
 def _content(text: str) -> tuple[str, ...]:
@@ -102,15 +106,26 @@ def _in_question(stems: frozenset[str], asked: frozenset[str]) -> frozenset[str]
     return frozenset(stem for stem in stems & asked if axes.get(_axes().get(stem, ("", 0)), 0) < 2)
 
 
-def _item(words: tuple[str, ...], dropped: frozenset[str]) -> Item:
+def _item(words: tuple[str, ...], dropped: frozenset[str], asked: tuple[str, ...]) -> Item:
     stems = tuple(map(stem_of, words))
     needed = frozenset(i for i, stem in enumerate(stems) if stem not in dropped and stem not in _idle_nouns())
     if not needed:
         needed = frozenset(i for i, stem in enumerate(stems) if stem not in dropped)
-    return Item(words, stems, needed, tuple(_names(words, needed)), kinds_of(words))
+    return Item(words, stems, needed, tuple(_names(words, needed, asked)), kinds_of(words))
 
 
-def _names(words: tuple[str, ...], needed: frozenset[int]) -> list[tuple[frozenset[int], tuple[str, ...]]]:
+def holds(stems: set[str], item: Item) -> bool:
+    """Are all needed words of the item among the stems, under whatever name?"""
+    covered = {i for i, stem in enumerate(item.stems) if stem in stems}
+    for positions, name in item.names:
+        if stems.issuperset(name):
+            covered |= positions
+    return item.needed <= covered
+
+
+def _names(
+    words: tuple[str, ...], needed: frozenset[int], asked: tuple[str, ...]
+) -> list[tuple[frozenset[int], tuple[str, ...]]]:
     table, found = load_terms(), {}
     for length in range(min(len(words), MAX_WORDS), 0, -1):
         for start in range(len(words) - length + 1):
@@ -122,6 +137,9 @@ def _names(words: tuple[str, ...], needed: frozenset[int]) -> list[tuple[frozens
                 stems = name_stems(name)
                 if stems:
                     found[positions, stems] = None
+    for word in asked if len(words) < 3 and "or" not in asked else ():
+        for name in load_terms().names((*words, word)):
+            found[needed, name_stems(name)] = None  # enlarged, of the spleen: splenomegaly
     for i, word in enumerate(words):
         if i in needed and (match := _ORDINAL.fullmatch(word)):
             found[frozenset({i}), (match[1],)] = None  # 7th rib, rib 7

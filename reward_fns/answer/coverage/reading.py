@@ -28,6 +28,9 @@ _VERB = re.compile(
     r"\b(?:is|are|was|were|be|been|shows?|shown|showing|has|have|had|appears?|represents?|indicates?|measures?|contains?"
     r"|suggests?|seen|may|can|could|does|do|seems?|demonstrates?|reveals?|depicts?|lies?|includes?)\b"
 )
+VERBS = frozenset(
+    "is are was were shows show has have appears appear represents represent contains contain seems lies looks".split()
+)
 _MAX_FRAGMENT = 4  # words; "Pneumonia. Effusion. Tuberculosis." is a list
 
 _ALL_DENIED = re.compile(
@@ -37,7 +40,7 @@ _ALL_DENIED = re.compile(
 )
 _DENIED_AFTER = re.compile(
     r"\b(?:no|not(?! only)|without|never|neither|nor|none|nothing|absence of|absent|negative for|free of|free from"
-    r"|lack of|lacks|lacking|rather than|instead of|unlike|other than|except|excluding|excludes|exclude|opposed to"
+    r"|lack of|lacks?|lacking|rather than|instead of|unlike|other than|except|excluding|excludes|exclude|opposed to"
     r"|in contrast to|compared (?:with|to)|relative to|than|different from|distinct from|distinguish\w* from|mimic\w*"
     r"|resembl\w*|similar to|denies|against|history of|risk (?:of|for)|risk factors? for)\b"
 )

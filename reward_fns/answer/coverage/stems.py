@@ -25,6 +25,7 @@ _LATIN = tuple(
         (r"(?<=....)(?:atory|arity|ality)$", ""),
         (r"(?<=....)(?:eum|eal)$", ""),
         (r"(?<=....)(?:ia|ias|ic|ical|ically)$", ""),
+        (r"(?<=....)(?:ous|ously)$", ""),
         (r"(?<=....)(?:us|i|um|a|ae|al|ar)$", ""),
     )
 )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from reward_fns.answer.conflicts.find import find_conflict
 from reward_fns.answer.coverage import chinese
 from reward_fns.answer.coverage.covered import covered_positions
-from reward_fns.answer.coverage.gold import Item, name_stems
+from reward_fns.answer.coverage.gold import Item, kinds_of, name_stems
 from reward_fns.answer.coverage.reading import STOP, Sentence, read
 from reward_fns.answer.coverage.stems import stem_of
-from reward_fns.answer.terms.table import MAX_WORDS, load_terms
+from reward_fns.answer.terms.table import DISEASE, MAX_WORDS, load_terms
 from reward_fns.answer.words.normalise import ALL_RULES, tokens
 
 YES = frozenset("yes yeah yep yup yea aye correct true affirmative indeed certainly absolutely definitely".split())
@@ -20,9 +21,10 @@ _NORMAL = frozenset("normal unremarkable clear intact preserved absent".split())
 _AXES = ("number", "letter", "laterality", "plane", "modality", "position", "intensity", "opposite", "polarity")
 _IDLE = STOP | frozenset(
     "do does did any there you can could would is image abnormality abnormal finding findings sign signs film exam "
-    "study slide specimen".split()
+    "study slide specimen contain contains exist depict depicts demonstrate demonstrates reveal reveals have".split()
 )
 _NEGATED = re.compile(r"\b(?:not|no|never|without|abnormal)\b")
+_ASKS_ABNORMAL = re.compile(r"\b(?:abnormal|abnormality|abnormalities|lesions?|pathology|disease)\b", re.IGNORECASE)
 _ENOUGH = 0.5  # share of the question's words that a sentence must say again
 
 
@@ -53,8 +55,8 @@ def polarity(prediction: str, question: str) -> str:
         return ""
     if said:
         opening = said.pop()
-        return "" if opening == "yes" and _by_words(prediction, question) == "no" else opening
-    return _by_words(prediction, question)
+        return "" if opening == "yes" and _by_words(prediction, question).denied else opening
+    return _by_words(prediction, question).polarity
 
 
 def _takes_back(words: tuple[str, ...]) -> bool:
@@ -64,10 +66,16 @@ def _takes_back(words: tuple[str, ...]) -> bool:
     )
 
 
-def _by_words(prediction: str, question: str) -> str:
+class _Said(NamedTuple):
+    polarity: str
+    denied: bool = False
+    """Does the answer deny words of the question outright?"""
+
+
+def _by_words(prediction: str, question: str) -> _Said:
     content = tuple(word for word in tokens(question, ALL_RULES) if word not in _IDLE)
     if not content:
-        return ""
+        return _Said("")
     item = _as_item(content)
     best: tuple[float, Sentence | None] = (0.0, None)
     for sentence in read(prediction, frozenset({"denial", "place", "cause"})):
@@ -75,24 +83,31 @@ def _by_words(prediction: str, question: str) -> str:
         if share > best[0]:
             best = (share, sentence)
         if share == 0 and find_conflict(sentence.stated_text, question, ("modality", "plane", "laterality")):
-            return "no"
+            return _Said("no")
     share, sentence = best
     if sentence is None or sentence.open or share < _ENOUGH:
-        return ""
+        return _Said("")
     return _of_sentence(sentence, item, question)
 
 
-def _of_sentence(sentence: Sentence, item: Item, question: str) -> str:
+def _of_sentence(sentence: Sentence, item: Item, question: str) -> _Said:
     text = " ".join(sentence.whole)
     said = covered_positions(sentence, item)
     stated = set().union(*(covered_positions(one, item) for one in read(text)))
     if said - stated and not _NORMAL & set(item.words):
-        return "no"
+        return _Said("no", denied=True)
     if find_conflict(text, question, _AXES):
-        return "no"
+        return _Said("no")
     if len(said) == len(item.words):
-        return "no" if _NEGATED.search(text) else "yes"
-    return "no" if sentence.has_verb and len(item.words) - 1 not in stated else "yes"
+        return _Said("no" if _NEGATED.search(text) else "yes")
+    if _ASKS_ABNORMAL.search(question):
+        return _Said("yes" if any(DISEASE in kinds_of(part) for part in _parts(sentence)) else "")
+    return _Said("no" if sentence.has_verb else "")
+
+
+def _parts(sentence: Sentence) -> list[tuple[str, ...]]:
+    """All beginnings of the stated words, so that a finding is found wherever it ends."""
+    return [sentence.stated[:end] for end in range(1, len(sentence.stated) + 1)]
 
 
 def _as_item(words: tuple[str, ...]) -> Item:

@@ -12,9 +12,11 @@ from reward_fns.answer.words.spelling import american
 
 HERE = Path(__file__).parent
 DISEASE = "finding"
+NO_KIND = "other"
 MAX_WORDS = 7
 """Longest name that is looked up, in words."""
 _WORD = re.compile(r"[^\W_]+")
+_PLURALS = tuple(pair.split(":") for pair in "ies:y ae:a li:lus ci:cus gi:gus chi:chus bi:bus ses:sis".split())
 _IDLE = frozenset("the of in and to".split())
 
 Names = tuple[str, ...]
@@ -40,7 +42,8 @@ class Table:
         return [name for number in self._found.get(key_of(words), ()) for name in self._entries[number]]
 
     def kinds(self, words: Iterable[str]) -> frozenset[str]:
-        return frozenset(self._kinds[number] for number in self._found.get(key_of(words), ()))
+        """Of what kinds the thing is that these words name; empty: unknown, or of no kind."""
+        return frozenset(self._kinds[number] for number in self._found.get(key_of(words), ())) - {NO_KIND}
 
 
 def key_of(words: Iterable[str]) -> str:
@@ -48,8 +51,9 @@ def key_of(words: Iterable[str]) -> str:
 
 
 def _singular(word: str) -> str:
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
+    for plural, singular in _PLURALS:
+        if len(word) > 4 and word.endswith(plural):
+            return word[: -len(plural)] + singular
     return word[:-1] if len(word) > 3 and word.endswith("s") and word[-2] not in "sui" else word
 
 

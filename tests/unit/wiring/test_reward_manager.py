@@ -199,9 +199,9 @@ def test_a_skipped_rollout_asks_no_judge_has_no_labels_and_is_no_failure(
 
 def test_tau_decides_who_is_wrong_and_equality_is_wrong(manager_of, row_of):
     partly = GOOD.replace("<answer>pneumonia", "<answer>pneumonia of the lung")
-    value = run(manager_of(), row_of(partly))[1].rewards["answer"]
+    at = {"rewards.answer.conflict_cap": 0.0, "rewards.answer.accept": "exact"}
+    value = run(manager_of(**at), row_of(partly))[1].rewards["answer"]
     assert 0 < value < 0.6
-    at = {"rewards.answer.conflict_cap": 0.0}
     assert run(manager_of(tau=value, **at), row_of(partly))[1].wrong
     assert not run(manager_of(tau=value - 0.01, **at), row_of(partly))[1].wrong
 
