@@ -1,6 +1,7 @@
 """How often the answer reward errs on answers with a verdict, and how many answers a second it scores, on one core.
 
     python -m benchmarks.bench_answers                       # the shipped rows, without an encoder
+    python -m benchmarks.bench_answers --leave-one-out       # what each rule earns
     python -m benchmarks.bench_answers --set mrpo.rewards.answer.yes_no=leading --errors develop
 
 The rows are those of tests/data/answers: `develop` was looked at while the rules were written, `held_out` was not.
@@ -10,20 +11,40 @@ An answer is called right if its reward is above tau.
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from recipe.mrpo.common.jsonl import read_jsonl
 from recipe.mrpo.options.command_line import read_options
+from reward_fns.answer.conflicts.find import CONFLICTS
+from reward_fns.answer.coverage import candidates, covered, gold, reading, stems, yes_no
 from reward_fns.answer.reward import answer_reward
+from reward_fns.answer.terms import table as terms
+from reward_fns.answer.words import synonyms
 from reward_fns.build import build_rewards
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "answers"
-FILES = ("develop", "held_out", "handout")
+FILES = ("develop", "held_out", "handout", "terms")
 Row = Mapping[str, Any]
+MODULES = {
+    "candidates": candidates,
+    "covered": covered,
+    "gold": gold,
+    "reading": reading,
+    "stems": stems,
+    "synonyms": synonyms,
+    "terms": terms,
+    "yes_no": yes_no,
+}
+NEVER = re.compile("(?!)")
+Table = terms.Table
 
 
 def read_rows(name: str) -> list[Row]:
@@ -74,11 +95,69 @@ def answers_per_second(rows: Sequence[Row], score: Callable[[Row], float]) -> fl
     return len(rows) / (time.process_time() - start)
 
 
+# rule: places where it is used, and what stands in for it
+RULES: dict[str, list[tuple[str, Any]]] = {
+    "words of the question may be left out": [("gold._in_question", lambda stems, asked: frozenset())],
+    "names of the terms table": [("gold.load_terms", lambda: Table(())), ("yes_no.load_terms", lambda: Table(()))],
+    "radiology.txt": [("terms:_entries", lambda text: iter(()))],
+    "mesh_diseases.txt.xz": [("terms:_diseases", lambda: iter(()))],
+    "stems of Latin and Greek forms": [("stems._LATIN", ())],
+    "American spelling": [("synonyms:american", lambda text: text)],
+    "initials and ordinals": [("gold._ORDINAL", re.compile("(?!)")), ("gold._INITIALS", 99)],
+    "several items as one name": [("gold._joined", lambda words, groups, dropped: None)],
+    "denied words do not count": [("reading._DENIED_AFTER", NEVER), ("reading._ALL_DENIED", NEVER)],
+    "places (above the kidney)": [("reading.LOCATED_BY", NEVER)],
+    "causes (due to)": [("reading._CAUSED_BY", NEVER)],
+    "left open (cannot be excluded)": [("reading._OPEN", NEVER)],
+    "fragments are one list": [("reading._is_fragment", lambda sentence: False)],
+    "or, versus, /": [("covered._leaves_choice", lambda *_: False)],
+    "lists of candidates": [("covered.is_list_of_candidates", lambda *_: False)],
+    "heaps of names": [("candidates._is_heap", lambda *_: False)],
+    "salad": [("covered._is_salad", lambda *_: False)],
+    "inside another name (lung cancer)": [("covered.is_inside", lambda *_: False)],
+    "said of another subject": [("covered.said_of_another", lambda *_: False)],
+    "words of an item in one run": [("covered.in_one_run", lambda *_: True)],
+    "against the question's side, plane, modality": [("covered._against_question", lambda *_: False)],
+    "conflicts with the gold answer": [("covered.find_conflict", lambda *_: None)],
+    "yes/no: sentences": [("yes_no._by_words", lambda *_: yes_no._Said(""))],
+}
+
+
+def leave_one_out() -> None:
+    rows = [row for name in FILES for row in read_rows(name)]
+    tau, everything = read_options([]).tau, rates(rows, scorer(), tau=read_options([]).tau)
+    print(f"{'all rules':46}" + "".join(f"{share:8.1%}" for share in everything.values()))
+    print(f"{'without':46}" + "".join(f"{what.split()[0] + ' ' + what.split()[-1]:>14}" for what in everything))
+    for rule, places in RULES.items():
+        with ExitStack() as stack:
+            for place, stand_in in places:
+                module, _, name = place.replace(":", ".").rpartition(".")
+                stack.enter_context(patch.object(MODULES[module], name, stand_in))
+            forget()
+            without = rates(rows, scorer(), tau=tau)
+        print(f"{rule:46}" + "".join(f"{without[what] - share:+14.2%}" for what, share in everything.items()))
+    for kind in CONFLICTS:
+        without = rates(rows, scorer([f"mrpo.rewards.answer.conflicts=[{','.join(set(CONFLICTS) - {kind})}]"]), tau=tau)
+        print(f"{'conflict ' + kind:46}" + "".join(f"{without[w] - share:+14.2%}" for w, share in everything.items()))
+
+
+def forget() -> None:
+    """Empty the caches of the answer reward, which hold what the rule that is left out has done."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("reward_fns.answer"):
+            for part in vars(module).values():
+                if hasattr(part, "cache_clear"):
+                    part.cache_clear()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", nargs="*", default=[], metavar="mrpo.x=y", help="options of the answer reward")
     parser.add_argument("--errors", choices=FILES, help="list the rows of this file that the gate judges wrongly")
+    parser.add_argument("--leave-one-out", action="store_true", help="the rates without each rule in turn")
     args = parser.parse_args()
+    if args.leave_one_out:
+        return leave_one_out()
     score, tau = scorer(args.set), read_options(args.set).tau
     for name in FILES:
         rows = read_rows(name)

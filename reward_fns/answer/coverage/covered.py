@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 
 from reward_fns.answer.conflicts.find import find_conflict
@@ -20,6 +21,9 @@ _NAMED_BY_QUESTION = ("laterality", "plane", "modality")
 _ALTERNATIVES = frozenset({"or", "versus", "vs", "either", "?", "/"})
 _DENYING_QUESTION = re.compile(r"^(?!.*\bor\b).*\b(?:not|never|except|absent|cannot)\b", re.IGNORECASE | re.DOTALL)
 _SALAD = 8  # content words beside the gold answer's, with hardly a function word among them
+_PARTS = frozenset(
+    "arch base apex lobe pole segment head body tail fundus wall root parenchyma tissue field zone".split()
+)
 _SLACK = 2  # words that may stand between those of a name
 
 
@@ -52,7 +56,7 @@ def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]
         if not AXIS_WORDS.isdisjoint(item.words)
     ):
         return False
-    if said_of_another(sentences, wanted):
+    if _takes_back(holding, wanted) or said_of_another(sentences, wanted):
         return False
     if _is_salad(sentences, wanted) or is_list_of_candidates(holding, wanted):
         return False
@@ -106,20 +110,24 @@ def is_inside(sentence: Sentence, item: Item, wanted: Gold) -> bool:
     """Does an organ of the gold answer stand only inside the name of something else ("lung" in "lung cancer")?"""
     if load_terms().kinds(item.words) != {"anatomy"}:
         return False
-    words, stems = sentence.stated, sentence.stems
+    words = [word for word in sentence.stated if word not in STOP]
+    own = {frozenset(item.stems), *(frozenset(name) for _, name in item.names)}
     for i in item.needed:
         alone = {item.stems[i], *(name[0] for at, name in item.names if at == {i} and len(name) == 1)}
-        places = [place for place, stem in enumerate(stems) if stem in alone]
-        if places and all(_part_of_other(words, stems, place, wanted) for place in places):
+        places = [place for place, word in enumerate(words) if stem_of(word) in alone]
+        if places and all(_part_of_other(words, place, own, wanted) for place in places):
             return True
     return False
 
 
-def _part_of_other(words: tuple[str, ...], stems: tuple[str, ...], place: int, wanted: Gold) -> bool:
+def _part_of_other(words: list[str], place: int, own: set[frozenset[str]], wanted: Gold) -> bool:
     for start in range(max(0, place - 2), place + 1):
         for end in range(max(start + 2, place + 1), min(start + 4, len(words)) + 1):
+            stems = frozenset(map(stem_of, words[start:end]))
+            if stems in own or stems <= wanted.question | wanted.stems:
+                continue
             kinds = load_terms().kinds(words[start:end])
-            if kinds and "anatomy" not in kinds and not set(stems[start:end]) <= wanted.question | wanted.stems:
+            if kinds and ("anatomy" not in kinds or (place < end - 1 and words[end - 1] not in _PARTS)):
                 return True
     return False
 
@@ -133,6 +141,17 @@ def _stands_in(name: tuple[str, ...], stems: tuple[str, ...], here: set[str]) ->
     wanted, window = set(name), len(name) + _SLACK
     words = [stem for stem in stems if stem not in STOP]
     return any(wanted.issubset(words[i : i + window]) for i in range(max(1, len(words) - len(name) + 1)))
+
+
+def _takes_back(holding: tuple[Sentence, ...], wanted: Gold) -> bool:
+    """Does a bare answer deny what it states ("pneumonia no pneumonia")?"""
+    if wanted.denies:
+        return False
+    for sentence in holding:
+        denied = Counter(map(stem_of, sentence.whole)) - Counter(sentence.stems)
+        if not sentence.has_verb and any(all(item.stems[i] in denied for i in item.needed) for item in wanted.items):
+            return True
+    return False
 
 
 def _leaves_choice(holding: tuple[Sentence, ...], wanted: Gold) -> bool:

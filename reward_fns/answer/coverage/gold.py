@@ -15,6 +15,7 @@ from reward_fns.answer.words.normalise import ALL_RULES, TOKEN, spell_out, token
 _ITEMS = re.compile(r"\s*(?:[,;]|\band\b|&(?!\s?e\b))\s*")
 _ABBREVIATION = re.compile(r"(?<![\w.-])[A-Z]{3,6}(?![\w-])")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
+_INITIALS = 3  # words from which on initials are an abbreviation
 _BRACKETS = re.compile(r"\([^()]*\)")
 
 
@@ -23,7 +24,8 @@ def _idle_nouns() -> frozenset[str]:
     """Nouns that an answer may leave out beside another word: axial (plane), right (side), Crohn('s disease)."""
     words = (
         "plane view projection image scan film picture side part portion region area aspect section position location "
-        "color disease system type pattern form appearance feature finding sign structure weighted imaging modality"
+        "color disease system type pattern form appearance feature finding sign structure weighted imaging modality "
+        "stain staining study exam"
     )
     return frozenset(map(stem_of, words.split()))
 
@@ -85,10 +87,14 @@ def read_gold(gold: str, question: str) -> Gold:
     items = tuple(item for item in items if item.needed)
     denies = any(word in NEGATIONS for words in groups for word in words)
     words = tuple(word for group in groups for word in group)
-    whole = _item(words, dropped, ()) if len(groups) > 1 and load_terms().names(words) else None
+    whole = _joined(words, groups, dropped)
     joints = frozenset(word for word in ("or", "/", "versus", "vs", "?") if word in text)
     place, choice = LOCATED_BY.search(text) is not None, "or" in question_words
     return Gold(items, denies, everything, asked, whole, place, choice, joints)
+
+
+def _joined(words: tuple[str, ...], groups: list[tuple[str, ...]], dropped: frozenset[str]) -> Item | None:
+    return _item(words, dropped, ()) if len(groups) > 1 and load_terms().names(words) else None
 
 
 def _content(text: str) -> tuple[str, ...]:
@@ -143,7 +149,7 @@ def _names(
     for i, word in enumerate(words):
         if i in needed and (match := _ORDINAL.fullmatch(word)):
             found[frozenset({i}), (match[1],)] = None  # 7th rib, rib 7
-    if len(words) >= 3 and len(needed) == len(words):
+    if len(words) >= _INITIALS and len(needed) == len(words):
         found[needed, ("".join(word[0] for word in words),)] = None  # its initials
     return list(found)
 

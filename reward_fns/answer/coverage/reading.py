@@ -35,14 +35,16 @@ _MAX_FRAGMENT = 4  # words; "Pneumonia. Effusion. Tuberculosis." is a list
 
 _ALL_DENIED = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|would|will|should)\s+(?:not|never)\b(?! only)"
-    r"|\bcannot\b|\w+n['’]t\b|\b(?:ruled out|excluded|unlikely|improbable|less likely|rejected|no longer)\b"
+    r"|\b(?:cannot|(?:is|are|was|were|do|does|did|has|have|had|ca|could|wo|would|should)n['’]?t)\b"
+    r"|\b(?:ruled out|excluded|unlikely|improbable|less likely|rejected|no longer)\b"
     r"|\b(?:is|are|was|were)\s+(?:absent|normal|unremarkable|clear|unaffected|spared|preserved|intact)\b"
 )
 _DENIED_AFTER = re.compile(
-    r"\b(?:no|not(?! only)|without|never|neither|nor|none|nothing|absence of|absent|negative for|free of|free from"
-    r"|lack of|lacks?|lacking|rather than|instead of|unlike|other than|except|excluding|excludes|exclude|opposed to"
-    r"|in contrast to|compared (?:with|to)|relative to|than|different from|distinct from|distinguish\w* from|mimic\w*"
-    r"|resembl\w*|similar to|denies|against|history of|risk (?:of|for)|risk factors? for)\b"
+    r"[<>](?!\s?[\d.])|\b(?:no|not(?! only)|without|never|neither|nor|none|nothing|absence of|absent|negative for"
+    r"|free of|free from|lack of|lacks?|lacking|rather than|instead of|unlike|other than|except|excluding|excludes"
+    r"|exclude|opposed to|in contrast to|compared (?:with|to)|relative to|than|different from|distinct from"
+    r"|distinguish\w* from|mimic\w*|resembl\w*|similar to|denies|against|history of|risk (?:of|for)"
+    r"|risk factors? for)\b"
 )
 LOCATED_BY = re.compile(
     r"\b(?:adjacent to|next to|near|beside|alongside|above|below|behind|between|surrounding|outside|beneath|under"

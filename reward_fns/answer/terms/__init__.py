@@ -5,5 +5,4 @@ radiology.txt        anatomy, findings, modalities, planes, stains, cells, writt
 chinese.txt          the same in Chinese
 mesh_diseases.txt.xz names of diseases from MeSH; README.md has its source and licence
 build_mesh.py        writes it
-wordnet.txt.xz       body parts and states of health from WordNet; build_wordnet.py writes it
 """

@@ -70,18 +70,16 @@ def _entries(text: str) -> Iterator[tuple[str, Names]]:
                     yield kind, names
 
 
-def _packed(file: str, kind: str) -> Iterator[tuple[str, Names]]:
-    """Entries of a packed table: a kind and a tab, where the kind is not given, and names with "=" between them."""
-    for line in lzma.decompress((HERE / file).read_bytes()).decode().splitlines():
-        own, _, names = line.rpartition("\t")
-        yield own or kind, tuple(dict.fromkeys(american(names).split("=")))
+def _diseases() -> Iterator[tuple[str, Names]]:
+    for line in lzma.decompress((HERE / "mesh_diseases.txt.xz").read_bytes()).decode().splitlines():
+        yield DISEASE, tuple(dict.fromkeys(american(line).split("=")))
 
 
 @lru_cache(maxsize=1)
 def load_terms() -> Table:
     """English terms."""
     own = _entries((HERE / "radiology.txt").read_text(encoding="utf-8"))
-    return Table([*own, *_packed("mesh_diseases.txt.xz", DISEASE), *_packed("wordnet.txt.xz", "")])
+    return Table([*own, *_diseases()])
 
 
 @lru_cache(maxsize=1)

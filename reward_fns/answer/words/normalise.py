@@ -34,8 +34,9 @@ _PLAIN = str.maketrans(
 _ENTITY = re.compile(r"&[a-zA-Z]{2,8};")
 _SUPERSCRIPT = re.compile(r"(?<=\d)(?=[⁻⁺]?[⁰¹²³⁴-⁹])")  # without a ^ there, NFKC makes 105 of 10⁵
 _VULGAR = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")  # and, without a space, 11/2 of 1½
+_WRAPPER = re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed|operatorname)\s*\{([^{}]*)\}")
+_MAX_WRAPPERS = 4  # one in the other: \boxed{\text{E}}
 _LATEX = (
-    (re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed|operatorname)\s*\{([^{}]*)\}"), r"\1"),
     (re.compile(r"\\[dt]?frac\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}"), r"\1/\2"),
     (re.compile(r"\\times\b"), " x "),
     (re.compile(r"\\(?:le|leq|leqslant)\b"), "≤"),
@@ -78,6 +79,8 @@ def fold(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
     text = "".join(" " if c in "\n\r\t" else c for c in text if c in "\n\r\t" or unicodedata.category(c)[0] != "C")
     if "\\" in text or "$" in text or "^" in text:
+        for _ in range(_MAX_WRAPPERS):
+            text = _WRAPPER.sub(r"\1", text)
         for pattern, plain in _LATEX:
             text = pattern.sub(plain, text)
     return " ".join(text.split())

@@ -7,7 +7,7 @@ import re
 _AMERICAN = {
     "haem": "hem", "aemi": "emi", "oedem": "edem", "oesoph": "esoph", "oestr": "estr", "foet": "fet", "caec": "cec",
     "paed": "ped", "gynaec": "gynec", "anaesth": "anesth", "aetiol": "etiol", "faec": "fec", "faces": "faces",
-    "leucocyt": "leukocyt", "leucopen": "leukopen", "sulph": "sulf", "rrhoea": "rrhea", "pnoea": "pnea",
+    "leucocyt": "leukocyt", "leucopen": "leukopen", "sulph": "sulf", "rrhoe": "rrhe", "pnoea": "pnea",
     "coeliac": "celiac", "goitre": "goiter", "centre": "center", "fibre": "fiber", "calibre": "caliber",
     "tumour": "tumor", "colour": "color", "grey": "gray", "oeco": "eco", "mould": "mold", "ageing": "aging",
     "manoeuvr": "maneuver", "ischaem": "ischem", "uraem": "urem", "naevus": "nevus", "naevi": "nevi",
