@@ -35,8 +35,25 @@ one_of() {  # one_of NAME VALUE ALLOWED...
     die "$name=$value is unknown; choose one of $*."
 }
 
+# Before any arithmetic: bash would run a command that stands in a value as a subscript, and read 010 as eight.
 whole_number() {  # whole_number NAME VALUE LEAST
-    if ! [[ $2 =~ ^[0-9]+$ ]] || (($2 < $3)); then die "$1=$2 must be a whole number from $3 on."; fi
+    if ! [[ $2 =~ ^(0|[1-9][0-9]{0,8})$ ]] || (($2 < $3)); then die "$1=$2 must be a whole number from $3 on."; fi
+}
+
+refuse_secrets() {  # refuse_secrets [Hydra overrides]: before anything is printed or written; nothing of it is shown
+    local word key="put a key into an environment variable, and its name into JUDGE_API_KEY_ENV"
+    [[ ${JUDGE_BASE_URL:-} != *@* ]] || die "JUDGE_BASE_URL holds a password or a user name; take it out, and $key."
+    [[ ${JUDGE_API_KEY_ENV:-X} =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] ||
+        die "JUDGE_API_KEY_ENV must be the name of an environment variable; it is not shown, for it may be the key itself."
+    for word in "$@"; do
+        [[ $word != *base_url*@* ]] || die "an argument holds an address with a password or a user name; take it out, and $key."
+    done
+}
+
+absolute() {  # absolute PATH: workers of Ray have other working directories
+    local path=${1/#\~\//$HOME/}
+    [[ $path == /* || $path == *://* ]] || path=$PWD/$path
+    printf '%s\n' "$path"
 }
 
 on_cpu() { [[ ${VERL_PLATFORM:-} == cpu ]]; }
@@ -46,7 +63,7 @@ settings() {
     START=${START:-instruct}
     DATA_DIR=${DATA_DIR:-$HOME/data/vqa_rad}
     SFT_DATA_DIR=${SFT_DATA_DIR:-$DATA_DIR/sft}
-    OUTPUT_DIR=${OUTPUT_DIR:-outputs/${BACKBONE##*:}-$METHOD}
+    OUTPUT_DIR=$(absolute "${OUTPUT_DIR:-outputs/${BACKBONE##*:}-$METHOD}")
     NNODES=${NNODES:-1}
     N_GPUS=${N_GPUS:-$(on_cpu && echo 1 || echo 8)}
     LORA_RANK=${LORA_RANK:-0}
@@ -56,6 +73,11 @@ settings() {
     whole_number NNODES "$NNODES" 1
     whole_number N_GPUS "$N_GPUS" 1
     whole_number LORA_RANK "$LORA_RANK" 0
+    whole_number MIN_PIXELS "${MIN_PIXELS:-1}" 1
+    whole_number MAX_PIXELS "${MAX_PIXELS:-1}" 1
+    whole_number NODE_RANK "${NODE_RANK:-0}" 0
+    whole_number MASTER_PORT "${MASTER_PORT:-29500}" 1
+    [[ ${LR:-1} =~ ^[0-9]+(\.[0-9]*)?(e-?[0-9]+)?$ ]] || die "LR=$LR must be a number such as 1e-6."
     one_of START "$START" instruct base sft
     one_of ROLLOUT_ENGINE "$ROLLOUT_ENGINE" vllm sglang
     one_of TRAINER_MODE "$TRAINER_MODE" sync colocate_async separate_async
@@ -71,6 +93,7 @@ settings() {
 }
 
 judge_overrides() {  # appends to ARGS; slurm.sbatch asks it too
+    refuse_secrets
     JUDGE_NAME=${JUDGE_NAME:-$([[ -n ${JUDGE_BASE_URL:-} ]] && echo openai || echo overlap)}
     [[ $JUDGE_NAME != ensemble ]] || die "JUDGE_NAME=ensemble: its members are options; give mrpo.judge.name=ensemble and mrpo.judge.members (docs/judge.md) as arguments."
     one_of JUDGE_NAME "$JUDGE_NAME" overlap openai router
@@ -185,6 +208,7 @@ wants_help() {  # prints the head of this file if --help is among the arguments
 
 run() {  # run [Hydra overrides]
     if wants_help "$@"; then return; fi
+    refuse_secrets "$@"
     settings
     if [[ $METHOD == sft ]]; then sft_overrides; else rl_overrides; fi
     local command=("${LAUNCH[@]}" --config-name "$CONFIG" "${ARGS[@]}" "$@")

@@ -13,7 +13,8 @@ BACKBONE=${BACKBONE:-qwen2_5_vl}
 if wants_help "$@"; then exit; fi
 METHOD=${METHOD:-mrpo}
 [[ $METHOD != sft ]] || die "METHOD is the second stage here; the first one is SFT anyway."
-ROOT=${OUTPUT_DIR:-outputs/${BACKBONE##*:}-sft-$METHOD}
+refuse_secrets "$@"
+ROOT=$(absolute "${OUTPUT_DIR:-outputs/${BACKBONE##*:}-sft-$METHOD}")
 read -ra FIRST <<<"${SFT_ARGS:-}"
 
 (   # shellcheck disable=SC2030  # the first stage's own settings

@@ -2,8 +2,8 @@
 
     python -m recipe.mrpo.startup.compose --config-name mrpo trainer.nnodes=2 ...
 
-prints what `python -m verl.trainer.main_ppo --cfg job ...` prints, in a second and on any machine. What MRPO would
-refuse about it at the start of a run is said, and the exit status is 1; data, checkpoint and judge are not looked for.
+prints what `python -m verl.trainer.main_ppo --cfg job ...` prints, in a second and on any machine. If MRPO would refuse
+it at the start of a run, that is said instead, and the exit status is 1; data, checkpoint and judge are not looked for.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ def main() -> int:
     except HydraException as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(OmegaConf.to_yaml(config), end="")
     try:
         check(config)
-    except OptionError as error:
+    except OptionError as error:  # nothing of it is printed: an address may hold a password
         print(f"mrpo: {error}", file=sys.stderr)
         return 1
+    print(OmegaConf.to_yaml(config), end="")
     return 0
 
 

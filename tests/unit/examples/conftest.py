@@ -49,6 +49,17 @@ DRY_RUNS = {
     "image size with sglang": (
         "run_mrpo_qwen3_vl.sh", {"ROLLOUT_ENGINE": "sglang", "MAX_PIXELS": "200704"}, (),
     ),
+    "password": (
+        "run_mrpo_qwen2_5_vl.sh", {"JUDGE_BASE_URL": "http://u:hunter2@judge/v1", "JUDGE_MODEL": "m"}, (),
+    ),
+    "password in an argument": (
+        "run_mrpo_qwen2_5_vl.sh", {}, ("mrpo.judge.name=openai", "mrpo.judge.openai.base_url=http://u:hunter2@judge/v1"),
+    ),
+    "password before two stages": ("run_sft_then_mrpo.sh", {"JUDGE_BASE_URL": "http://u:hunter2@judge/v1"}, ()),
+    "key": ("run_mrpo_qwen2_5_vl.sh", {"JUDGE_NAME": "openai", "JUDGE_MODEL": "m", "JUDGE_API_KEY_ENV": "sk-hunter2"},
+            ()),
+    "a command in a number": ("run_mrpo_qwen2_5_vl.sh", {"MIN_PIXELS": "a[$(touch executed)]"}, ()),
+    "an octal number": ("run_mrpo_qwen2_5_vl.sh", {"N_GPUS": "08"}, ()),
     "sft with LoRA": ("run_mrpo_qwen2_5_vl.sh", {"METHOD": "sft", "LORA_RANK": "8"}, ()),
 }  # fmt: skip
 SCRIPT_VARIABLES = ("METHOD", "ROLLOUT_NNODES", "ROLLOUT_GPUS", "TRAINER_MODE", "ROLLOUT_ENGINE", "ENCODER",
@@ -92,6 +103,8 @@ def dry_run(tmp_path_factory):
     def result(name: str) -> SimpleNamespace:
         if name not in done:
             ended = finish(running[name])
+            ended.whole = ended.out
+            ended.out = ended.out.replace(f"{cwd}/", "")  # scripts make paths absolute
             parts = ended.out.split("# ")[1:]
             ended.commands = [part.split("\n", 1)[0] for part in parts]
             ended.configs = [yaml.safe_load(part.split("\n", 1)[1]) for part in parts if "\n" in part]

@@ -131,6 +131,29 @@ def test_slurms_nodes_are_shared_between_training_and_separate_rollouts(sbatch, 
     assert f"NODES={nodes}" in one(calls, "python", "timeout")  # waits for all
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"NNODES": "PORT[$(touch {file})]"},
+        {"ROLLOUT_NNODES": "a[$(touch {file})]", "TRAINER_MODE": "separate_async"},
+        {"N_GPUS": "a[$(touch {file})]"},
+        {"SLURM_GPUS_ON_NODE": "a[$(touch {file})]"},
+        {"PORT": "1; touch {file}"},
+    ],
+)
+def test_slurm_runs_no_command_that_stands_in_a_number(sbatch, tmp_path, given):
+    file = tmp_path / "executed"
+    code, said, calls = sbatch(2, **{name: value.replace("{file}", str(file)) for name, value in given.items()})
+    assert code != 0 and calls == [] and not file.exists()
+    assert "must be a whole number" in said
+
+
+def test_slurm_shows_no_password(sbatch):
+    code, said, calls = sbatch(2, JUDGE_BASE_URL="http://u:hunter2@judge/v1", JUDGE_MODEL="m")
+    assert code != 0 and "JUDGE_BASE_URL holds a password" in said
+    assert "hunter2" not in said + str(calls)
+
+
 def test_slurm_says_so_if_no_node_is_left_to_train_on(sbatch):
     code, said, calls = sbatch(1, TRAINER_MODE="separate_async")
     assert code != 0 and calls == []

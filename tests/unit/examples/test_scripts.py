@@ -159,6 +159,12 @@ def test_sft_can_start_from_a_base_model_and_grpo_follow(dry_run):
         ("sft checkpoint missing", "START=sft needs MODEL_PATH"),
         ("gpus", "N_GPUS=all must be a whole number from 1 on"),
         ("sft with LoRA", "set LORA_RANK=0"),
+        ("password", "JUDGE_BASE_URL holds a password"),
+        ("password in an argument", "an argument holds an address with a password"),
+        ("password before two stages", "JUDGE_BASE_URL holds a password"),
+        ("key", "JUDGE_API_KEY_ENV must be the name of an environment variable"),
+        ("a command in a number", "MIN_PIXELS=a[$(touch executed)] must be a whole number"),
+        ("an octal number", "N_GPUS=08 must be a whole number"),
         ("image size with sglang", "need ROLLOUT_ENGINE=vllm"),
     ],
 )
@@ -167,6 +173,19 @@ def test_a_mistake_stops_the_script_with_one_sentence(dry_run, name, sentence):
     assert ended.code != 0
     errors = [line for line in ended.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1 and sentence in ended.err
+
+
+@pytest.mark.parametrize("name", ["password", "password in an argument", "password before two stages", "key"])
+def test_a_password_is_shown_and_written_nowhere(dry_run, name):
+    ended = dry_run(name)
+    assert "hunter2" not in ended.whole + ended.err
+
+
+def test_a_relative_output_folder_becomes_absolute(dry_run):
+    """Workers of Ray have other working directories than the script."""
+    for name, folder in (("qwen2_5_vl", "outputs/qwen2_5_vl-mrpo"), ("two stages", "out")):
+        (line,) = re.findall(r"rollout_data_dir: (.*)/rollouts\n", dry_run(name).whole)
+        assert line.startswith("/") and folder in line
 
 
 def test_a_dry_run_writes_nothing(dry_run):
