@@ -18,7 +18,7 @@ class RouterAddress:
     model: str
 
 
-JOB_WIDE = ("max_tokens", "max_cost", "price_per_million", "max_failure_rate", "ask_for")
+JOB_WIDE = ("max_tokens", "max_cost", "price_per_million", "max_failure_rate", "ask_for", "stand_in")
 """Options that are read for the whole job; a member's own would be ignored."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
+from recipe.mrpo.common.environment import on_cpu
 from recipe.mrpo.options.tree import ESTIMATORS, OptionError, shaping_options
 
 if TYPE_CHECKING:
@@ -20,9 +21,15 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
     """Raise OptionError if the judge is unknown, cannot be made from its options, or may not see the data."""
     from recipe.mrpo.judge import get_judge
     from recipe.mrpo.judge.member_options import with_router_address
+    from recipe.mrpo.judge.stand_in import has_real_weights, stand_in_sentence
 
     judge = OmegaConf.to_container(options.judge, resolve=True)
     reward_model = config.reward.reward_model
+    real = has_real_weights(str(OmegaConf.select(config, "actor_rollout_ref.model.path")), on_cpu=on_cpu())
+    if sentence := stand_in_sentence(judge, real_weights=real):
+        if judge["stand_in"] == "refuse":
+            raise OptionError(sentence)
+        logger.warning("%s", sentence)
     try:
         # The real address is known once the reward model is up.
         address = "127.0.0.1:1" if reward_model.enable else None

@@ -22,6 +22,28 @@ def test_the_log_says_where_a_failed_judgement_would_count_as_zero(config_of, ca
     assert ("counts what a failed judgement leaves unknown as a reward of 0" in caplog.text) is said, why
 
 
+@pytest.mark.parametrize(
+    ("platform", "overrides", "told"),
+    [
+        ("", (), True),
+        ("cpu", (), False),
+        ("", ("+mrpo.judge.stand_in=allow",), False),
+        ("", ("+mrpo.judge.name=openai", "+mrpo.judge.openai.model=m"), False),
+    ],
+)
+def test_a_run_on_real_weights_is_told_that_the_offline_judge_is_a_stand_in(
+    config_of, caplog, monkeypatch, platform, overrides, told
+):
+    monkeypatch.setenv("VERL_PLATFORM", platform)
+    prepare(config_of(*overrides))
+    assert caplog.text.count("is a stand-in") == told
+
+
+def test_a_run_may_refuse_the_stand_in(config_of, monkeypatch):
+    monkeypatch.setenv("VERL_PLATFORM", "")
+    assert "mrpo.judge.stand_in=allow" in refusal(config_of("+mrpo.judge.stand_in=refuse"))
+
+
 @pytest.mark.parametrize("estimator", ["grpo", "rloo"])
 def test_rollouts_left_unjudged_are_refused_where_the_unknown_would_count_as_0(config_of, estimator):
     overrides = (

@@ -8,6 +8,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from recipe.mrpo.judge.chat.address import judge_endpoint
+from recipe.mrpo.judge.stand_in import STAND_IN
 from recipe.mrpo.judge.when_to_judge import ASK_FOR
 from recipe.mrpo.options.schema.kinds import (
     Group,
@@ -112,6 +113,7 @@ class Judge(Group):
     cache: Cache
     limits: Limits
     ask_for: str = one_of(ASK_FOR)
+    stand_in: str = one_of(STAND_IN)
     price_per_million: Prices
     max_tokens: float | None = number(above=0, high=2**53, null=True)
     max_cost: float | None = number(above=0, high=2**53, null=True)
