@@ -87,7 +87,7 @@ HOOKS = (
     ),
     Hook(
         "verl.utils.config",
-        "recipe.mrpo.startup.prepare:wrap_validate_config",
+        "recipe.mrpo.startup.before_ray:wrap_validate_config",
         "the options of MRPO are neither filled in nor checked before Ray starts",
         relies_on=("verl.utils.config:validate_config(config, *args)",),
     ),

@@ -1,6 +1,7 @@
 """A run's configuration between Hydra and Ray: completed, or refused with one sentence.
 
-prepare.py             entry: what `main_ppo` calls before it starts anything
+before_ray.py          entry: puts `prepare` before verl's own check of a configuration
+prepare.py             fills in the options and asks all checks
 verl_settings.py       settings of verl itself that MRPO cannot run with
 verl_hooks.py          the places of verl that MRPO is put into are still there
 backbone.py            the settings are those of the checkpoint's family

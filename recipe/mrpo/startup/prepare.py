@@ -11,7 +11,7 @@ import os
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from recipe.mrpo.common.environment import METRICS_FILE, WEIGHT_SYNC_TIMEOUT_S
-from recipe.mrpo.options.tree import ESTIMATORS, OPTIONS_FILE, OptionError, changed_options, load_options
+from recipe.mrpo.options.tree import ESTIMATORS, OPTIONS_FILE, changed_options, load_options
 from recipe.mrpo.startup.backbone import check_backbone
 from recipe.mrpo.startup.checkpoint import warn_of_lost_steps
 from recipe.mrpo.startup.data_rows import check_rows
@@ -86,21 +86,3 @@ def _bound_weight_sync(config: DictConfig, seconds: float) -> None:
         ours = {METRICS_FILE: os.environ[METRICS_FILE]} if METRICS_FILE in os.environ else {}
         node = "ray_kwargs.ray_init.runtime_env.env_vars"
         OmegaConf.update(config, node, {**ours, **env, WEIGHT_SYNC_TIMEOUT_S: str(seconds)}, force_add=True)
-
-
-def wrap_validate_config(module) -> None:
-    """Run `prepare` whenever verl validates a configuration: the one call between Hydra and Ray in `main_ppo`.
-
-    verl 0.9.1 has no hook at this point; its own check still runs, on the completed configuration.
-    """
-    original = module.validate_config
-
-    def validate_config(config, *args, **kwargs):
-        try:
-            prepare(config)
-        except OptionError as error:
-            raise SystemExit(f"mrpo: {error}") from error  # one sentence for the user instead of Hydra's traceback
-        return original(config, *args, **kwargs)
-
-    validate_config.__wrapped__ = original
-    module.validate_config = validate_config

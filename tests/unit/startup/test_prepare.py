@@ -10,7 +10,8 @@ from omegaconf import OmegaConf, open_dict
 
 from recipe.mrpo.common.environment import WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.options.tree import load_options
-from recipe.mrpo.startup.prepare import prepare, wrap_validate_config
+from recipe.mrpo.startup.before_ray import wrap_validate_config
+from recipe.mrpo.startup.prepare import prepare
 from tests.unit.startup.helpers import BASE, refusal
 
 # --- what is filled in
