@@ -122,6 +122,8 @@ HOOKS = (
             f"{V1}.trainer_base:PPOTrainer.step(self, metrics, timing_raw)",
             f"{V1}.trainer_base:PPOTrainer._compute_old_log_prob(self, batch, metrics)",
             f"{V1}.trainer_base:PPOTrainer._compute_advantage(self, batch, metrics)",
+            f"{V1}.trainer_base:PPOTrainer._val_metrics_update"
+            "(self, data_sources, sample_uids, reward_extra_infos_dict, sample_turns, expected_acc_counts)",
             f"{V1}.trainer_base:PPOTrainer._log_rollout_data(self, batch, timing_raw, rollout_data_dir)",
             f"{V1}.trainer_base:PPOTrainer._dump_generations"
             "(self, inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path)",

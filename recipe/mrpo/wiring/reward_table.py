@@ -49,14 +49,16 @@ def reward_matrix(records: Records) -> tuple[torch.Tensor, dict[str, float], tor
 def weighted_rewards(records: Records, *, process_only_if_right: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """Weighted rewards (B, M) float64 with their sum R, and which of them are unknown (B, M) bool.
 
-    `process_only_if_right`: the process reward of a wrong rollout counts as 0 (`Shaping`).
+    `process_only_if_right`: the process reward of a wrong rollout counts as 0 (`Shaping`); that of a rollout that is
+    neither right nor wrong is unknown.
     """
     values, weights, missing = reward_matrix(records)
     rewards = values * torch.tensor(list(weights.values()), dtype=torch.float64)
     if process_only_if_right and "process" in weights:
         column = list(weights).index("process")
-        gated = answer_states(records)[0] & ~missing[:, column]
-        rewards[gated, column] = 0.0
+        wrong, undecided = answer_states(records)
+        missing[:, column] |= undecided
+        rewards[wrong & ~missing[:, column], column] = 0.0
     return rewards, missing
 
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from recipe.mrpo.common.environment import on_cpu
 from recipe.mrpo.hooks import MADE_FOR
-from recipe.mrpo.rollout.record import RolloutRecord
+from recipe.mrpo.rollout.record import RECORD_KEY, RolloutRecord
 from recipe.mrpo.startup.prepare import prepare, uses_mrpo
 from recipe.mrpo.startup.verl_settings import AGENT_LOOP, ONE_RESPONSE, REWARD_MANAGER
 from recipe.mrpo.wiring.correlation import CORRELATION, check_correlation, guard_action
@@ -116,6 +116,37 @@ class StepCreditMixin:
             )
         return batch
 
+    def _val_metrics_update(
+        self,
+        data_sources: list[str],
+        sample_uids: list[str],
+        reward_extra_infos_dict: dict[str, list[Any]],
+        sample_turns: list[int],
+        *args: Any,
+        expected_acc_counts: dict[tuple[str, str], int] | None = None,
+        **kwargs: Any,
+    ) -> dict[str, float]:
+        if self._mrpo:
+            texts = reward_extra_infos_dict.get(RECORD_KEY, [None] * len(sample_uids))
+            records = [RolloutRecord.from_extra_info({RECORD_KEY: text}) for text in texts]
+            stop_if_scoring_failed([record for record in records if record is not None], self.config.mrpo)
+            # verl counts a rollout without `acc` as wrong; here it is one that nobody could tell of.
+            expected_acc_counts = dict(expected_acc_counts or {})
+            for source, uid, record in zip(data_sources, sample_uids, records, strict=True):
+                place = str(source), str(uid)
+                if record is not None and record.wrong is None and expected_acc_counts.get(place):
+                    expected_acc_counts[place] -= 1
+            expected_acc_counts = {place: count for place, count in expected_acc_counts.items() if count}
+        return super()._val_metrics_update(  # type: ignore[misc]
+            data_sources,
+            sample_uids,
+            reward_extra_infos_dict,
+            sample_turns,
+            *args,
+            expected_acc_counts=expected_acc_counts,
+            **kwargs,
+        )
+
     def _log_rollout_data(self, *args: Any, **kwargs: Any) -> Any:
         self._mrpo_dumping = self._mrpo_kept
         try:
@@ -188,6 +219,7 @@ def mix_into_trainers(module: ModuleType) -> None:
 
 
 EXTENDED = (
-    "_init_dataloader", "step", "_compute_old_log_prob", "_compute_advantage", "_log_rollout_data", "_dump_generations",
+    "_init_dataloader", "step", "_compute_old_log_prob", "_compute_advantage", "_val_metrics_update",
+    "_log_rollout_data", "_dump_generations",
 )  # fmt: skip
 """Methods of verl's trainers that the mixin extends."""

@@ -7,7 +7,7 @@ import pytest
 from recipe.mrpo.scoring.faults import ScoringStopped
 from recipe.mrpo.wiring.stops import JudgeUnavailable
 
-from .trainer_run import add, batch_of, metrics_of_step
+from .trainer_run import CUTS, add, batch_of, metrics_of_step
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,36 @@ def test_a_record_that_says_so_ends_the_run_before_anything_is_trained(queue, tr
         metrics_of_step(trainer(estimator), batch_of(queue, list(queue.rows)))
     assert str(caught.value) == why
     assert "advantages" not in queue.rows["q_0_0"]
+
+
+def validated(one, records):
+    """verl's real metrics of a validation with these records, two rollouts a prompt."""
+    infos = [record.to_extra_info(stage_cuts=CUTS) for record in records]
+    names = dict.fromkeys(name for info in infos for name in info)
+    columns = {name: [info.get(name) for info in infos] for name in names} | {"reward": [r.total for r in records]}
+    uids = [str(i // 2) for i in range(len(records))]
+    counts = {("vqa", uid): 2 for uid in uids}
+    return one._val_metrics_update(["vqa"] * len(records), uids, columns, [2] * len(records),
+                                   expected_acc_counts=counts)  # fmt: skip
+
+
+@pytest.mark.parametrize("estimator", ["mrpo", "grpo"])
+def test_a_record_that_says_so_ends_the_run_at_validation_too(trainer, make_record, estimator):
+    why = "row vqa/test/7 of the data may not leave this machine; set mrpo.judge.allow_hosts."
+    bad = make_record(labels=None, wrong=None, fatal=why, rewards={"answer": None})
+    with pytest.raises(ScoringStopped, match="row vqa/test/7"):
+        validated(trainer(estimator), [make_record(answer=1.0), bad])
+
+
+def test_an_unknown_answer_is_no_wrong_answer_of_a_validation(trainer, make_record):
+    """One of two is right, one wrong, of the others nobody can tell: accuracy 0.5."""
+    unknown = make_record(wrong=None, errors={"answer": "KeyError"}, rewards={"answer": None})
+    right, wrong = make_record(answer=1.0), make_record(answer=0.0)
+    one = trainer(**{"guards.max_reward_error_rate": 1.0})
+    for records in ([right, unknown, wrong, unknown], [right, wrong, unknown, unknown]):
+        metrics = validated(one, records)
+        assert [v for n, v in metrics.items() if n.startswith("val-core/vqa/acc/mean")] == [0.5]
+    assert validated(one, [right, wrong])["val-core/vqa/acc/mean@2"] == 0.5
 
 
 @pytest.mark.parametrize(("rate", "stops"), [(0.2, True), (0.25, False), (1.0, False)])
