@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from data_preprocess import datasets
@@ -96,8 +96,5 @@ def _check_out(
     refuse_overwriting(outputs, [*loaded.files, *gold_files, *overlap])
     images = {record.image.folder for record in loaded.records if isinstance(record.image, FileImage)}
     given = [path for path in (args.images, args.medthink) if path is not None]
-    refuse_inside(args.out, [folder, *given, *images, *_parents(loaded.files)], below=[*given, *images - {folder}])
-
-
-def _parents(files: Sequence[Path]) -> Iterator[Path]:
-    yield from dict.fromkeys(file.parent for file in files)
+    read = {file.parent for file in loaded.files if folder in file.parents}
+    refuse_inside(args.out, [folder, *given, *images, *read], below=[*given, *images - {folder}])

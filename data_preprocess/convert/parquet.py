@@ -149,8 +149,10 @@ def _write_texts(texts: Mapping[Path, str], stack: ExitStack) -> None:
 
 
 def refuse_folders(paths: Iterable[Path]) -> None:
-    """Raises DataError if a folder has the name that a file is to get: then no file gets its name."""
+    """Raises DataError if a folder or a device has the name that a file is to get: then no file gets its name."""
     for path in paths:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise DataError(f"{path} is not an ordinary file, and would be replaced by one; name another --out")
         if path.is_dir():
             raise DataError(f"{path} is a folder, and a file is to get that name; move it or name another --out")
 

@@ -23,9 +23,14 @@ _INSTRUCTION = (
 )
 
 
-def response_tag(text: str) -> str | None:
-    """The first tag of the response format in a text that is to stand inside one, or a control token; None: none."""
+def response_tag(text: str, own_tag: str = "") -> str | None:
+    """The first tag of the response format in a text that is to stand inside one, or a control token; None: none.
+
+    `own_tag`: the think tag of a backbone that is not in the table.
+    """
     found = _RESPONSE_TAG.search(text) or _CONTROL_TOKEN.search(text)
+    if found is None and own_tag:
+        found = re.search(rf"<\s*/?\s*{re.escape(own_tag)}\b[^<>]*>", text, re.IGNORECASE)
     return found and found[0]
 
 

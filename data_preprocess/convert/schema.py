@@ -129,14 +129,17 @@ def make_row(
         row["messages"] = [user, {"role": "assistant", "content": turn}]
     else:
         row |= {"prompt": [user], "ability": ABILITY, "reward_model": {"style": "rule", "ground_truth": record.answer}}
-    fault = find_fault(row)
+    fault = find_fault(row, tag)
     if fault is not None:
         raise record.bad(fault)
     return row
 
 
-def find_fault(row: dict[str, Any]) -> str | None:
-    """First rule of the schema that a row of either kind breaks, as a sentence; None for a good row."""
+def find_fault(row: dict[str, Any], tag: str = "") -> str | None:
+    """First rule of the schema that a row of either kind breaks, as a sentence; None for a good row.
+
+    `tag`: the think tag of the prompt, where it is known; no text may hold it.
+    """
     schema = SFT_SCHEMA if "messages" in row else RL_SCHEMA
     if set(row) != set(schema.names):
         missing, unknown = set(schema.names) - set(row), set(row) - set(schema.names)
@@ -160,7 +163,7 @@ def find_fault(row: dict[str, Any]) -> str | None:
     if token is not None:
         return f"the question holds {token}, which a chat template would take for its own"
     for name, texts in (("answer", info["answers"]), ("gold reasoning", [info["gold_reasoning"] or ""])):
-        tag = next(filter(None, map(response_tag, texts)), None)
+        tag = next((found for text in texts if (found := response_tag(text, tag))), None)
         if tag is not None:
             return f"the {name} holds {tag}, a tag of the response: a turn with it cannot be parsed"
     if not row["data_source"]:

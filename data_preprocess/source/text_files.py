@@ -70,7 +70,9 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text, object_pairs_hook=_object)
     except RecursionError:
         raise NotRead("it is nested too deeply") from None
-    except ValueError as error:  # also what is not UTF-8, and an integer of more than 4,300 digits
+    except UnicodeDecodeError:
+        raise NotRead("it is not UTF-8 text; save the file as UTF-8") from None
+    except ValueError as error:  # also for an integer of more than 4,300 digits
         raise NotRead(shortened(str(error).partition("; use sys.")[0], 200)) from None
 
 

@@ -44,6 +44,14 @@ def test_a_download_is_not_written_into(tmp_path, capsys, inside, out):
     assert "name another" in capsys.readouterr().err and contents(tmp_path / "in") == before
 
 
+def test_the_folder_of_a_mapping_and_one_below_the_source_may_be_written_into(tmp_path):
+    hf(tmp_path / "in", "data/train.parquet")
+    assert run("vqa_rad", tmp_path / "in", tmp_path / "in" / "made") == 0
+    columns = {"question": "question", "answer": "answer", "image": "image"}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump({"name": "x", "file": "data/train.parquet", "columns": columns}))
+    assert run("own", tmp_path / "in", tmp_path, "--mapping", tmp_path / "m.yaml") == 0
+
+
 @pytest.mark.parametrize("option", ["--images", "--medthink"])
 @pytest.mark.parametrize("below", [".", "deeper"])
 def test_folders_of_images_and_rationales_are_not_written_into(tmp_path, capsys, option, below):

@@ -49,6 +49,14 @@ def test_a_sample_meets_a_folder_before_it_writes(rad, tmp_path, capsys, name):
     assert [path.name for path in (tmp_path / "mix").iterdir()] == [name]
 
 
+def test_a_device_is_not_replaced_by_a_file(rad, tmp_path, capsys):
+    rad.convert()
+    pipe = tmp_path / "pipe.parquet"
+    os.mkfifo(pipe)
+    assert sample.main([str(rad.out / "train.parquet"), "--out", str(pipe)]) == 1
+    assert "is not an ordinary file" in capsys.readouterr().err and pipe.is_fifo()
+
+
 def test_a_full_disk_names_the_file_and_says_that_the_run_goes_on(tmp_path):
     """A bound on the size of files stands for the full disk: Arrow meets it, and names no file."""
     command = [sys.executable, "-m", "data_preprocess", "vqa_rad", "--source", str(VQA_RAD), "--out", str(tmp_path)]

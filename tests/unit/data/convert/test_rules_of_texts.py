@@ -32,6 +32,11 @@ def test_a_tag_of_the_response_is_found(text):
     assert response_tag(text)
 
 
+def test_the_think_tag_of_ones_own_backbone_is_found():
+    assert response_tag("so </reason> then") is None
+    assert response_tag("so </Reason> then", "reason") == "</Reason>"
+
+
 @pytest.mark.parametrize("text", ["a < b > c", "p<0.05", "I think so.", "an answer <5 mm", "<5 mm and >3 mm", "a|b"])
 def test_ordinary_signs_are_no_tags(text):
     assert response_tag(text) is None and control_token(text) is None
