@@ -15,6 +15,7 @@ from recipe.mrpo.rollout import first_failure as metrics
 from recipe.mrpo.rollout.record import RolloutRecord
 from recipe.mrpo.scoring.faults import error_counts
 from recipe.mrpo.wiring.estimators import StepCredit
+from recipe.mrpo.wiring.lost_steps import share_without_steps
 from recipe.mrpo.wiring.reward_table import flat_groups
 
 SKIPPED = tuple(f"skipped:{name}" for name in SKIP_REASONS)
@@ -67,6 +68,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
         "wrong_answers": _mean(r.wrong for r in records if r.wrong is not None),
         "well_formed": _mean(r.well_formed for r in records),
         "steps_per_rollout": _mean(len(r.steps) for r in records),
+        "rollouts_without_steps": share_without_steps(records),
         "rollouts_with_2_steps": _mean(len(r.steps) >= 2 for r in records),
         "valid_steps": _mean(v for labels in labelled for v in labels),
         "unaligned_steps": sum(r.unaligned_steps for r in records) / steps if steps else None,

@@ -18,6 +18,7 @@ from recipe.mrpo.wiring.correlation import CORRELATION, check_correlation, guard
 from recipe.mrpo.wiring.dropped_rows import rows_too_long
 from recipe.mrpo.wiring.dumps import dump_columns, training_columns
 from recipe.mrpo.wiring.estimators import CREDIT, StepCredit
+from recipe.mrpo.wiring.lost_steps import lost_steps_warning
 from recipe.mrpo.wiring.rollout_data import Batch, RolloutRow, missing_rollouts, read_rollouts, read_token_columns
 from recipe.mrpo.wiring.step_metrics import cost, judge_tokens, step_metrics
 from recipe.mrpo.wiring.stops import stop_if_judge_failed, stop_if_scoring_failed
@@ -38,6 +39,7 @@ class StepCreditMixin:
         self._mrpo_credits: list[StepCredit] = []  # of this step, one for each update
         self._mrpo_judge_tokens: Counter[str] = Counter()  # since this process began
         self._mrpo_rows_too_long: int | None = None
+        self._mrpo_told_of_lost_steps = False
         super().__init__(config, *args, **kwargs)
 
     def _init_dataloader(self, *args: Any, **kwargs: Any) -> Any:
@@ -58,6 +60,7 @@ class StepCreditMixin:
             # Here and not in each update, whose metrics verl combines by their names.
             options = self.config.mrpo
             metrics.update(step_metrics(self._mrpo_credits, options))
+            self._mrpo_warn_of_lost_steps()
             metrics["mrpo/judge/tokens_of_run"] = float(self._mrpo_judge_tokens.total())
             if (spent := cost(self._mrpo_judge_tokens, options)) is not None:
                 metrics["mrpo/judge/cost_of_run"] = spent
@@ -65,6 +68,14 @@ class StepCreditMixin:
                 metrics["mrpo/data/rows_too_long_total"] = float(self._mrpo_rows_too_long)
             self._mrpo_credits = []
         return batch
+
+    def _mrpo_warn_of_lost_steps(self) -> None:
+        """Once a run, at the first step in which most rollouts have no steps."""
+        records = [record for credit in self._mrpo_credits for record in credit.records if record is not None]
+        warning = lost_steps_warning(records, max_response_length=self.config.data.max_response_length)
+        if warning is not None and not self._mrpo_told_of_lost_steps:
+            self._mrpo_told_of_lost_steps = True
+            logger.warning("%s", warning)
 
     def _compute_old_log_prob(self, batch: Batch, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> Batch:
         batch = super()._compute_old_log_prob(batch, metrics, *args, **kwargs)  # type: ignore[misc]

@@ -81,7 +81,8 @@ def test_metrics_of_a_step(make_record, options):
     got = step_metrics([StepCredit(records, options(), norm_by_std=True, use_kl_in_reward=False)], options())
     expected = {
         "reward/answer": 0.6, "reward/length": -0.1875, "reward/process": (1 + 1 / 3 + 0) / 3,
-        "wrong_answers": 0.5, "steps_per_rollout": 14 / 6, "rollouts_with_2_steps": 5 / 6, "valid_steps": 3 / 5,
+        "wrong_answers": 0.5, "steps_per_rollout": 14 / 6, "rollouts_with_2_steps": 5 / 6,
+        "rollouts_without_steps": 1 / 6, "valid_steps": 3 / 5,
         "unaligned_steps": 0.0, "no_invalid_step": 0.5, "ffp": 0.5, "far": 1.0,
         "ffp/early": 0.0, "ffp/mid": 1.0, "ffp/late": 0.0,
         "judge/calls_total": 6.0, "judge/failures_total": 1.0, "judge/failure_share": 1 / 3,
