@@ -147,7 +147,6 @@ def test_no_file_is_too_long_to_read_at_once():
 
 
 LONG_TESTS = {
-    "tests/unit/cpu/test_cpu_support.py",
     "tests/unit/doctor/test_doctor.py",
 }
 

@@ -1,9 +1,15 @@
-"""Unmodified verl 0.9.1 on a machine without a GPU, switched on by ``VERL_PLATFORM=cpu``.
+"""Unmodified verl 0.9.1 on a machine without a GPU, switched on by ``VERL_PLATFORM=cpu``; a GPU run imports none of it.
 
-One obstacle a file: platform.py (device), engines.py (FSDP2), distributed.py (gloo), weights.py (weight transfer),
-checkpoint_engine.py (weights to rollout servers of their own), vllm_plugin.py (vLLM's packed weights), shim/
-(torchvision and the name of the vLLM distribution). A run with a GPU imports none of them. The settings that such a
-run needs are in ``recipe/mrpo/config/mrpo_cpu.yaml``.
+The settings that such a run needs are in ``recipe/mrpo/config/mrpo_cpu.yaml``. One obstacle a file:
+
+platform.py            the device
+engines.py             FSDP2 without a GPU
+distributed.py         process groups on gloo
+weights.py             weights sent to the rollout engine survive the reuse of their buffer
+checkpoint_engine.py   weights to rollout servers on processes of their own
+vllm_plugin.py         vLLM's packed weights
+source_guard.py        a patch refuses a function of verl or vLLM that has changed
+shim/                  torchvision's operators and the name of the vLLM distribution, before anything is imported
 """
 
 from __future__ import annotations
