@@ -10,7 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipe.mrpo.quickstart import processes, stages
+from recipe.mrpo.quickstart import run as bounded
+from recipe.mrpo.quickstart import stages
 from recipe.mrpo.report.run_files import dump
 from tests.integration.verl_run import ASSETS, ROOT, environment, one_at_a_time
 
@@ -54,7 +55,7 @@ class ScriptRun:
     out: Path
     variables: dict[str, str]
     arguments: tuple[str, ...] = ()
-    finished: processes.Finished | None = None
+    finished: bounded.Finished | None = None
 
     @property
     def log(self) -> Path:
@@ -68,7 +69,7 @@ class ScriptRun:
         metrics = self.out / "metrics" / "run.jsonl"
         metrics.parent.mkdir(exist_ok=True)
         with one_at_a_time():
-            self.finished = processes.run(
+            self.finished = bounded.run(
                 ["bash", str(ROOT / "examples" / self.script), f"hydra.run.dir={self.out / 'hydra'}", *self.arguments],
                 log=self.log,
                 env=environment(PATH=path, VERL_FILE_LOGGER_PATH=str(metrics), **variables),

@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from recipe.mrpo.quickstart import processes
+from recipe.mrpo.quickstart import run as bounded
 from tests.fake_judge_server import FakeJudgeServer
 
 from .verl_run import Run, command, environment, make_assets, named, one_at_a_time, wait_until
@@ -71,7 +72,7 @@ def kill_engine(run: Run) -> float:
     return time.monotonic()
 
 
-def check_end(run: Run, finished: processes.Finished, killed: list[float]) -> None:
+def check_end(run: Run, finished: bounded.Finished, killed: list[float]) -> None:
     assert killed, run.tail()
     took = time.monotonic() - killed[0]
     assert not finished.timed_out

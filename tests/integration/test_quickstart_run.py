@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from recipe.mrpo.quickstart import processes
+from recipe.mrpo.quickstart import run as bounded
 from recipe.mrpo.report.recompute import recompute
 from recipe.mrpo.report.run_files import dump, metrics_by_step, steps_of
 from recipe.mrpo.report.terminal import VALIDATION
@@ -170,6 +171,6 @@ def test_processes_of_a_killed_attempt_are_stopped_at_the_next_start(tmp_path):
         ["sleep", "600"], env={**os.environ, processes.RUN_ID: "left-over"}, start_new_session=True
     )
     (tmp_path / ".run_id").write_text("left-over")
-    assert processes.clean_up_previous(tmp_path / ".run_id") == 1
+    assert bounded.clean_up_previous(tmp_path / ".run_id") == 1
     assert sleeper.wait(timeout=20) != 0
     assert not (tmp_path / ".run_id").exists()

@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from recipe.mrpo.quickstart import processes, stages
+from recipe.mrpo.quickstart import run as bounded
 
 ROOT = Path(__file__).parents[2]
 ASSETS = stages.Layout(ROOT / "runs" / "tests")
@@ -80,11 +81,11 @@ class Run:
     def run_id_file(self) -> Path:
         return self.out / ".run_id"
 
-    def go(self, *, timeout: float, on_line: Callable[[str], None] = lambda line: None) -> processes.Finished:
+    def go(self, *, timeout: float, on_line: Callable[[str], None] = lambda line: None) -> bounded.Finished:
         """Run to the end, bounded; no process is left afterwards."""
         self.attempt += 1
         with one_at_a_time():
-            return processes.run(
+            return bounded.run(
                 command(self.out, steps=self.steps, overrides=self.overrides),
                 log=self.log,
                 env=environment(VERL_FILE_LOGGER_PATH=str(self.metrics_file)),
@@ -112,7 +113,7 @@ class Run:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def processes(self) -> set[psutil.Process]:
-        return processes.processes_of(self.run_id_file.read_text().strip())
+        return processes.RunProcesses(self.run_id_file.read_text().strip()).find()
 
 
 def named(processes: Iterable[psutil.Process], part: str) -> list[psutil.Process]:

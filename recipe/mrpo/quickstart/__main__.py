@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from recipe.mrpo.quickstart import processes, stages
+from recipe.mrpo.common.signals import Stopped, signals_stop
+from recipe.mrpo.quickstart import run, stages
 from recipe.mrpo.quickstart.progress import Progress
 from recipe.mrpo.quickstart.state import Busy, State, only_one
 
@@ -38,14 +39,14 @@ class Quickstart:
         """All stages and the summary; returns the exit code."""
         self.args.out.mkdir(parents=True, exist_ok=True)
         try:
-            with only_one(self.args.out), processes.signals_stop():
+            with only_one(self.args.out), signals_stop():
                 return self._run()
         except Busy as error:
             say(f"quickstart: {error}")
             return 2
 
     def _run(self) -> int:
-        left = processes.clean_up_previous(self.run_id_file)
+        left = run.clean_up_previous(self.run_id_file)
         if left:
             say(f"stopped {left} processes of an attempt that had been killed")
         self.state = State.read(self.args.out)
@@ -59,7 +60,7 @@ class Quickstart:
         except Failed as error:
             say(f"\nquickstart failed: {error}")
             code = 1
-        except processes.Stopped as stop:
+        except Stopped as stop:
             say(f"\n{stop}: stopped, nothing is left running; the next start goes on at the last checkpoint")
             code = stop.code
         self.state.exit_code = code
@@ -149,7 +150,7 @@ class Quickstart:
         if title:
             say(f"\n{title}")
         progress = on_line or Progress(0, say)
-        finished = processes.run(
+        finished = run.run(
             command,
             log=self.log,
             env={**os.environ, **QUIET, **(env or {})},

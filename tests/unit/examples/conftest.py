@@ -127,7 +127,7 @@ STUDY_ON_EIGHT_GPUS = [
     "trainer.experiment_name=qwen2_5_vl-mrpo-instruct",
     "trainer.default_local_dir='outputs/qwen2_5_vl-mrpo/checkpoints'",
     "trainer.rollout_data_dir='outputs/qwen2_5_vl-mrpo/rollouts'",
-    "trainer.validation_data_dir='outputs/qwen2_5_vl-mrpo/validation'", 'trainer.logger=["console"]',
+    "trainer.validation_data_dir='outputs/qwen2_5_vl-mrpo/validation'", 'trainer.logger=["console","file"]',
     "actor_rollout_ref.actor.fsdp_config.param_offload=False",
     "actor_rollout_ref.actor.fsdp_config.optimizer_offload=False", "++mrpo.judge.name=overlap",
 ]  # fmt: skip

@@ -14,7 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from recipe.mrpo.common import signals
 from recipe.mrpo.quickstart import processes
+from recipe.mrpo.quickstart import run as bounded
 
 pytestmark = pytest.mark.long
 
@@ -31,12 +33,12 @@ FAMILY = """
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(processes, "_STOP_SECONDS", 1)
-    monkeypatch.setattr(processes, "_SAMPLE_SECONDS", 0.1)
-    monkeypatch.setattr(processes, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(bounded, "_SAMPLE_SECONDS", 0.1)
+    monkeypatch.setattr(bounded, "_POLL_SECONDS", 0.02)
 
 
-def run(tmp_path: Path, code: str, *, timeout: float = 30, on_line=lambda line: None) -> processes.Finished:
-    return processes.run(
+def run(tmp_path: Path, code: str, *, timeout: float = 30, on_line=lambda line: None) -> bounded.Finished:
+    return bounded.run(
         [sys.executable, "-c", textwrap.dedent(code)],
         log=tmp_path / "log", env=os.environ, timeout=timeout, run_id_file=tmp_path / "id", on_line=on_line,
     )  # fmt: skip
@@ -100,7 +102,7 @@ def test_a_signal_stops_everything_and_tells_its_exit_code(tmp_path, number):
         threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
 
     before = signal.getsignal(number)
-    with pytest.raises(processes.Stopped) as stopped, processes.signals_stop():
+    with pytest.raises(signals.Stopped) as stopped, signals.signals_stop():
         run(tmp_path, FAMILY + "\n    time.sleep(300)", on_line=interrupt_once_started)
     assert stopped.value.code == 128 + number
     assert len(pids(lines)) == 2 and living(pids(lines)) == []
@@ -113,22 +115,24 @@ def test_what_a_killed_quickstart_left_is_stopped_at_the_next_start(tmp_path):
     script = f"""
         import os, sys
         from pathlib import Path
+        from recipe.mrpo.common import signals
         from recipe.mrpo.quickstart import processes
+        from recipe.mrpo.quickstart import run as bounded
         out = Path({str(tmp_path)!r})
-        processes.run([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(300)"], log=out / "log",
+        bounded.run([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(300)"], log=out / "log",
                     env=os.environ, timeout=300, run_id_file=out / "id", on_line=lambda line: os.kill(os.getpid(), 9))
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL
     run_id = (tmp_path / "id").read_text()
-    folder = processes.ray_folder(run_id)
+    folder = bounded.ray_folder(run_id)
     folder.mkdir()
     left = processes.RunProcesses(run_id).find()
     assert len(left) == 1
-    assert processes.clean_up_previous(tmp_path / "id") == 1
+    assert bounded.clean_up_previous(tmp_path / "id") == 1
     assert living([p.pid for p in left]) == []
     assert not folder.exists() and not (tmp_path / "id").exists()
-    assert processes.clean_up_previous(tmp_path / "id") == 0, "nothing to do the second time"
+    assert bounded.clean_up_previous(tmp_path / "id") == 0, "nothing to do the second time"
 
 
 def test_another_run_is_left_alone(tmp_path):
@@ -143,9 +147,9 @@ def test_another_run_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize("damaged", ["", "../../etc", "a/b"])
 def test_a_damaged_file_of_a_previous_run_deletes_nothing_else(tmp_path, monkeypatch, damaged):
-    monkeypatch.setattr(processes.shutil, "rmtree", lambda *args, **kwargs: pytest.fail(f"removes {args}"))
+    monkeypatch.setattr(bounded.shutil, "rmtree", lambda *args, **kwargs: pytest.fail(f"removes {args}"))
     (tmp_path / "id").write_text(damaged)
-    assert processes.clean_up_previous(tmp_path / "id") == 0
+    assert bounded.clean_up_previous(tmp_path / "id") == 0
 
 
 def test_peak_memory_counts_all_processes_together(tmp_path):

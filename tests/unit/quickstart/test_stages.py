@@ -144,13 +144,13 @@ def start(tmp_path, monkeypatch, capsys):
     stand_in("export", files("export/config.json"))
     monkeypatch.setattr(stages, "model_is_current", lambda layout, seed: (layout.model / "tiny_model.json").exists())
     monkeypatch.setattr(stages, "as_typed", lambda command, env: "COMMAND")
-    run = quickstart.process.run
+    run = quickstart.run.run
 
     def recorded(command, **kwargs):
         calls.append(command)
         return run(command, **kwargs)
 
-    monkeypatch.setattr(quickstart.process, "run", recorded)
+    monkeypatch.setattr(quickstart.run, "run", recorded)
     monkeypatch.chdir(Path(quickstart.__file__).parents[3])
 
     def go(*arguments):

@@ -11,6 +11,7 @@ import time
 from multiprocessing import shared_memory
 
 from recipe.mrpo.quickstart import processes
+from recipe.mrpo.quickstart import run as bounded
 from recipe.mrpo.quickstart.shared_files import remove_stale
 
 
@@ -48,7 +49,7 @@ def test_a_link_is_removed_and_not_what_it_points_to(tmp_path):
 def test_the_exit_code_of_a_stopped_command_is_the_signals(tmp_path, monkeypatch):
     """psutil may collect a child before its Popen does, which then reports success."""
     monkeypatch.setattr(processes, "_STOP_SECONDS", 3)
-    finished = processes.run(
+    finished = bounded.run(
         [sys.executable, "-c", "import time; time.sleep(60)"],
         log=tmp_path / "log", env=dict(os.environ), timeout=0.5, run_id_file=tmp_path / ".run_id", on_line=print,
     )  # fmt: skip
