@@ -70,6 +70,7 @@ def endpoint():
     """`endpoint.script`: (status, body) of the first replies; then good ones."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads, server.block_on_close = True, False
+    server.handle_error = lambda *_: None  # a client that reads no further
     server.requests, server.script, server.lock = [], [], threading.Lock()
     server.over, server.gate = threading.Event(), threading.Event()
     server.gate.set()
