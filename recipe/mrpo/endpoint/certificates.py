@@ -37,6 +37,12 @@ def trusted_certificates(endpoint: Endpoint) -> ssl.SSLContext:
         ) from error
 
 
+def check_environment(endpoint: Endpoint) -> None:
+    """Raises EndpointError naming the variable if a client for this endpoint could not be made; nothing is sent."""
+    check_proxies(endpoint)
+    trusted_certificates(endpoint)
+
+
 def check_proxies(endpoint: Endpoint) -> None:
     """Raises EndpointError naming the variable of a proxy that the client could not use; the proxy is not shown."""
     if endpoint.private_allowed:

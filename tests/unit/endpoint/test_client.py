@@ -21,6 +21,7 @@ from recipe.mrpo.endpoint.address import Endpoint, EndpointError
 from recipe.mrpo.endpoint.client import ChatClient
 from recipe.mrpo.endpoint.secret_key import Secret
 from recipe.mrpo.judge import get_judge
+from recipe.mrpo.judge.private_data import check_endpoint
 from tests.fake_judge_server import FakeJudgeServer
 from tests.unit.judge.conftest import judge_options
 
@@ -144,6 +145,8 @@ def test_a_mistake_of_the_environment_is_one_sentence_at_the_start(tmp_path, mon
     said = str(refused.value)
     assert said.startswith("the environment of the reward workers has ") and variable in said
     assert "\n" not in said and "hunter2" not in said and refused.value.__suppress_context__
+    with pytest.raises(ValueError, match=variable):
+        check_endpoint(judge_options(name="openai", openai__base_url=url), private_data=False)
     # A judge on this machine without https needs neither.
     get_judge(judge_options(name="openai"))
 
