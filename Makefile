@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart install test test-fast test-slow lint clean
+.PHONY: quickstart install test test-fast test-slow upstream-check lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make test         everything, with one short run of verl; ends with pytest's summary"
 	@echo "make test-fast    the same without verl runs and what takes seconds by its nature: two minutes"
 	@echo "make test-slow    what make test leaves out: all backbones and methods, trainer modes, killed processes (an hour)"
+	@echo "make upstream-check  does the installed verl have what the plugin relies on? PYTHON=… looks at another one's"
 	@echo "make lint         ruff and mypy"
 	@echo "make clean        remove runs/ and build output (the virtual environment stays)"
 
@@ -40,6 +41,10 @@ test-fast: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+# Sources only: any Python with pytest will do; verl's own dependencies are not needed.
+upstream-check:
+	PYTHONPATH=. $(if $(filter file default,$(origin PYTHON)),$(BIN)/python,$(PYTHON)) -m pytest -q --noconftest -p no:cacheprovider tests/upstream
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
