@@ -21,11 +21,12 @@ _ENDS = frozenset(
 def is_list_of_candidates(holding: tuple[Sentence, ...], wanted: Gold) -> bool:
     """Does a sentence put something of the gold answer's kind beside it that is not part of the gold answer?"""
     kinds = frozenset().union(*(item.kinds for item in wanted.items))
-    return any(_is_heap(sentence, wanted, kinds) for sentence in holding if not sentence.has_verb) or any(
-        _has_stranger(chain, wanted, kinds, pair=not sentence.has_verb and "and" in sentence.stated)
-        for sentence in holding
-        for chain in _chains(sentence)
-    )
+    for sentence in holding:
+        if not sentence.has_verb and _is_heap(sentence, wanted, kinds):
+            return True
+        if any(_has_stranger(chain, sentence, wanted, kinds) for chain in _chains(sentence)):
+            return True
+    return False
 
 
 def _is_heap(sentence: Sentence, wanted: Gold, kinds: frozenset[str]) -> bool:
@@ -49,16 +50,19 @@ def _chains(sentence: Sentence) -> list[list[tuple[str, ...]]]:
     return chains
 
 
-def _has_stranger(chain: list[tuple[str, ...]], wanted: Gold, kinds: frozenset[str], *, pair: bool) -> bool:
+def _has_stranger(chain: list[tuple[str, ...]], sentence: Sentence, wanted: Gold, kinds: frozenset[str]) -> bool:
+    bare = not sentence.has_verb
     together = tuple(word for words in chain for word in words)
     if len(chain) < 2 or not any(holds({*map(stem_of, together)}, item) for item in wanted.items):
         return False
     strangers = [_content(words) for words in chain if _is_stranger(words, wanted)]
     if any(len(words) == 1 and words[0] in AXIS_WORDS for words in strangers):
         return True  # "anterior, middle and posterior cerebral artery"
-    if kinds:
-        return any(kinds & kinds_of(words) for words in strangers)
-    few = 1 if pair else 2
+    if any(kinds & kinds_of(words) for words in strangers):
+        return True
+    if kinds:  # what the table of terms does not know may be of the kind; in a sentence it seldom is
+        strangers = [words for words in strangers if bare and not kinds_of(words)]
+    few = 1 if bare and ("and" in sentence.stated or len(wanted.items) > 1) else 2
     return len(strangers) >= few and all(len(words) <= _MAX_WORDS for words in strangers)
 
 

@@ -60,7 +60,8 @@ def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]
         return False
     if _is_salad(sentences, wanted) or is_list_of_candidates(holding, wanted):
         return False
-    text = " . ".join(sentence.stated_text for sentence in holding)
+    whole = len(sentences) == 1 and sentences[0].stated == sentences[0].whole
+    text = prediction if whole else " . ".join(sentence.stated_text for sentence in holding)
     kinds = [kind for kind in conflicts if kind != "negation" or wanted.denies]
     return find_conflict(text, gold, kinds) is None and not _against_question(text, gold, question)
 

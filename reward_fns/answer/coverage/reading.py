@@ -31,6 +31,7 @@ _VERB = re.compile(
 VERBS = frozenset(
     "is are was were shows show has have appears appear represents represent contains contain seems lies looks".split()
 )
+_MAX_LIST = 200  # words that are taken for one list
 _MAX_FRAGMENT = 4  # words; "Pneumonia. Effusion. Tuberculosis." is a list
 
 _ALL_DENIED = re.compile(
@@ -91,7 +92,7 @@ def read(text: str, keep: frozenset[str] = frozenset()) -> tuple[Sentence, ...]:
             if not one.whole:
                 continue
             last = sentences[-1] if sentences else None
-            if last and _is_fragment(last) and _is_fragment(one):
+            if last and len(last.whole) < _MAX_LIST and _is_fragment(last) and _is_fragment(one):
                 sentences[-1] = Sentence(
                     (*last.stated, ",", *one.stated), (*last.whole, ",", *one.whole), last.open or one.open, False
                 )

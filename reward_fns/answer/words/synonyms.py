@@ -46,6 +46,7 @@ _SPELLINGS = [
     (re.compile(rf"(?<!\w)(?:{spelling})(?!\w)", re.IGNORECASE), meaning)
     for spelling, meaning in sorted(_SYNONYMS.items(), key=lambda item: -len(item[0]))
 ]
+_ANY = re.compile(rf"(?<!\w)(?:{'|'.join(_SYNONYMS)})(?!\w)", re.IGNORECASE)
 _WITH = re.compile(r"(?<!\w)w/\s?(?=[^\W\d_])", re.IGNORECASE)
 # One word, however it is parted: sub-acute, pre-contrast; "pre- and post-contrast" and "post contrast" as well.
 _BEGINNING = re.compile(
@@ -69,8 +70,9 @@ _SPINE = re.compile(r"\b([ctls])(\d{1,2})\s*[-/]\s*\1?(\d{1,2})\b", re.IGNORECAS
 def synonyms(text: str) -> str:
     """The text with its terms in one spelling."""
     text = american(text)
-    for pattern, meaning in _SPELLINGS:
-        text = pattern.sub(meaning, text)
+    if _ANY.search(text):  # one search for most texts, which hold none
+        for pattern, meaning in _SPELLINGS:
+            text = pattern.sub(meaning, text)
     text = _WITH.sub("with ", text)
     text = _NON.sub("non", text)
     text = _BEGINNING.sub(lambda m: m[1] or m[2], text)
