@@ -29,6 +29,16 @@ def numbered_rows(
     is left out, and `left_out` is called with a sentence on it. Raises ValueError naming file and line for any other
     line that is not a JSON object.
     """
+    for number, row in checked_lines(file, left_out=left_out):
+        if isinstance(row, str):
+            raise ValueError(f"{file}:{number} {row}")
+        yield number, row
+
+
+def checked_lines(
+    file: Path, *, left_out: Callable[[str], None] = logger.warning
+) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """(number of the line, row) of each line, or in place of the row what is wrong with it; as `numbered_rows`."""
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if number == 1:
@@ -38,12 +48,13 @@ def numbered_rows(
             try:
                 row = json.loads(line.decode("utf-8"))
             except RecursionError:
-                raise ValueError(f"{file}:{number} is nested too deeply") from None
+                yield number, "is nested too deeply"
+                continue
             except ValueError as error:  # also what is not UTF-8, and an integer of more than 4,300 digits
                 if not line.endswith(b"\n"):
                     left_out(f"{file}:{number}: the last line is cut off and was left out")
                     return
-                raise ValueError(f"{file}:{number} is not JSON: {error}") from None
-            if not isinstance(row, dict):
-                raise ValueError(f"{file}:{number} is not a row: it holds {_KINDS.get(type(row), 'a number')}")
-            yield number, row
+                yield number, f"is not JSON: {error}"
+                continue
+            kind = _KINDS.get(type(row), "a number")
+            yield number, row if isinstance(row, dict) else f"is not a row: it holds {kind}"

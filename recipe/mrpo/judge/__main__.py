@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from recipe.mrpo.common.printable import printable
 from recipe.mrpo.evaluate import cache_command as cache_tool
 from recipe.mrpo.evaluate.judge_audit import command as audit_tool
 from recipe.mrpo.options.command_line import split_options
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("stopped; what was judged is in the cache, if one was given", file=sys.stderr)
         return 130
     except (ValueError, PermissionError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 1
 
 

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from recipe.mrpo.evaluate.judge_audit.agreement import Confusion, compare
 from recipe.mrpo.judge import get_judge
 from recipe.mrpo.judge.ensemble import majority
 from recipe.mrpo.judge.member_options import RouterAddress, with_router_address
@@ -159,34 +158,3 @@ def test_the_router_reaches_the_members_of_an_ensemble_that_ask_for_it(options_o
     assert "router" not in options["members"]["b"]
     get_judge(options)
     assert with_router_address(options_of(name="overlap"), address=None, model=None) == options_of(name="overlap")
-
-
-@pytest.mark.parametrize(
-    ("cells", "agreement", "kappa", "why"),
-    [
-        ((20, 5, 10, 15), 0.7, 0.4, "the worked example of the literature"),
-        ((5, 0, 0, 5), 1.0, 1.0, "of one mind"),
-        ((0, 5, 5, 0), 0.0, -1.0, "never of one mind"),
-        ((25, 25, 25, 25), 0.5, 0.0, "no better than chance"),
-        ((10, 0, 0, 0), 1.0, None, "one label only: not defined"),
-        ((0, 0, 0, 0), None, None, "nothing to compare"),
-    ],
-)
-def test_kappa_is_agreement_beyond_chance(cells, agreement, kappa, why):
-    confusion = Confusion(*cells)
-    assert confusion.agreement == (None if agreement is None else pytest.approx(agreement)), why
-    assert confusion.kappa == (None if kappa is None else pytest.approx(kappa)), why
-
-
-def test_judges_are_compared_step_by_step_where_both_answered():
-    audit = compare([(1, 0, 1), None, (1,), (0, 0)], [(1, 1, 1), (1,), (0,), None])
-    assert audit.confusion == Confusion(both_valid=2, only_first=1, only_second=1, both_invalid=0)
-    assert [p.total for p in audit.by_position] == [2, 1, 1]
-    assert [p.agreement for p in audit.by_position] == [0.5, 0.0, 1.0]
-    assert (audit.rollouts, audit.first_failed, audit.second_failed) == (2, 1, 1)
-
-
-@pytest.mark.parametrize(("first", "second"), [([(1,)], []), ([(1,)], [(1, 0)])])
-def test_judges_of_different_rollouts_are_not_compared(first, second):
-    with pytest.raises(ValueError):
-        compare(first, second)

@@ -1,0 +1,7 @@
+"""`mrpo judge audit`: how far two judges, or a judge and people, agree on the steps of a run.
+
+command.py    the command line; asks the second judge
+rollouts.py   rollouts of dumps, rows of the data, labels by people
+agreement.py  confusion table, Cohen's kappa and its interval
+printing.py   the figures as text and as JSON
+"""

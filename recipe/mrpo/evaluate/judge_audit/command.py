@@ -13,137 +13,18 @@ import json
 import random
 import sys
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.common.help_text import Help
-from recipe.mrpo.common.jsonl import numbered_rows
-from recipe.mrpo.endpoint.privacy import may_leave_machine
-from recipe.mrpo.endpoint.prompt_images import Images
-from recipe.mrpo.evaluate.judge_audit.agreement import Audit, Confusion, compare, kappa_interval
+from recipe.mrpo.common.printable import printable
+from recipe.mrpo.evaluate.judge_audit.agreement import compare, kappa_interval
+from recipe.mrpo.evaluate.judge_audit.printing import figures, page
+from recipe.mrpo.evaluate.judge_audit.rollouts import data_rows, labelled_rollouts, labels_by_people, requests_of
 from recipe.mrpo.judge.protocol import JudgeRequest
 from recipe.mrpo.judge.registry import get_judge
-from recipe.mrpo.scoring.row import read_extra_info
-
-RowKey = tuple[str, str, str]
-"""(data_source, split, index) of a row of the data."""
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """A labelled rollout of a dump: where it stands, its labels, and what a judge must know of it."""
-
-    step: int
-    uid: str
-    labels: list[int]
-    steps: list[str]
-    case: dict[str, Any]
-
-    @property
-    def row(self) -> RowKey:
-        return tuple(str(self.case.get(name, "")) for name in ("data_source", "split", "index"))
-
-
-def labelled_rollouts(files: Sequence[Path]) -> list[Rollout]:
-    """Rollouts of the dumps that have steps and labels. Raises ValueError for a file that is no dump of ours."""
-    found = []
-    for file in files:
-        for number, row in numbered_rows(file):
-            record = row.get("mrpo")
-            if not isinstance(record, dict) or not {"steps", "labels", "case"} <= set(record):
-                raise ValueError(
-                    f"{file}:{number} is no rollout of MRPO; give files of trainer.rollout_data_dir or "
-                    "trainer.validation_data_dir"
-                )
-            if record["labels"]:
-                found.append(
-                    Rollout(
-                        int(row.get("step", 0)),
-                        str(row.get("uid", "")),
-                        record["labels"],
-                        record["steps"],
-                        record["case"],
-                    )
-                )
-    return found
-
-
-def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, Any]] | None) -> list[JudgeRequest]:
-    """Requests with image and privacy flag of the data's rows; without `rows` no image, and nothing may leave.
-
-    Raises ValueError for a rollout whose row is not in the data or is another one, or whose row's flag is no boolean.
-    """
-    made = []
-    for rollout in rollouts:
-        images, private = Images(), True
-        if rows is not None:
-            if rollout.row not in rows:
-                raise ValueError(f"--data has no row {'/'.join(rollout.row)}; give the files that the run was made of")
-            row = rows[rollout.row]
-            # Files made of another release, or of a part of it, count their rows otherwise: the image would be another.
-            asked = row["extra_info"].get("question")
-            if None not in (asked, rollout.case.get("question")) and asked != rollout.case["question"]:
-                raise ValueError(
-                    f"row {'/'.join(rollout.row)} of --data has another question than the rollout; give the files that "
-                    "the run was made of"
-                )
-            images = Images.of_row(row.get("images"))
-            private = not may_leave_machine(row["extra_info"], row=f"row {'/'.join(rollout.row)} of --data")
-        gold = rollout.case.get("gold") or [""]
-        made.append(
-            JudgeRequest(
-                question=rollout.case.get("question", ""),
-                answer=gold[0],
-                alternatives=tuple(gold[1:]),
-                gold_reasoning=rollout.case.get("gold_reasoning", ""),
-                steps=tuple(rollout.steps),
-                images=images.read,
-                unread_image=images.problem,
-                may_leave_machine=not private,
-            )
-        )
-    return made
-
-
-def data_rows(files: Sequence[Path], wanted: Collection[RowKey]) -> dict[RowKey, dict[str, Any]]:
-    """The wanted rows of parquet files by (data_source, split, index); the others' images are not kept in memory."""
-    import pyarrow.parquet as pq
-
-    found = {}
-    for file in files:
-        parquet = pq.ParquetFile(file)
-        columns = [name for name in ("data_source", "images", "extra_info") if name in parquet.schema_arrow.names]
-        for batch in parquet.iter_batches(64, columns=columns):
-            for row in batch.to_pylist():
-                info = row["extra_info"] = read_extra_info(row.get("extra_info"), row=f"a row of {file}")
-                key = str(row.get("data_source") or ""), str(info.get("split") or ""), str(info.get("index", ""))
-                if key in wanted:
-                    found[key] = row
-    return found
-
-
-def labels_by_people(file: Path, rollouts: Sequence[Rollout]) -> list[list[int] | None]:
-    """Labels of {"step": …, "uid": …, "labels": […]} lines for each rollout, None where the file has none.
-
-    Raises ValueError for labels that are not 0 or 1, or not one for each step.
-    """
-    given = {}
-    for number, row in numbered_rows(file):
-        if not {"step", "uid", "labels"} <= set(row) or any(label not in (0, 1) for label in row["labels"]):
-            raise ValueError(f'{file}:{number} needs "step", "uid" and "labels", a list of 0 and 1')
-        given[int(row["step"]), str(row["uid"])] = row["labels"]
-    second = [given.get((r.step, r.uid)) for r in rollouts]
-    for rollout, labels in zip(rollouts, second, strict=True):
-        if labels is not None and len(labels) != len(rollout.steps):
-            raise ValueError(
-                f"{file}: rollout {rollout.uid} of step {rollout.step} has {len(rollout.steps)} steps and "
-                f"{len(labels)} labels"
-            )
-    return second
 
 
 async def judged(options: DictConfig, requests: Sequence[JudgeRequest]) -> tuple[list[list[int] | None], Counter[str]]:
@@ -172,37 +53,6 @@ async def judged(options: DictConfig, requests: Sequence[JudgeRequest]) -> tuple
     return [None if j.labels is None else list(j.labels) for j in judgements], failures
 
 
-def page(audit: Audit, interval: tuple[float, float] | None, failures: Mapping[str, int]) -> str:
-    """The figures as text."""
-    whole = audit.confusion
-    lines = [
-        f"{audit.rollouts} rollouts, {whole.total} steps; without a second label {audit.second_failed}"
-        + "".join(f", {kind} {count}" for kind, count in sorted(failures.items())),
-        f"Cohen's kappa  {_number(whole.kappa)}"
-        + (f"   (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""),
-        f"agreement      {_number(whole.agreement)}",
-        "",
-        "                  second: valid   second: invalid",
-        f"first: valid    {whole.both_valid:15d} {whole.only_first:17d}",
-        f"first: invalid  {whole.only_second:15d} {whole.both_invalid:17d}",
-        "",
-        "step     steps   agreement   kappa",
-        *(
-            f"{k:4d} {part.total:9d} {_number(part.agreement):>11} {_number(part.kappa):>7}"
-            for k, part in enumerate(audit.by_position, 1)
-        ),
-    ]
-    return "\n".join(lines)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _figures(part: Confusion) -> dict[str, float | int | None]:
-    return {**vars(part), "total": part.total, "agreement": part.agreement, "kappa": part.kappa}
-
-
 def add_command(commands) -> None:
     parser = commands.add_parser(
         "audit",
@@ -221,11 +71,18 @@ def add_command(commands) -> None:
     parser.set_defaults(run=run)
 
 
+def _tell(sentence: str) -> None:
+    print(f"warning: {printable(sentence)}", file=sys.stderr)
+
+
 def run(arguments: argparse.Namespace) -> int:
     from recipe.mrpo.options.command_line import read_options
 
+    for name in ("sample", "resamples"):
+        if getattr(arguments, name) < 0:
+            raise ValueError(f"--{name} must be at least 0, not {getattr(arguments, name)}")
     options = read_options(arguments.options)
-    rollouts = labelled_rollouts([Path(word) for word in arguments.dumps])
+    rollouts = labelled_rollouts([Path(word) for word in arguments.dumps], left_out=_tell)
     if not rollouts:
         raise ValueError("the dumps hold no labelled rollout")
     if arguments.sample and not arguments.labels and len(rollouts) > arguments.sample:
@@ -251,13 +108,5 @@ def run(arguments: argparse.Namespace) -> int:
     interval = kappa_interval(first, second, resamples=arguments.resamples, seed=arguments.seed)
     print(page(audit, interval, failures))
     if arguments.json:
-        figures = {
-            "rollouts": audit.rollouts,
-            "without_second_label": audit.second_failed,
-            "failures": dict(failures),
-            "kappa_interval": interval,
-            "steps": _figures(audit.confusion),
-            "by_position": [_figures(part) for part in audit.by_position],
-        }
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(figures(audit, interval, failures), indent=1) + "\n")
     return 0 if audit.rollouts else 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_preprocess.command.dataset import main as convert
-from recipe.mrpo.evaluate.judge_audit.command import data_rows, labelled_rollouts
+from recipe.mrpo.evaluate.judge_audit.rollouts import data_rows, labelled_rollouts
 from recipe.mrpo.judge.__main__ import main
 from tests.fake_judge_server import FakeJudgeServer
 

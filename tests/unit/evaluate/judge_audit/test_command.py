@@ -10,7 +10,7 @@ from dataclasses import asdict
 import pandas as pd
 import pytest
 
-from recipe.mrpo.evaluate.judge_audit.agreement import compare, kappa_interval
+from recipe.mrpo.evaluate.judge_audit.agreement import compare
 from recipe.mrpo.judge.__main__ import main
 from recipe.mrpo.rollout.record import RolloutRecord
 from tests.fake_judge_server import FakeJudgeServer, label_steps
@@ -227,10 +227,10 @@ def test_labels_that_do_not_fit_are_refused(dump, tmp_path, capsys, line, said):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"a": 1}\n{"a": 2}\n', "is no rollout of MRPO"),
+        ('{"a": 1}\n{"a": 2}\n', "is not a rollout of MRPO"),
         ("broken\nlines\n", "is not JSON"),
         ("", "no labelled rollout"),
-        ('{"mrpo": null}\n', "is no rollout of MRPO"),
+        ('{"mrpo": null}\n', "is not a rollout of MRPO"),
     ],
 )
 def test_what_is_no_dump_is_refused(tmp_path, capsys, content, said):
@@ -250,20 +250,3 @@ def test_a_rollout_whose_row_is_missing_is_named(dump, tmp_path, capsys):
 def test_an_unknown_option_is_named(dump, capsys):
     assert main(["audit", str(dump), "mrpo.judge.nmae=overlap"]) == 1
     assert "nmae" in capsys.readouterr().err
-
-
-def test_the_interval_holds_equal_judges_at_one_and_is_none_where_kappa_is():
-    labels = [[1, 0, 1], [0, 1], [1, 1, 0]] * 5
-    assert kappa_interval(labels, labels, resamples=200, seed=0) == (1.0, 1.0)
-    assert kappa_interval([[1, 1]] * 4, [[1, 1]] * 4, resamples=50, seed=0) is None
-    assert kappa_interval([], [], resamples=50, seed=0) is None
-
-
-def test_the_interval_narrows_with_more_rollouts():
-    first, second = [[1, 0, 1, 0]], [[1, 0, 0, 0]]
-    other = [[0, 1, 1]]
-    widths = []
-    for times in (5, 80):
-        low, high = kappa_interval((first + other) * times, (second + other) * times, resamples=400, seed=0)
-        widths.append(high - low)
-    assert widths[1] < widths[0] / 2
