@@ -134,8 +134,7 @@ def test_no_module_imports_itself_through_others():
         visit(module, ())
 
 
-LONG = {
-}
+LONG: set[str] = set()
 """Files above 250 lines today; every one is to be split, none is to be added."""
 
 
