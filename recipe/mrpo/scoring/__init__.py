@@ -1,6 +1,8 @@
 """What one rollout is worth: its answer, the labels of its steps, its rewards. Without verl.
 
-rollout.py   text and gold answer -> the answer reward; labels -> all rewards
+row.py       the row of the data that a rollout answers, read in one place
+rollout.py   text and row -> the answer reward; labels -> all rewards
 labels.py    whether a judge is asked, and what its answer is worth
+faults.py    errors met on the way: told once, counted, and when they stop the run
 offline.py   one completion scored with the offline judge, for trainers without our reward manager
 """

@@ -64,6 +64,12 @@ class MRPORewardManager(RewardManagerBase):
         ids = ids[:length].tolist()
         try:
             record = await self.judge_rollout(ids, item.non_tensor_batch)
+        except asyncio.CancelledError as error:
+            cancelling = getattr(asyncio.current_task(), "cancelling", None)  # not in Python 3.10
+            if cancelling is None or cancelling():  # verl gives this rollout up
+                raise
+            # Something that a judge waited for was cancelled, which is an error like any other.
+            record = self._unscored(ids, errors={"rollout": self.scorer.told("scoring a rollout", error)})
         except CAUGHT as error:
             if ends_the_run(error):
                 record = self._unscored(ids, fatal=str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -85,3 +86,28 @@ def test_it_gives_the_same_in_threads():
 def test_any_completion_has_a_finite_score(text):
     result = score(text, gold="3 cm")
     assert math.isfinite(result["score"]) and 0.0 <= result["reward/answer"] <= 1.0
+
+
+OWN = """
+def fails(rollout):
+    raise KeyError(rollout.prediction)
+"""
+
+
+def test_a_reward_that_raises_is_unknown_and_counted(tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    own = {"weight": 1.0, "function": f"{tmp_path}/own.py:fails"}
+    result = score(GOOD, mrpo={"rewards": {"own": own}})
+    assert result["reward_errors"] == 1.0 and math.isnan(result["reward/own"])
+    assert result["score"] == score(GOOD)["score"] and score(GOOD)["reward_errors"] == 0.0
+
+
+def test_without_an_answer_reward_there_is_no_score(tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    with pytest.raises(RuntimeError, match="the answer reward cannot be computed"):
+        score(GOOD, mrpo={"rewards": {"answer": {"weight": 1.0, "function": f"{tmp_path}/own.py:fails"}}})
+
+
+def test_a_row_is_read_as_the_reward_manager_reads_it():
+    sentences = [sentence.strip() + "." for sentence in REASONING.split(".") if sentence.strip()]
+    assert score(GOOD, info=json.dumps({**ROW, "gold_reasoning": sentences})) == score(GOOD)
