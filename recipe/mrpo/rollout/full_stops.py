@@ -6,6 +6,7 @@ import re
 
 from recipe.mrpo.rollout.word_lists import (
     ABBREVIATIONS,
+    BEFORE_A_GENUS,
     BEFORE_A_NUMBER,
     BEFORE_INITIALS,
     DIRECTIONS,
@@ -37,7 +38,7 @@ _SPLIT_DECIMAL = re.compile(r"\d{1,3}\s?(?:[cmdkµμ]?m\b|[mkµμ]?g\b|[md]?l\b|
 _TIGHT_NEXT = re.compile(
     r"[*_\"'“‘(\[\u200b\u2060\ufeff]*(?:"
     r"(?P<name>[A-Z][a-z]+)(?![A-Z0-9_@/\\]|\.[a-z0-9])|(?P<short>[AI]\s|[A-Z][A-Z0-9]+(?![\w.@/\\])|[A-Z]\d?-[a-z])"
-    r"|(?P<item>\d{1,2}[.)]\s?[A-Z])|(?P<small>[a-z]+)\s|(?P<other>[^\W\d_a-zA-Z]))"
+    r"|(?P<genus>[A-Z]\.\s?[a-z]{3})|(?P<item>\d{1,2}[.)]\s?[A-Z])|(?P<small>[a-z]+)\s|(?P<other>[^\W\d_a-zA-Z]))"
 )
 
 
@@ -108,7 +109,7 @@ def _letter_ends(letter: str, before: str, following: str, next_is_lower: bool) 
     """A single letter: the name of a type ("hepatitis C."), or an initial, genus or vessel ("S. aureus", "v. cava")."""
     opens = following.lower() in OPENERS
     if before.lower() in LETTERED:
-        return opens or not next_is_lower or letter.islower()
+        return opens or not next_is_lower or letter.islower() or before.lower() not in BEFORE_A_GENUS
     if next_is_lower:
         return following in TIGHT_OPENERS and letter.islower()
     if opens or not following:
@@ -134,7 +135,9 @@ def ends_sentence_without_space(text: str, start: int, stop: int, at: int, marks
         return True
     before = text[at - 1 : at]
     if after_word["other"] is not None:
-        return not before.isascii() or before in ")]}\"'*"
+        return not token.isascii() or before in ")]}\"'*"
+    if before.isspace():
+        return after_word["name"] is not None
     if not before.isalnum():
         return before in ")]}\"'*_%°"
     word = _last_word(text, start, at)
@@ -144,6 +147,11 @@ def ends_sentence_without_space(text: str, start: int, stop: int, at: int, marks
     if after_word["short"] is not None and after_word["short"].lower() in FILE_ENDINGS:
         return False
     name = after_word["name"] is not None
+    if after_word["genus"] is not None:
+        return word.isalpha() and len(word) > 1 and lower not in MAY_END
+    head, _, number = word.partition(".")
+    if head.lower() in BEFORE_A_NUMBER and number.isdigit():
+        return name
     if word.isalpha():
         if len(word) > 1:
             return lower not in MAY_END
@@ -154,6 +162,6 @@ def ends_sentence_without_space(text: str, start: int, stop: int, at: int, marks
         return False
     if not word.replace(".", "").isdigit():
         return bool(_NUMBER_WITH_UNIT.fullmatch(word)) or ("." not in word and word[0].isupper() and word.isupper())
-    if text[begin - 1 : begin] in ("", *":/×–-"):  # "ratio 3:1.The"
+    if text[begin - 1 : begin] in ("", *":/×–-<>≤≥"):  # "ratio 3:1.The"
         return begin > start
     return text[max(start, begin - 2) : begin].rstrip()[-1:].isalpha()  # "is 3.The", not "1.The"

@@ -14,7 +14,7 @@ ITEM = re.compile(
     r"|\d{1,2}(?:\.\d{1,2}){1,3}[.)]\s|\d(?:\.\d)+\s+(?=[A-Z])"
     r"|[(（]?(?:[ivx]{1,5}|[IVX]{1,5}|[a-zA-Z])[)）]\s|(?:[IVX]{1,5}|[ivx]{2,5}|[a-zA-Z])\.\s"
     rf"|(?:(?i:{NOUNS}))\s+\d{{1,3}}\b|[Qq]\d{{1,3}}[.:)]"
-    r"|[①-⑳⓪❶-❿⓫-⓴㈠-㈩])"
+    r"|[①-⑳⓪❶-❿⓫-⓴㈠-㈩⑴-⒛])"
 )
 """Beginning of a list item, looked for at the beginning of a line."""
 

@@ -11,26 +11,27 @@ from recipe.mrpo.rollout.word_lists import MEASURED
 WORDS_OF_MARK = 2
 """A piece that begins with a letter and has more spaces than this is a sentence."""
 
-_NUMERAL = (
-    r"one|two|three|four|five|six|seven|eight|nine|ten|"
-    r"\d{1,3}(?:\.\d{1,2}){0,3}|(?=[ivx])x{0,3}(?:ix|iv|v?i{0,3})|[a-z]"
-)
+_NUMBER_WORD = r"one|two|three|four|five|six|seven|eight|nine|ten"
+_NUMERAL = r"\d{1,3}(?:\.\d{1,2}){0,3}(?:\.?[a-z])?|(?=[ivx])x{0,3}(?:ix|iv|v?i{0,3})|[a-z]"
 _ORDINAL = (
-    r"first(?:ly)?|second(?:ly)?|third(?:ly)?|fourth|fifth|sixth|seventh|eighth|ninth|tenth|next|then|finally|lastly"
+    r"first(?:ly)?|second(?:ly)?|third(?:ly)?|fourth|fifth|sixth|seventh|eighth|ninth|tenth|"
+    r"\d{1,2}(?:st|nd|rd|th)|next|then|finally|lastly"
 )
 _MARK = re.compile(
-    rf"(?:(?:{NOUNS}|q|no\.?)\s*(?:{_NUMERAL})\b\s*[.):．：]*"  # Step 2: | Finding one. | Q1.
+    rf"(?:(?:{NOUNS}|q|no\.?)[\s#-]*(?:{_NUMBER_WORD}|{_NUMERAL})\b\s*[.):．：]*"  # Step 2: | Finding one. | Q1.
     rf"|(?:{_NUMERAL})\s*[.):．：、]+"  # 1. | II. | b) | 1.1.
     rf"|(?:{_ORDINAL})\s*[.:]"
+    r"|(?:findings|impression|technique|comparison|history|indication|conclusion|assessment|diagnosis|reasoning|analysis"
+    r"|discussion|summary|observations|interpretation)(?!\s*[^\W_])"
     r"|[a-z]{1,20}\s*[*_]{0,2}\s*[:：]|[^\W\d_a-z]{1,6}[:：]"  # Findings: | 结论：
-    r"|[①-⑳⓪❶-❿⓫-⓴㈠-㈩一二三四五六七八九十]+[.、．)）]?)",
+    r"|[①-⑳⓪❶-❿⓫-⓴㈠-㈩⑴-⒛一二三四五六七八九十]+[.、．)）]?)",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]")
 _TAGS = re.compile(r"(?:</?[a-z][^<>]{0,60}>\s*)+", re.IGNORECASE)
-_REST = re.compile(r"[\W_]*")
+_REST = re.compile(r"(?:</?[a-z][^<>]{0,60}>|[\W_])*", re.IGNORECASE)
 _HEADING = re.compile(r"(?:\d{1,3}[.)]\s*)?(?:#{1,6}\s[^\n]*[^\s.!?。]|\*\*[^*\n]{1,60}[^*\n.!?。]\*\*:?)")
-_FIRST_OF_LIST = re.compile(r"([^\W\d_][\w-]*)[*_]*\s*[:：][*_\s]*[(（]?(?:1|a|i)[.)]", re.IGNORECASE)
+_FIRST_OF_LIST = re.compile(r"([^\W\d_][\w-]*)[*_]*(?:\s*[:：]|\s[-–—])[*_\s]*[(（]?(?:1|a|i)[.)]", re.IGNORECASE)
 
 
 def join_marks(text: str, pieces: list[Span]) -> list[Span]:
@@ -56,13 +57,12 @@ def join_marks(text: str, pieces: list[Span]) -> list[Span]:
 
 def _is_mark(text: str, start: int, end: int) -> bool:
     """Is this piece only the mark of a list, a heading or punctuation?"""
-    word = _WORD.search(text, start, end)
+    tags = _TAGS.match(text, start, end) if text[start] == "<" else None
+    word = _WORD.search(text, tags.end() if tags else start, end)
     if word is None:
         return True
     mark = _MARK.match(text, word.start(), end)
     if mark is not None and _REST.match(text, mark.end(), end).end() == end:
-        return True
-    if text[start] == "<" and _TAGS.fullmatch(text, start, end):
         return True
     if text[start] in "#*123456789" and _HEADING.fullmatch(text, start, end):
         return True

@@ -20,7 +20,7 @@ MARKS = ".!?…"
 WIDE = "。｡．！？।॥؟۔።։။។‼⁇⁈⁉⋯︒﹒﹖﹗᠃᠉༎"
 CLOSERS = "\"'”’»)\\]}*_`」』）】》〉⁰¹²³⁴-⁹"
 ARROWS = "→⇒➔➜⟶⟹>"
-ENCLOSED = "①-⑳⓪❶-❿⓫-⓴㈠-㈩"
+ENCLOSED = "①-⑳⓪❶-❿⓫-⓴㈠-㈩⑴-⒛"
 
 _CANDIDATE = re.compile(
     rf"[{MARKS}{WIDE}\n<{ARROWS}{ENCLOSED}]"

@@ -14,12 +14,14 @@ NEVER_ENDS = _words(
     # in front of a name
     "dr drs mr mrs ms prof rev hon gen col capt sgt st "
     # in front of a clause
-    "e.g i.e eg ie vs v.s cf viz approx ca incl esp var subsp rt lt"
+    "e.g i.e eg ie vs v.s cf viz approx ca incl esp var subsp rt lt "
+    # in other languages
+    "z.b d.h bzw u.a т.е напр"
 )
 """Never end a sentence: something always follows them."""
 
 BEFORE_A_NUMBER = _words(
-    "fig figs no nos eq eqs ref refs sec ch chap vol p pp tab art nr gr seg segm "
+    "fig figs no nos eq eqs ref refs sec ch chap vol p pp tab art nr gr seg segm abb рис табл "
     "jan feb mar apr jun jul aug sep sept oct nov dec"
 )
 """Abbreviations only in front of a number or a label ("Fig. 2", "No. 5"); otherwise words that may end a sentence."""
@@ -33,7 +35,7 @@ MAY_END = DIRECTIONS | _words(
     "hx dx ddx tx rx sx fx bx pmh abd bilat unilat mult susp neg pos norm abn hosp neuro vasc pulm mod sev "
     "b.i.d t.i.d q.i.d "
     # anatomy in Latin: arteries, veins, nerves, ligaments, glands and so on
-    "aa vv nn rr lig ligg gl gll art proc tub tuberc gangl plex segm lob bronch vert cerv thor lumb sacr mand cran"
+    "см aa vv nn rr lig ligg gl gll art proc tub tuberc gangl plex segm lob bronch vert cerv thor lumb sacr mand cran"
 )
 """End a sentence only if the next one begins like one, with a capital letter."""
 
@@ -66,6 +68,9 @@ LETTERED = _words(
     "debakey bclc dukes weber garden mason nyha ajcc figo who gustilo salter-harris couinaud fontaine cn nerve score"
 )
 """Name types with a letter or a numeral: after them a single letter ends the sentence ("hepatitis C. Surgery …")."""
+
+BEFORE_A_GENUS = _words("strain serotype type subtype group class")
+"""Of these, the ones that a genus may follow ("a strain of the group E. coli")."""
 
 MEASURED = LETTERED | _words("ratio size count number value index volume width length height pressure rate age total")
 """Before a colon, a number is their value ("Grade: 1."), not the mark of a list ("Findings: 1. Mass …")."""

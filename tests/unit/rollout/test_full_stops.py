@@ -19,6 +19,7 @@ from tests.unit.rollout.step_tables import cut, cut_table
     ("two regions", "Mass in region A.¦ Another one lies in region B.¦ Both are old."),
     ("image letters", "Look at image A.¦ Then compare image B.¦ Done."),
     ("small letter", "It is type b.¦ Treat it."),
+    ("small letters behind it", "It is hepatitis C.¦ liver enzymes are high."),
     ("another noun than those listed", "It is NF kappa B.¦ Drugs block it."),
     ("roman numeral of several letters", "It is grade III.¦ Surgery follows."),
     ("unit after a number", "It is 38.5 C.¦ Antibiotics help."),
@@ -72,6 +73,8 @@ def test_an_initial_a_genus_or_a_side_stays_with_its_word(marked):
     ("aa. and vv.", "Aa. coronariae and vv. pulmonales are patent.¦ Yes."),
     ("mm. of muscles", "The mm. intercostales are normal.¦ Yes."),
     ("lig.", "The lig. flavum is thick.¦ So."),
+    ("Russian", "См. рис. 2 здесь.¦ Размер 3 см.¦ Да."),
+    ("German", "Siehe z. B. Abb. 2 hier, d.h. unten.¦ Ja."),
     ("in bold", "It is **Dr.** Smith here.¦ So."),
     ("at the end of brackets in a sentence", "A mass (2 cm approx.) is seen.¦ So."),
     ("at the end of brackets that end the sentence", "It is big (2 cm approx.)¦ The rest is fine."),
@@ -113,6 +116,11 @@ def test_numbers_stay_whole(marked):
     ("Chinese with a Latin question mark", "是肺炎吗?¦是的."),
     ("Russian", "Сердце увеличено.¦Лёгкие чистые."),
     ("Korean", "심장이 큽니다.¦폐는 깨끗합니다."),
+    ("a blank before the mark", "The heart is large .¦The lungs are clear."),
+    ("a figure", "It is seen in Fig.2.¦The mass is big."),
+    ("a p-value", "It holds with p<0.05.¦The mass is big."),
+    ("a genus follows", "E.coli grew.¦S.aureus grew too."),
+    ("Chinese behind a Latin name", "这是CT.¦肺部正常."),
     ("a zero-width space", "The lungs are clear.¦\u200bNo effusion."),
 )
 def test_a_sentence_needs_no_space_behind_its_mark(marked):

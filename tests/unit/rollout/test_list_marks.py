@@ -20,6 +20,13 @@ from tests.unit.rollout.step_tables import cut, cut_table
     ("Step one.", "Step one. The lung is clear.¦ Step two. The heart is big."),
     ("Step I.", "Step I. The lung is clear.¦ Step II. The heart is big."),
     ("Step 1 alone on its line", "Step 1\nThe lung is clear.¦\nStep 2\nThe heart is big."),
+    ("Finding #1 and Step-1", "Finding #1. Mass is seen.¦ Step-1. Look at it."),
+    ("a number with a letter", "1.a. Mass is seen.¦ 1.b. Effusion is seen."),
+    ("1st", "1st. Mass is seen.¦ 2nd. Effusion is seen."),
+    ("numbers between tags", "<b>1.</b> Mass is seen.¦ <b>2.</b> Effusion is seen."),
+    ("numbers in bold", "**1.** Mass is seen.¦ **2.** Effusion is seen."),
+    ("behind words and a dash", "Findings - 1. Mass is seen.¦ 2. Effusion is seen."),
+    ("numbers of one character", "⑴ Mass is seen¦ ⑵ Effusion is seen"),
     ("Point 1)", "Point 1) The lung is clear.¦ Point 2) The heart is big."),
     ("First.", "First. The lung is clear.¦ Second. The heart is big."),
     ("behind a heading", "Findings: 1. Mass in the left lung.¦ 2. Effusion."),
@@ -38,6 +45,7 @@ def test_a_list_mark_joins_the_sentence_behind_it(marked):
 
 @cut_table(
     ("a grade", "Grade: 1.¦ It is low."),
+    ("a number in words", "How many are there?¦ One.¦ It is old."),
     ("a ratio", "The ratio is 2: 1.¦ It is high."),
     ("a figure of that number", "如图①所示。¦正常。"),
 )
@@ -53,6 +61,7 @@ def test_a_value_is_not_a_list_mark(marked):
     ("a line in bold", "**Left lung**\nThe lung is clear."),
     ("an item in bold", "1. **Lung**\nThe lung is clear.¦\n2. **Heart**\nIt is big."),
     ("Chinese", "结论：心脏正常。¦肺部正常。"),
+    ("a part of a report", "FINDINGS\nThe heart is large¦\nIMPRESSION\nIt is heart failure"),
     ("several lines below", "Impression:\nNormal heart.¦\nClear lungs."),
 )
 def test_a_heading_joins_the_sentence_behind_it(marked):
