@@ -3,6 +3,7 @@
 address.py        where a service lives, its key, and which cases may be sent there
 certificates.py   which certificates and proxies of the environment are used
 client.py         one request, bounded in time and bytes: `ChatClient.complete`
+request.py        the body of a request as bytes
 body.py           the bytes of a response, read up to a bound
 completion.py     the body of a chat completion -> its text or the kind of its failure
 thoughts.py       a reply without the reasoning that stands before it

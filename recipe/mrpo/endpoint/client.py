@@ -7,7 +7,6 @@ endpoint's bodies are untrusted: the usual client library reads them to the end,
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -20,6 +19,7 @@ from recipe.mrpo.endpoint.address import Endpoint
 from recipe.mrpo.endpoint.body import BadBody, read_body
 from recipe.mrpo.endpoint.certificates import check_proxies, is_certificate_fault, trusted_certificates
 from recipe.mrpo.endpoint.completion import Completion, error_detail, read_completion
+from recipe.mrpo.endpoint.request import request_body
 from recipe.mrpo.endpoint.retry import retry_after_s
 from recipe.mrpo.endpoint.secret_key import Secret
 from recipe.mrpo.endpoint.tokens import counted, estimate
@@ -79,8 +79,8 @@ class ChatClient:
         (a timeout, a lost connection, an HTTP error) counts as none. Failures: those of `Response` and
         `read_completion`.
         """
-        long = any(not isinstance(m["content"], str) for m in request["messages"])
-        content = await asyncio.to_thread(_encode, request) if long else _encode(request)
+        with_images = any(not isinstance(m["content"], str) for m in request["messages"])
+        content = await asyncio.to_thread(request_body, request) if with_images else request_body(request)
         response = await self._exchange("POST", "/chat/completions", content)
         if response.failure is not None and not response.body:
             return Completion(failure=response.failure, detail=response.detail, wait_s=response.wait_s)
@@ -130,7 +130,3 @@ class ChatClient:
         if failure is not None:
             return Response(failure=failure, detail=error_detail(body), wait_s=wait)
         return Response(body, wait_s=wait)
-
-
-def _encode(request: Mapping[str, Any]) -> bytes:
-    return json.dumps(request).encode()
