@@ -33,12 +33,16 @@ class TokenRuns:
     """Is every run wholly under the mask, or behind the response and wholly outside it?"""
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Span]], mask: torch.Tensor) -> TokenRuns:
-        """Runs of (B, T) tokens from the step spans of each row, in order and disjoint; cut at the width T."""
+    def of(cls, rows: Sequence[Sequence[Span]], mask: torch.Tensor, lengths: Sequence[int]) -> TokenRuns:
+        """Runs of (B, T) tokens from the step spans of each row, in order and disjoint; cut at the width T.
+
+        `lengths`: B numbers of tokens after which each response should end. They save a multiplication by the mask, and
+        are checked: a response with gaps under its mask, or of another length, is cut at T alone.
+        """
         on_cpu = mask.to("cpu", torch.int64)
-        ends = on_cpu.sum(dim=1).numpy()
+        ends = np.minimum(np.fromiter(lengths, dtype=np.int64, count=len(rows)), mask.shape[1])
         runs = cls._cut_at(ends, rows, on_cpu, mask)
-        if not runs.without_gaps:  # a response with gaps under the mask does not end where its tokens are counted out
+        if not runs.without_gaps:
             runs = cls._cut_at(np.full_like(ends, mask.shape[1]), rows, on_cpu, mask)
         return runs
 

@@ -95,7 +95,7 @@ def step_credit_advantages(
     # A rollout with one advantage on all its tokens is one run, so only the others' spans are read.
     shaped = (per_step != advantages[:, None]).any(dim=1).tolist()
     spans = [r.spans if s and r is not None else () for r, s in zip(records, shaped, strict=True)]
-    runs = TokenRuns.of(spans, response_mask)
+    runs = TokenRuns.of(spans, response_mask, [0 if r is None else r.response_tokens for r in records])
     return runs.spread(per_step, advantages), runs.changed_tokens(per_step, advantages)
 
 

@@ -24,7 +24,7 @@ def shape_advantages(advantages, mask, tokens, labels, num_steps, wrong, *, base
         for row, n in zip(tokens.tolist(), num_steps.tolist(), strict=True)
     ]
     per_step = step_advantages(advantages, labels, num_steps, wrong, factor_base=base, round_factors=round_factors)
-    return TokenRuns.of(rows, mask).spread(per_step, advantages)
+    return TokenRuns.of(rows, mask, mask.sum(dim=1).tolist()).spread(per_step, advantages)
 
 
 def at(row: list[int], k: int) -> int:

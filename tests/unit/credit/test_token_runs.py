@@ -35,24 +35,33 @@ def slow(spans, mask, values, outside):
     return [value * m for value, m in zip(row, mask, strict=True)]
 
 
+def ends(batch, guess):
+    """Lengths as the records have them, or others: 0, the width, beyond it."""
+    return {"right": [sum(m) for _, m in batch], "none": [0] * len(batch), "width": [WIDTH] * len(batch),
+            "beyond": [WIDTH + 3] * len(batch)}[guess]  # fmt: skip
+
+
+guesses = st.sampled_from(["right", "none", "width", "beyond"])
+
+
 @pytest.mark.parametrize("dtype", [torch.int64, torch.float32, torch.bool])
-@given(batch=rows())
-def test_each_token_under_the_mask_has_the_value_of_its_step(dtype, batch):
-    mask = torch.tensor([m for _, m in batch]).to(dtype)
+@given(batch=rows(), guess=guesses)
+def test_each_token_under_the_mask_has_the_value_of_its_step(dtype, batch, guess):
+    mask, lengths = torch.tensor([m for _, m in batch]).to(dtype), ends(batch, guess)
     per_step = torch.arange(1.0, 6.0, dtype=torch.float64).repeat(len(batch), 1)
     outside = torch.full((len(batch),), -1.0, dtype=torch.float64)
-    runs = TokenRuns.of([spans for spans, _ in batch], mask)
+    runs = TokenRuns.of([spans for spans, _ in batch], mask, lengths)
     got = runs.spread(per_step, outside)
     assert got.dtype == torch.float32
     assert got.tolist() == [slow(spans, m, per_step[0].tolist(), -1.0) for spans, m in batch]
 
 
-@given(batch=rows())
-def test_tokens_under_the_mask_are_counted_by_what_happened_to_them(batch):
-    mask = torch.tensor([m for _, m in batch])
+@given(batch=rows(), guess=guesses)
+def test_tokens_under_the_mask_are_counted_by_what_happened_to_them(batch, guess):
+    mask, lengths = torch.tensor([m for _, m in batch]), ends(batch, guess)
     per_step = torch.tensor([[1.0, -2.0, -1.0, 3.0, -5.0]], dtype=torch.float64).repeat(len(batch), 1)
     outside = torch.full((len(batch),), -1.0, dtype=torch.float64)
-    runs = TokenRuns.of([spans for spans, _ in batch], mask)
+    runs = TokenRuns.of([spans for spans, _ in batch], mask, lengths)
     flat = [
         v
         for spans, m in batch

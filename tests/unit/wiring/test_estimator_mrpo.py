@@ -170,7 +170,7 @@ def test_the_steps_of_tokens_of_a_batch_are_those_of_its_rows(rows):
     """Spans may reach beyond the width of the batch when verl cuts responses."""
     numbers = torch.arange(1.0, 12.0).repeat(len(rows), 1)
     mask = torch.ones(len(rows), WIDTH, dtype=torch.int64)
-    got = TokenRuns.of(rows, mask).spread(numbers, torch.zeros(len(rows))).int()
+    got = TokenRuns.of(rows, mask, [WIDTH] * len(rows)).spread(numbers, torch.zeros(len(rows))).int()
     assert got.tolist() == [step_of_token(spans, WIDTH).tolist() for spans in rows]
 
 
