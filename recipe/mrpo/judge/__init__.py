@@ -1,4 +1,20 @@
-"""Who labels the steps: `get_judge(options)` gives a judge, `await judge.label(request)` gives a judgement."""
+"""Labels reasoning steps: `get_judge(options)` gives a judge, `await judge.label(request)` a judgement.
+
+protocol.py        what a judge is asked (JudgeRequest) and what it answers (Judgement)
+usage.py           what a judgement cost
+registry.py        judges by name; a user's own by `module:name`
+checked.py         every judge made safe to ask: one label a step, or a counted failure
+chat/              a model behind an endpoint, or verl's reward model
+overlap/           offline rules, without a model
+ensemble.py        several judges vote
+member_options.py  options of the members of an ensemble
+protect/           cache, circuit breaker, rates and budget
+when_to_judge.py   which rollouts are judged
+when_to_stop.py    when a run stops because of its judge
+private_data.py    may the judge see the rows of a run?
+stand_in.py        what a run with the offline judge is told
+__main__.py        `mrpo judge audit` and `mrpo judge cache`
+"""
 
 from recipe.mrpo.judge.protocol import Judge, Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import get_judge, register_judge

@@ -1,4 +1,4 @@
-"""May the judge of a run see the rows of that run?"""
+"""Before a run: can the endpoints of its judges be used, and may they see its rows?"""
 
 from __future__ import annotations
 

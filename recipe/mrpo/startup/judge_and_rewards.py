@@ -21,6 +21,7 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
     """Raise OptionError if the judge is unknown, cannot be made from its options, or may not see the data."""
     from recipe.mrpo.judge import get_judge
     from recipe.mrpo.judge.member_options import with_router_address
+    from recipe.mrpo.judge.private_data import check_endpoint
     from recipe.mrpo.judge.stand_in import has_real_weights, stand_in_sentence
 
     judge = OmegaConf.to_container(options.judge, resolve=True)
@@ -35,6 +36,7 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
         address = "127.0.0.1:1" if reward_model.enable else None
         judge = with_router_address(judge, address=address, model=reward_model.get("model_path"))
         get_judge(judge).require(may_leave_machine=not private_data)
+        check_endpoint(judge, private_data=private_data)
     except ModuleNotFoundError as error:
         raise OptionError(
             f"mrpo.judge needs the module {error.name}, which cannot be imported; see mrpo.judge.module."

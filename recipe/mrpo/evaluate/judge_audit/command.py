@@ -23,6 +23,7 @@ from recipe.mrpo.common.printable import printable
 from recipe.mrpo.evaluate.judge_audit.agreement import compare, kappa_interval
 from recipe.mrpo.evaluate.judge_audit.printing import figures, page
 from recipe.mrpo.evaluate.judge_audit.rollouts import data_rows, labelled_rollouts, labels_by_people, requests_of
+from recipe.mrpo.judge.private_data import check_endpoint
 from recipe.mrpo.judge.protocol import JudgeRequest
 from recipe.mrpo.judge.registry import get_judge
 
@@ -38,7 +39,9 @@ async def judged(options: DictConfig, requests: Sequence[JudgeRequest]) -> tuple
     node = OmegaConf.to_container(options.judge, resolve=True)
     judge, tasks = get_judge(node), []
     try:
-        judge.require(may_leave_machine=all(request.may_leave_machine for request in requests))
+        leave = all(request.may_leave_machine for request in requests)
+        judge.require(may_leave_machine=leave)
+        check_endpoint(node, private_data=not leave)
         with tqdm(total=len(requests), desc="judged", file=sys.stderr) as bar:
             tasks = [asyncio.create_task(judge.label(request)) for request in requests]
             for task in tasks:
