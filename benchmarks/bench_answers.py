@@ -23,6 +23,7 @@ from unittest.mock import patch
 
 from recipe.mrpo.common.jsonl import read_jsonl
 from recipe.mrpo.options.command_line import read_options
+from reward_fns.answer import reward
 from reward_fns.answer.conflicts.find import CONFLICTS
 from reward_fns.answer.coverage import candidates, covered, gold, reading, stems, yes_no
 from reward_fns.answer.reward import answer_reward
@@ -38,6 +39,7 @@ MODULES = {
     "covered": covered,
     "gold": gold,
     "reading": reading,
+    "reward": reward,
     "stems": stems,
     "synonyms": synonyms,
     "terms": terms,
@@ -119,6 +121,7 @@ RULES: dict[str, list[tuple[str, Any]]] = {
     "words of an item in one run": [("covered.in_one_run", lambda *_: True)],
     "against the question's side, plane, modality": [("covered._against_question", lambda *_: False)],
     "conflicts with the gold answer": [("covered.find_conflict", lambda *_: None)],
+    "no credit for saying something else": [("reward.is_part", lambda *_: True)],
     "yes/no: sentences": [("yes_no._by_words", lambda *_: yes_no._Said(""))],
 }
 
@@ -126,7 +129,7 @@ RULES: dict[str, list[tuple[str, Any]]] = {
 def leave_one_out() -> None:
     rows = [row for name in FILES for row in read_rows(name)]
     tau, everything = read_options([]).tau, rates(rows, scorer(), tau=read_options([]).tau)
-    print(f"{'all rules':46}" + "".join(f"{share:8.1%}" for share in everything.values()))
+    print(f"{'all rules':46}" + "".join(f"{share:14.2%}" for share in everything.values()))
     print(f"{'without':46}" + "".join(f"{what.split()[0] + ' ' + what.split()[-1]:>14}" for what in everything))
     for rule, places in RULES.items():
         with ExitStack() as stack:

@@ -4,6 +4,8 @@ reward.py        the measure itself
 options.py       its options, the node mrpo.rewards.answer
 score.py         what a score is made of, and the weighted mean of an answer that is not accepted
 accepted.py      the same text, quantity, share or expression: right without a look at the overlap
+coverage/        whether an answer states the gold answer, in a sentence or under another name
+terms/           tables of names that mean the same, with their sources
 published.py     compat=reference, the published arithmetic
 similarity.py    ROUGE-1 and BLEU-1
 math_gate.py     which pairs of texts math-verify may compare; sandbox.py runs it in a separate process

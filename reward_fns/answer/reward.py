@@ -41,11 +41,16 @@ def answer_reward(
               = 0.25 ROUGE-1 F1 + 0.25 BLEU-1 + 0.5 BERTScore F1      else (weights: options.mix)
         R_ans = min(R_ans, conflict_cap)                              if not accepted and the answers conflict
 
-    Accepted: equal after normalisation; the same quantity (3.5 cm = 35 mm, 50% = 0.5); or math-verify finds an
-    expression equal to a number without a unit or to another expression.
-    A yes/no gold answer is scored 0 or 1 (options.yes_no: exact; leading: the first word decides; mix: like the rest).
+    Accepted: equal after normalisation; the same quantity (3.5 cm = 35 mm, 50% = 0.5); math-verify finds an expression
+    equal to a number without a unit or to another expression; or the answer states the gold answer, in a sentence or
+    under another name (options.accept = "covered", see `covers`; "exact" leaves this out). `question` says which words
+    of the gold answer need not be said again, and what the answer must not contradict.
+    A yes/no gold answer is scored 0 or 1 (options.yes_no: sentence, see `polarity`; leading: the first word decides;
+    exact; mix: like the rest).
     Conflicts: see `find_conflict`. Only the answer is looked at, never the reasoning. Without an encoder the other
-    weights are scaled to sum to 1, the parts say encoder 0 and a warning is logged once. An empty prediction scores 0;
+    weights are scaled to sum to 1, the parts say encoder 0 and a warning is logged once; with accept = "covered" an
+    answer that is not accepted then scores conflict_cap at most, and 0 if it says more than a part of the gold answer,
+    for overlap ranks a sibling ("left kidney") above a paraphrase. An empty prediction scores 0;
     characters beyond options.max_chars are not looked at. The encoder is asked once, for all gold answers.
 
     options.compat = "reference" is the published arithmetic with its quirks: math-verify reads the whole `completion`

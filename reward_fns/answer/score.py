@@ -12,7 +12,7 @@ from reward_fns.answer.options import AnswerOptions
 class AnswerScore:
     """`value` in [0, 1]; `parts` says what it is made of, for logs and dumps (numbers, and short names).
 
-    Parts: accepted (math | number | exact | yes_no | ""), rouge1, bleu1, bertscore (only with an encoder),
+    Parts: accepted (math | number | exact | covered | yes_no | ""), rouge1, bleu1, bertscore (only with an encoder),
     encoder 0/1, conflict ("" or its kind), capped 0/1, empty 0/1, truncated 0/1, reference (index of the gold answer).
     """
 

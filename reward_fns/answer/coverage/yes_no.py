@@ -17,6 +17,7 @@ from reward_fns.answer.words.normalise import ALL_RULES, tokens
 YES = frozenset("yes yeah yep yup yea aye correct true affirmative indeed certainly absolutely definitely".split())
 NO = frozenset("no nope nah incorrect false".split())
 _SAID = re.compile(r"\b(?:answer|response|conclusion)\s*(?:is|:|=)?\s*[\"'*]*\s*(yes|no)\b")
+_ASKS = frozenset("is are was were do does did has have had can could".split())  # the question again
 _NORMAL = frozenset("normal unremarkable clear intact preserved absent".split())
 _AXES = ("number", "letter", "laterality", "plane", "modality", "position", "intensity", "opposite", "polarity")
 _IDLE = STOP | frozenset(
@@ -51,7 +52,7 @@ def polarity(prediction: str, question: str) -> str:
     words = tokens(prediction, ALL_RULES)
     said = {"yes" if word in YES else "no" for word in words[:1] if word in YES | NO}
     said |= set(_SAID.findall(" ".join(words)))
-    if len(said) > 1 or (said and _takes_back(words)):
+    if len(said) > 1 or (said and _takes_back(words)) or (words[:1] and words[0] in _ASKS):
         return ""
     if said:
         opening = said.pop()
