@@ -15,7 +15,7 @@ from recipe.mrpo.common.plain import plain
 from recipe.mrpo.judge import get_judge
 from recipe.mrpo.judge.member_options import with_router_address
 from recipe.mrpo.judge.when_to_judge import shaping_reads_labels
-from recipe.mrpo.options.tree import ESTIMATORS, load_options
+from recipe.mrpo.options.tree import ESTIMATORS, OptionError, load_options
 from recipe.mrpo.rollout.record import RolloutRecord
 from recipe.mrpo.rollout.tokens import TokenTable, TokenText, align
 from recipe.mrpo.scoring.faults import CAUGHT, ends_the_run
@@ -109,10 +109,13 @@ class MRPORewardManager(RewardManagerBase):
         )  # fmt: skip
 
     def _token_table(self) -> TokenTable:
-        """Made once, though many rollouts may be waiting for it."""
+        """Made once, though many rollouts may be waiting for it. Raises OptionError for an unknown tokenizer."""
         with self._table_lock:
             if self._table is None:
-                self._table = TokenTable.from_tokenizer(self.tokenizer)
+                try:
+                    self._table = TokenTable.from_tokenizer(self.tokenizer)
+                except ValueError as error:  # no rollout can do without
+                    raise OptionError(f"actor_rollout_ref.model.path: {error}") from error
             return self._table
 
 

@@ -187,6 +187,13 @@ def test_a_judge_that_is_cancelled_from_within_leaves_the_rollout_unknown(own, m
     assert [set(r.rewards.values()) for r in found[:3]] == [{None}] * 3
 
 
+def test_a_tokenizer_that_nobody_can_read_ends_the_run_with_its_sentence(manager_of, bpe, queue):
+    one = manager_of()
+    one.tokenizer = type("Slow", (), {"backend_tokenizer": None})()
+    generate(worker_of(one, bpe, n=4), queue, {"q": ROW})
+    assert "actor_rollout_ref.model.path: Slow is not a fast tokenizer" in fatal_report(records_of(queue, queue.fields))
+
+
 def test_an_error_is_told_once_with_its_place_and_without_what_a_model_wrote(own, manager_of, bpe, queue, caplog):
     generate(worker_of(manager_of(**reward("always")), bpe, n=4), queue, {"q": ROW})
     (line,) = [r.getMessage() for r in caplog.records if r.name == "recipe.mrpo.scoring.faults"]
