@@ -158,6 +158,8 @@ def _reported_error(data: dict[str, Any], choice: dict[str, Any]) -> tuple[str, 
             said = _dict(error)
             message = said.get("message") if isinstance(said.get("message"), str) else json.dumps(error)[:MAX_DETAIL]
             status = _status(said, ("code", "status", "status_code", "statusCode", "type")) or _status(data, ("code",))
+            if status is None and error is not choice.get("error") and _dict(choice.get("message")).get("content"):
+                continue  # a field that says "no error" in its own way, beside a reply
             return (f"http_{status}" if status else "bad_response"), f"an error in a body with status 200: {message}"
     if str(choice.get("finish_reason")).lower() == "error":
         return "http_502", "finish_reason=error: the model behind the endpoint failed"

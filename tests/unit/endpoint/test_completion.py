@@ -61,6 +61,8 @@ TEXT = {"type": "text", "text": "hi"}
         (choice(message={"content": "x"}, error={"code": 502}), "http_502", "", "an error in the choice"),
         (choice(message={"content": "x"}, finish_reason="error"), "http_502", "", "finish_reason error"),
         (json.dumps({**json.loads(body(content="hi")), "error": None}), None, "hi", "an error that is null"),
+        (json.dumps({**json.loads(body(content="hi")), "error": {"code": 0}}), None, "hi", "an error without one"),
+        (json.dumps({**json.loads(body(content="hi")), "error": {"code": 500}}), "http_500", "", "one with a status"),
     ],
 )
 def test_a_body_is_a_text_or_the_kind_of_its_failure(text, failure, content, why):
