@@ -51,9 +51,8 @@ def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
             kind = image.format or ""
             # Some endpoints turn an image as its EXIF tag says and some do not: none is left to them.
             turned = image.getexif().get(ORIENTATION, 1) not in UPRIGHT
-            if turned:
-                image = ImageOps.exif_transpose(image)
-            width, height = image.size
+            upright = ImageOps.exif_transpose(image) if turned else image
+            width, height = upright.size
             # 16 bits are passed on by nobody: endpoints that read them with Pillow cut them off at 255.
             if width * height <= max_pixels and kind in _PASS_ON and not turned and not is_deep(image.mode):
                 image.load()  # a cut-off file is found here, not at the judge
@@ -63,7 +62,7 @@ def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
             # A side that cannot get shorter than one pixel leaves the other one too long.
             high = min(high, max_pixels)
             wide = min(wide, max_pixels // high)
-            small = as_rgb(image).resize((wide, high), Image.Resampling.BICUBIC)
+            small = as_rgb(upright).resize((wide, high), Image.Resampling.BICUBIC)
             out = io.BytesIO()
             small.save(out, "JPEG", quality=95) if kind == "JPEG" else small.save(out, "PNG")
     except UnidentifiedImageError as error:

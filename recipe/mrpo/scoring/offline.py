@@ -62,9 +62,11 @@ def _labels(case: Case, row: Row, thresholds: Thresholds) -> tuple[tuple[int, ..
     if not row.gold_reasoning.strip():
         return None, None
     texts = case.step_texts
-    gold = {"answers": row.gold, "gold_reasoning": row.gold_reasoning, "thresholds": thresholds}
-    verdicts = judge_steps(texts, question=row.question, **gold)
-    return tuple(verdict.label for verdict in verdicts), judge_whole(texts, verdicts, **gold)
+    verdicts = judge_steps(
+        texts, question=row.question, answers=row.gold, gold_reasoning=row.gold_reasoning, thresholds=thresholds
+    )
+    whole = judge_whole(texts, verdicts, answers=row.gold, gold_reasoning=row.gold_reasoning, thresholds=thresholds)
+    return tuple(verdict.label for verdict in verdicts), whole
 
 
 @lru_cache(maxsize=8)

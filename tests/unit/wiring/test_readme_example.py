@@ -33,7 +33,7 @@ def options(tmp_path_factory):
     assert len(words) == 4
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
-        patch.setattr("recipe.mrpo.judge.registry._FACTORIES", {})  # what is registered here ends with this test
+        patch.setattr("recipe.mrpo.judge.registry.JUDGES._known", {})  # what is registered here ends with this test
         yield load_options(OmegaConf.from_dotlist(words).mrpo)
     for name in ("my_rewards", "my_judge"):
         sys.modules.pop(name, None)
