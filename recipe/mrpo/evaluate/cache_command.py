@@ -19,7 +19,7 @@ DAY = 86_400
 
 @contextlib.contextmanager
 def opened(path: Path, *, write: bool) -> Iterator[sqlite3.Connection]:
-    """The database at `path`. Raises FileNotFoundError, and ValueError if it is no cache of labels or is locked."""
+    """The database at `path`. Raises FileNotFoundError, and ValueError if it is not a cache of labels or is locked."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no judge cache at {path}")
     try:
@@ -31,7 +31,7 @@ def opened(path: Path, *, write: bool) -> Iterator[sqlite3.Connection]:
             db.text_factory = lenient
             columns = [row[1] for row in db.execute("PRAGMA table_info(labels)")]
             if columns != ["key", "labels", "added"]:
-                raise ValueError(f"{path} is a database, but no cache of judge labels")
+                raise ValueError(f"{path} is a database, but not a cache of judge labels")
             yield db
     except sqlite3.Error as error:
         raise ValueError(f"{path} cannot be used as a judge cache: {error}") from error

@@ -77,9 +77,9 @@ class EnsembleJudge:
 
 @register_judge("ensemble")
 def ensemble_judge(options: Mapping[str, Any]) -> EnsembleJudge:
-    """The judges of `mrpo.judge.members`, each with a cache and a breaker of its own; the budget is one for all."""
+    """The judges of `mrpo.judge.members`, each behind its own cache and breaker; the budget is one for all."""
     job = JobLimits(Budget.of(options))
-    # By its name a member has labels of its own in a shared cache: several samples of one model are no copies.
+    # A member finds only its own labels in a shared cache: several samples of one model stay several.
     return EnsembleJudge(
         {name: get_judge({**own, "member": str(name), "job": job}) for name, own in member_options(options).items()}
     )

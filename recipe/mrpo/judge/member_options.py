@@ -35,7 +35,7 @@ def member_options(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The full options of each member of an ensemble: those of `mrpo.judge` with the member's own over them.
 
     Raises ValueError for an even number (no majority), fewer than three, an ensemble within an ensemble, or a member
-    with a value of its own for what is one for all.
+    with its own value of an option that is one for all.
     """
     given = options["members"] or {}
     if len(given) < 3 or len(given) % 2 == 0:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from recipe.mrpo.common.load import is_own
+from recipe.mrpo.common.printable import printable
 from recipe.mrpo.common.registry import Registry
 from recipe.mrpo.judge.checked import CheckedJudge
 from recipe.mrpo.judge.protocol import Judge
@@ -84,6 +85,9 @@ def _import_module(module: object) -> None:
             f"mrpo.judge.module={module} {lacks} no module that Python finds; correct the name, install it, or put "
             "the folder that holds it into PYTHONPATH."
         ) from error
+    except Exception as error:  # whatever the user's module raises while it is imported
+        what = f"{type(error).__name__}: {printable(error)}"
+        raise ValueError(f"mrpo.judge.module={module} cannot be imported: {what}") from error
     logger.warning(
         "mrpo.judge.module=%s is the old way to name a judge of your own, and works in this release only; set "
         "mrpo.judge.name=%s:<class>, with its options in mrpo.judge.options.",
@@ -112,7 +116,7 @@ def _own_judge(factory: Factory, name: str, options: Mapping[str, Any]) -> Judge
     try:
         return factory(**options)
     except Exception as error:  # whatever the user's own class raises
-        raise ValueError(f"{OPTION}={name} cannot be made: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{OPTION}={name} cannot be made: {type(error).__name__}: {printable(error)}") from error
 
 
 def _protected(judge: Judge, options: Mapping[str, Any]) -> Judge:
@@ -130,4 +134,6 @@ def _protected(judge: Judge, options: Mapping[str, Any]) -> Judge:
     if not cache["path"]:
         return judge
     store = LabelStore(cache["path"], max_mb=cache["max_mb"])
-    return CachedJudge(judge, store, namespace=cache["namespace"], member=options.get("member"))
+    # Two judges of a user's own may share a file, and know nothing of each other's keys.
+    own = None if options["name"] in BUILT_IN else [options["name"], options["options"]]
+    return CachedJudge(judge, store, namespace=cache["namespace"], member=options.get("member"), own=own)

@@ -207,3 +207,31 @@ def test_a_judge_that_cannot_be_made_is_one_sentence(options_of, own, name, opti
     with pytest.raises(ValueError) as refused:
         get_judge(options_of(name=name, options=options))
     assert says in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_two_judges_of_a_users_own_find_no_labels_of_each_other_in_one_cache(options_of, request_of, own, tmp_path):
+    more = """
+    class Other(WithCache):
+        async def label(self, request):
+            return Judgement(labels=(0,) * len(request.steps))
+    """
+    with open(own, "a") as file:
+        file.write(textwrap.dedent(more))
+    cache = {"cache__path": str(tmp_path / "labels.db")}
+    for name, options, labels, cached in [
+        ("WithCache", {}, 1, False),
+        ("WithCache", {}, 1, True),
+        ("WithCache", {"does": "valid"}, 1, False),
+        ("Other", {}, 0, False),
+    ]:
+        (judgement,) = labels_of(get_judge(options_of(name=f"{own}:{name}", options=options, **cache)), [request_of()])
+        assert (judgement.labels, judgement.usage.cached) == ((labels,) * 4, cached)
+
+
+def test_a_module_that_raises_while_it_is_imported_is_one_sentence(options_of, tmp_path, monkeypatch):
+    (tmp_path / "judge_that_breaks.py").write_text("raise RuntimeError('two\\nlines')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for options in ({"name": "judge_that_breaks:Own"}, {"name": "x", "module": "judge_that_breaks"}):
+        with pytest.raises(ValueError, match="RuntimeError: two") as refused:
+            get_judge(options_of(**options))
+        assert "mrpo.judge." in str(refused.value)

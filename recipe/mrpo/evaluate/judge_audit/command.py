@@ -31,8 +31,8 @@ from recipe.mrpo.judge.registry import get_judge
 async def judged(options: DictConfig, requests: Sequence[JudgeRequest]) -> tuple[list[list[int] | None], Counter[str]]:
     """Labels by the judge of the options, None for a failed judgement, and failures by kind; with a progress bar.
 
-    Raises PermissionError for requests that may not go to the judge: before any is sent, or, from a judge of one's own
-    that is the only one to know, when its first one says so.
+    Raises PermissionError for requests that may not go to the judge: before any is sent, or, from a
+    user's own judge, when it refuses the first one.
     """
     from tqdm import tqdm
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-# A CJK character is a word of its own: those scripts write no spaces.
+# Each CJK character counts as a word: those scripts write no spaces.
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
 _CLAUSE = re.compile(r"[.;:,!?()\n。；，：]|\b(?:but|whereas|while|although|however|though|except)\b")
 # Longer ones are cut: a denial reaches a few words, and the search for its reach is quadratic.

@@ -150,7 +150,7 @@ def _judge_step(
     if not any(c.isalpha() for c in step):  # a bare number is no statement either
         return Verdict(0, "empty")
     said = facts(step)
-    # "no effusion" and "effusion", "left" and "right" are no repetitions of one another.
+    # "no effusion" does not repeat "effusion", nor "left" "right".
     print_ = said.words | {f"side:{s}" for s in said.all_sides} | {f"not:{w}" for w in said.denied}
     recent = earlier[-thresholds.repeat_window :] if thresholds.repeat_window else []
     repeated = bool(print_) and (print_ in seen or any(_jaccard(print_, e) >= thresholds.max_repeat for e in recent))

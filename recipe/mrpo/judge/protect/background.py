@@ -1,4 +1,4 @@
-"""Work that must be done although the one who began it was cancelled."""
+"""Work that goes on although the task that began it was cancelled."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class JobLimits:
     async def acquire(self, endpoint: EndpointKey, hold_s: float) -> int:
         """Raises BudgetSpent when the budget is used up, LimiterLost if nobody keeps it any more.
 
-        Who is cancelled here takes nothing, or gives it back.
+        A request that is cancelled here takes nothing, or gives it back.
         """
         return await self._ask("acquire", endpoint, hold_s, self._account.by_worker)
 

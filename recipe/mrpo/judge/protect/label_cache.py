@@ -28,19 +28,28 @@ question or to read a reply that `cache_key` of the judges does not show."""
 class CachedJudge:
     """Asks the store first; labels from the judge are stored, failures are not. A grade of the whole is the last label.
 
-    Entries are found again by the judge's own key within `namespace` (mrpo.judge.cache.namespace) and by the same
-    `member` of an ensemble only. A store that fails at run time (disk full, held by another process) or holds a damaged
-    entry costs a call, never a judgement; the judgement's usage counts it in `cache_faults`.
+    Entries are found again by the judge's own key, within `namespace` (mrpo.judge.cache.namespace), by the same
+    `member` of an ensemble and, for a user's own judge, under the same name and options (`own`). A store that fails at
+    run time (disk full, held by another process) or holds a damaged entry costs a call, never a judgement; the
+    judgement's usage counts it in `cache_faults`.
     """
 
-    def __init__(self, judge: CacheableJudge, store: LabelStore, *, namespace: str | None, member: str | None) -> None:
+    def __init__(
+        self,
+        judge: CacheableJudge,
+        store: LabelStore,
+        *,
+        namespace: str | None,
+        member: str | None,
+        own: list[Any] | None = None,
+    ) -> None:
         if namespace is not None and not str(namespace).strip():
             raise ValueError("mrpo.judge.cache.namespace must be a name or null, not blank.")
         self.judge, self.store = judge, store
-        # What the judge cannot know: which of several it is, and what its user tells apart.
+        # The judge does not know which of several it is, nor what its user tells apart.
         name = None if namespace is None else str(namespace)
-        self._key_head = json.dumps([KEY_VERSION, name, member]).encode()
-        # One thread: those of the event loop stay free for the rewards, whoever holds the file.
+        self._key_head = json.dumps([KEY_VERSION, name, member, own], default=str).encode()
+        # One thread: the threads of the event loop stay free for the rewards while another process holds the file.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mrpo-label-cache")
         self._warned: set[str] = set()
 

@@ -130,7 +130,7 @@ class EndpointLimiter:
         return self.limits.concurrency is None or len(self._leases) < self.limits.concurrency
 
     async def _pass_slots(self) -> None:
-        """Wait for a slot and for room in the budget; the slot stays free, because whoever waits here has the turn."""
+        """Wait for a slot and for room in the budget; the slot stays free, because one request waits here at a time."""
         while True:
             self.account.check()
             now = self.clock()
