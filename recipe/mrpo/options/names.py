@@ -55,6 +55,8 @@ def _wrong(given: Any, known: Mapping[str, Any], path: str, group: str) -> str |
             fault = _wrong(value, known[key], name, below)
             if fault is not None:
                 return fault
+        elif isinstance(known[key], list) and isinstance(value, Mapping):
+            return f"mrpo.{name} must be a list, not {shown(value)}."
     return None
 
 

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.common.environment import on_cpu
+from recipe.mrpo.common.printable import printable
 from recipe.mrpo.options.tree import ESTIMATORS, OptionError, shaping_options
 
 if TYPE_CHECKING:
     from reward_fns.registry import Reward
 
 logger = logging.getLogger(__name__)
+
+
+def _sentence(error: Exception) -> str:
+    """The message of an error on one line; libraries write several."""
+    return printable(" ".join(str(error).split()))
 
 
 def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) -> None:
@@ -42,7 +48,7 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
             f"mrpo.judge needs the module {error.name}, which cannot be imported; see mrpo.judge.module."
         ) from error
     except (ValueError, PermissionError) as error:
-        raise OptionError(str(error)) from error
+        raise OptionError(_sentence(error)) from error
 
 
 def check_skip(config: DictConfig, options: DictConfig, rewards: Sequence[Reward]) -> None:
@@ -58,7 +64,7 @@ def check_skip(config: DictConfig, options: DictConfig, rewards: Sequence[Reward
             options.shaping, estimator=estimator, ours=ESTIMATORS, wrong=False
         )
     except ValueError as error:
-        raise OptionError(str(error)) from error
+        raise OptionError(_sentence(error)) from error
     problem = skip_conflict(
         ask_for,
         estimator=estimator,
@@ -82,7 +88,7 @@ def check_shaping_rule(options: DictConfig) -> None:
     try:
         check_shaping(options.shaping, **shaping_options(options))
     except ValueError as error:
-        raise OptionError(str(error)) from error
+        raise OptionError(_sentence(error)) from error
 
 
 def check_rewards(options: DictConfig) -> list[Reward]:
@@ -95,4 +101,4 @@ def check_rewards(options: DictConfig) -> list[Reward]:
     try:
         return build_rewards(options.rewards, tau=options.tau)
     except ValueError as error:
-        raise OptionError(str(error)) from error
+        raise OptionError(_sentence(error)) from error

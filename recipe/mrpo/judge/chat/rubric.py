@@ -63,6 +63,8 @@ class Rubric:
             raise ValueError(
                 f"mrpo.judge.openai.prompts: {Path(error.filename).name} is missing in {folder}."
             ) from error
+        except (OSError, ValueError) as error:  # a file in place of the folder, no right to read it, no UTF-8
+            raise ValueError(f"mrpo.judge.openai.prompts={folder} cannot be read: {error}") from error
         for name, needed in (("case", "case_json"), ("steps", "steps_json")):
             if set(_PLACEHOLDER.findall(texts[name])) != {needed}:
                 raise ValueError(

@@ -33,6 +33,12 @@ def _address(value: str) -> str | None:
     return None
 
 
+def _name(value: str | int) -> str | None:
+    if not str(value).strip() or not str(value).isprintable():
+        raise ValueError
+    return None
+
+
 def _json(value: Any) -> str | None:
     if not is_json(value):
         raise ValueError
@@ -76,7 +82,7 @@ class OpenAI(Group):
 class Cache(Group):
     path: str | None = text("a file", null=True)
     max_mb: float = number(above=0, high=2**33)
-    namespace: str | int | float | None = text("a name", null=True, pattern="")
+    namespace: str | int | None = mapping("a name", null=True, check=_name)
 
 
 class Limits(Group):

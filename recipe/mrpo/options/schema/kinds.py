@@ -120,8 +120,14 @@ def text(
     words: str = "text", *, null: bool = False, check: Callable[[str], str | None] | None = None, secret: bool = False,
     pattern: str | None = None, **default: Any,
 ) -> Any:  # fmt: skip
-    """Text that is not blank."""
-    return _field(Kind(words, null=null, check=check, secret=secret), pattern=pattern or r"\S", **default)
+    """Printable text that is not blank."""
+
+    def fault(value: str) -> str | None:
+        if not value.isprintable():  # no path, address or name holds a line break, a NUL or a terminal's escape
+            raise ValueError
+        return check(value) if check is not None else None
+
+    return _field(Kind(words, null=null, check=fault, secret=secret), pattern=pattern or r"\S", **default)
 
 
 def one_of(choices: Callable[[], Sequence[str]] | Sequence[str], *, own: str = "") -> Any:
