@@ -45,7 +45,8 @@ _DENIED_AFTER = re.compile(
     r"|free of|free from|lack of|lacks?|lacking|rather than|instead of|unlike|other than|except|excluding|excludes"
     r"|exclude|opposed to|in contrast to|compared (?:with|to)|relative to|than|different from|distinct from"
     r"|distinguish\w* from|mimic\w*|resembl\w*|similar to|denies|against|history of|risk (?:of|for)"
-    r"|risk factors? for)\b"
+    r"|risk factors? for|(?:can|may|could) (?:look like|simulate)|predispos\w* to|precursor (?:of|to)"
+    r"|complication of)\b"
 )
 LOCATED_BY = re.compile(
     r"\b(?:adjacent to|next to|near|beside|alongside|above|below|behind|between|surrounding|outside|beneath|under"

@@ -19,7 +19,18 @@ NO = frozenset("no nope nah incorrect false".split())
 _SAID = re.compile(r"\b(?:answer|response|conclusion)\s*(?:is|:|=)?\s*[\"'*]*\s*(yes|no)\b")
 _ASKS = frozenset("is are was were do does did has have had can could".split())  # the question again
 _NORMAL = frozenset("normal unremarkable clear intact preserved absent".split())
-_AXES = ("number", "letter", "laterality", "plane", "modality", "position", "intensity", "opposite", "polarity")
+_AXES = (
+    "number",
+    "comparison",
+    "letter",
+    "laterality",
+    "plane",
+    "modality",
+    "position",
+    "intensity",
+    "opposite",
+    "polarity",
+)
 _IDLE = STOP | frozenset(
     "do does did any there you can could would is image abnormality abnormal finding findings sign signs film exam "
     "study slide specimen contain contains exist depict depicts demonstrate demonstrates reveal reveals have".split()
@@ -83,7 +94,9 @@ def _by_words(prediction: str, question: str) -> _Said:
         share = len(covered_positions(sentence, item)) / len(content)
         if share > best[0]:
             best = (share, sentence)
-        if share == 0 and find_conflict(sentence.stated_text, question, ("modality", "plane", "laterality")):
+        if share == 0 and find_conflict(
+            sentence.stated_text, question, ("modality", "plane", "laterality", "opposite")
+        ):
             return _Said("no")
     share, sentence = best
     if sentence is None or sentence.open or share < _ENOUGH:
