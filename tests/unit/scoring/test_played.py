@@ -1,4 +1,4 @@
-"""Rollouts that are after the reward: what they earn under the offline judge stands in docs/judge.md."""
+"""Reward hacking: docs/judge.md shows the reward of such rollouts under the offline judge."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from recipe.mrpo.scoring.offline import compute_score
 
 PAGE = (Path(__file__).parents[3] / "docs" / "judge.md").read_text()
-SECTION = PAGE[PAGE.index("## Rewards that can be played") : PAGE.index("## A judge or rubric of your own")]
+SECTION = PAGE[PAGE.index("## Reward hacking") : PAGE.index("## Your own judge or rubric")]
 ROWS = dict(re.findall(r"^\| ([^|]+?) \| (\d\.\d\d \| \d\.\d\d) \|", SECTION, re.MULTILINE))
 
 SENTENCES = (
@@ -36,7 +36,7 @@ PLAYED = {
         SENTENCES, "The abnormality is in the right lower lobe."
     ),
     "the same, wrong answer": FORM.format(SENTENCES, "heart"),
-    "one word a step, wrong answer": FORM.format("Opacity. Lobe. Effusion. Pneumonia.", "heart"),
+    "one word per step, wrong answer": FORM.format("Opacity. Lobe. Effusion. Pneumonia.", "heart"),
     '"left or right" in every step, both in the answer': FORM.format(OPEN, "right lower lobe or left lower lobe"),
     "one true sentence four times, wrong answer": FORM.format(
         "The opacity lies in the right lower lobe. " * 4, "heart"
