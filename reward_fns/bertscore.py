@@ -35,6 +35,11 @@ class _Request:
     embedded: tuple[torch.Tensor, torch.Tensor] | None = None
     error: Exception | None = None
 
+    def result(self) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.embedded is None:
+            raise self.error or RuntimeError("a text is asked for before its pass is over")
+        return self.embedded
+
 
 class Encoder:
     """Token embeddings of one layer of a BERT-like encoder, cached by text and batched over threads.
@@ -110,9 +115,7 @@ class Encoder:
                 self._working = True
             self._pass()
         for request in requests:
-            if request.error is not None:
-                raise request.error
-            found[request.text] = request.embedded
+            found[request.text] = request.result()
         return found
 
     def _ask(self, texts: Iterable[str]) -> tuple[dict[str, tuple[torch.Tensor, torch.Tensor]], list[_Request]]:
@@ -149,7 +152,7 @@ class Encoder:
                 for request in batch:
                     if request.done:
                         del self._waiting[request.text]
-                        if request.error is None:
+                        if request.embedded is not None:
                             self._cache[request.text] = request.embedded
                 while len(self._cache) > self._cache_size:
                     self._cache.popitem(last=False)

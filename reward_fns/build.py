@@ -10,7 +10,7 @@ from typing import Any
 
 from recipe.mrpo.common.load import load_object
 from recipe.mrpo.common.plain import plain
-from reward_fns.registry import NODE, REWARDS, Factory, Reward, RewardFn, RewardInput
+from reward_fns.registry import NODE, REWARDS, Factory, Reward, RewardFn, RewardInput, marked
 
 LARGEST = 1e24
 """Of a value or a weight; above it no advantage fits into float32."""
@@ -114,8 +114,7 @@ def _checked(function: Callable[..., Any], path: str, options: Mapping[str, Any]
     def checked(given: RewardInput) -> float | None:
         return as_number(function(given, **options), path)
 
-    checked.reads_labels = getattr(function, "reads_labels", True)
-    return checked
+    return marked(checked, reads_labels=getattr(function, "reads_labels", True))
 
 
 def as_number(value: Any, path: str) -> float | None:
@@ -126,6 +125,7 @@ def as_number(value: Any, path: str) -> float | None:
     if value is None:
         return None
     number = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value  # NumPy, torch
-    if not isinstance(number, Real) or not abs(number) <= LARGEST:  # nan is not <= anything
+    is_real = isinstance(number, Real)
+    if not is_real or not abs(number) <= LARGEST:  # nan is not <= anything
         raise BadValue(f"{path}.function must return a finite number or None, not {ascii(value)[:200]}.")
     return float(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from recipe.mrpo.common.registry import Registry
 
@@ -42,6 +42,14 @@ RewardFn = Callable[[RewardInput], "float | None"]
 Factory = Callable[..., RewardFn]
 
 
+class MarkedRewardFn(Protocol):
+    """A reward function that says whether it reads step labels."""
+
+    reads_labels: bool
+
+    def __call__(self, given: RewardInput, /) -> float | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reward:
     """A named reward; `fn` gives its value for a rollout, None if it is unknown. Weight 0: logged, not summed."""
@@ -71,5 +79,10 @@ def register_reward(name: str) -> Callable[[Factory], Factory]:
 
 def reads_no_labels(reward: F) -> F:
     """Decorator: the reward looks neither at `labels` nor at `overall`, so a rollout needs no judge for it."""
-    reward.reads_labels = False
+    return marked(reward, reads_labels=False)
+
+
+def marked(reward: F, *, reads_labels: bool) -> F:
+    """The same function, with the attribute that says whether it reads step labels."""
+    cast(MarkedRewardFn, reward).reads_labels = reads_labels
     return reward

@@ -82,11 +82,12 @@ def _is_bare_count(text: str) -> bool:
 
 def _same_share(prediction: str, gold: str) -> bool:
     """Is one a bare percentage and the other the number in it or its share of 1: 50% and 50 or 0.5?"""
-    bare = [_bare(text) for text in (prediction, gold)]
-    if None in bare or {q.dimension for q in bare} != {COUNT, PERCENT}:
+    p, g = _bare(prediction), _bare(gold)
+    if p is None or g is None or {p.dimension, g.dimension} != {COUNT, PERCENT}:
         return False
-    percentage, number = sorted(bare, key=lambda q: q.dimension == COUNT)
-    return number.as_written in (percentage.as_written, percentage.as_written / 100)
+    percentage, number = (p, g) if g.dimension == COUNT else (g, p)
+    written = percentage.as_written
+    return isinstance(written, Fraction) and number.as_written in (written, written / 100)
 
 
 def _same_quantity(prediction: str, gold: str, *, counts: bool) -> bool:

@@ -19,6 +19,7 @@ import threading
 import weakref
 from contextlib import suppress
 from functools import lru_cache
+from typing import IO, cast
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class MathWorker:
     def __init__(self, *, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
         _workers.add(self)
 
@@ -47,11 +48,12 @@ class MathWorker:
         """`verify(parse(prediction), parse(gold))`; False if that takes longer than `timeout_s` or ends the process."""
         with self._lock:
             process = self._running()
+            requests, replies = _pipes(process)
             try:
                 request = memoryview(json.dumps([prediction, gold]).encode() + b"\n")
                 while request:
-                    request = request[process.stdin.write(request) :]
-                reply = process.stdout.readline()
+                    request = request[requests.write(request) :]
+                reply = replies.readline()
             except BrokenPipeError:
                 reply = b""
             except BaseException:
@@ -77,7 +79,7 @@ class MathWorker:
         with self._lock:
             self._stop()
 
-    def _running(self) -> subprocess.Popen:
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
             return self._process
         process = subprocess.Popen(
@@ -89,7 +91,7 @@ class MathWorker:
         )
         self._process, self._owner = process, os.getpid()
         try:
-            ready = process.stdout.readline()
+            ready = _pipes(process)[1].readline()
         except BaseException:
             self._stop()
             raise
@@ -109,9 +111,15 @@ class MathWorker:
             return  # a fork's copy: the process belongs to another
         process.kill()
         process.wait()
+        requests, replies = _pipes(process)
         with suppress(BrokenPipeError):  # what it no longer reads
-            process.stdin.close()
-        process.stdout.close()
+            requests.close()
+        replies.close()
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """What the child reads and what it writes; it is started with both."""
+    return cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
 
 
 def _renew_locks() -> None:

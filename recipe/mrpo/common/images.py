@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import cast
 
 from PIL import Image
 
@@ -19,7 +20,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
     """The pixels as a viewer shows them, in 8 bits: over white, 16 bits scaled from their own range. Raises BROKEN."""
     if is_deep(image.mode):
         image = image.convert("F")
-        low, high = image.getextrema()
+        low, high = cast("tuple[float, float]", image.getextrema())  # of the one channel that F has
         scale = 255.0 / (high - low) if high > low else 0.0
         image = image.point(lambda value: value * scale - low * scale).convert("L")
     if has_alpha(image):

@@ -11,5 +11,6 @@ def plain(node: Mapping[str, Any] | None) -> dict[str, Any]:
     if type(node).__module__.startswith("omegaconf"):  # looked at by name: without OmegaConf nothing is imported
         from omegaconf import OmegaConf
 
-        return OmegaConf.to_container(node, resolve=True)
+        values: Any = OmegaConf.to_container(node, resolve=True)
+        return values
     return dict(node or {})

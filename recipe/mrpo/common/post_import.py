@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 Callback = Callable[[ModuleType], object]
 
@@ -69,16 +70,17 @@ class _Finder:
 def _extend(spec: ModuleSpec) -> None:
     if isinstance(spec.loader, type):  # built-in and frozen modules: the loader is a class shared by all of them
         raise RuntimeError(f"{spec.name} is built into Python: it cannot have a post-import hook")
-    execute = spec.loader.exec_module
+    loader: Any = spec.loader  # Any, because a method of this one object is set
+    execute = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
-        spec.loader.exec_module = execute  # one execution only: a reload gets a loader of its own
+        loader.exec_module = execute  # one execution only: a reload gets a loader of its own
         execute(module)
         for name, callback in list(_callbacks[module.__name__].items()):
             _run(name, callback, module)
 
     # Set on this one loader object, so that its type and everything else it can do (get_source, resources) stay.
-    spec.loader.exec_module = exec_module
+    loader.exec_module = exec_module
 
 
 _FINDER = _Finder()

@@ -80,9 +80,9 @@ def _split(base_url: object) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(base_url)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         if valid and "@" not in parts.netloc:
-            valid = _NETLOC.fullmatch(parts.netloc)
+            valid = _NETLOC.fullmatch(parts.netloc) is not None
         if valid and parts.netloc.startswith("["):
             ipaddress.IPv6Address(parts.hostname)
     except ValueError:

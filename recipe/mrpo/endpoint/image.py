@@ -47,8 +47,9 @@ def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
     from recipe.mrpo.common.images import BROKEN, FORMATS, as_rgb, is_deep
 
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            kind = image.format or ""
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            image: Image.Image = opened
+            kind = opened.format or ""
             # Some endpoints turn an image as its EXIF tag says and some do not: none is left to them.
             turned = image.getexif().get(ORIENTATION, 1) not in UPRIGHT
             upright = ImageOps.exif_transpose(image) if turned else image

@@ -31,8 +31,9 @@ def _message(message: Mapping[str, Any]) -> Iterator[bytes]:
 
 def _part(part: Mapping[str, Any]) -> Iterator[bytes]:
     image = part.get("image_url")
-    url = image.get("url") if isinstance(image, Mapping) else None
-    if not isinstance(url, DataUrl) or set(part) != {"type", "image_url"} or set(image) != {"url"}:
+    fields: Mapping[str, Any] = image if isinstance(image, Mapping) else {}
+    url = fields.get("url")
+    if not isinstance(url, DataUrl) or set(part) != {"type", "image_url"} or set(fields) != {"url"}:
         yield json.dumps(part).encode()
         return
     yield from (b'{"type": "image_url", "image_url": {"url": "', url.encode("ascii"), b'"}}')

@@ -6,13 +6,13 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeGuard
 
 from recipe.mrpo.common.load import is_own
 from recipe.mrpo.common.printable import printable
 from recipe.mrpo.common.registry import Registry
 from recipe.mrpo.judge.checked import CheckedJudge
-from recipe.mrpo.judge.protocol import Judge
+from recipe.mrpo.judge.protocol import CacheableJudge, Judge
 
 logger = logging.getLogger(__name__)
 
@@ -119,10 +119,14 @@ def _own_judge(factory: Factory, name: str, options: Mapping[str, Any]) -> Judge
         raise ValueError(f"{OPTION}={name} cannot be made: {type(error).__name__}: {printable(error)}") from error
 
 
+def _is_cacheable(judge: Judge) -> TypeGuard[CacheableJudge]:
+    return hasattr(judge, "cache_key")
+
+
 def _protected(judge: Judge, options: Mapping[str, Any]) -> Judge:
     """The judge behind a breaker and a cache, if it has a `cache_key`: then it makes calls that they can spare."""
     cache = options["cache"]
-    if not hasattr(judge, "cache_key"):
+    if not _is_cacheable(judge):
         if cache["path"] and options["name"] != "ensemble":
             logger.info("mrpo.judge.cache is not used: %s=%s has no cache_key", OPTION, options["name"])
         return judge

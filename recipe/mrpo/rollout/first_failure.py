@@ -62,8 +62,8 @@ def far_by_ffp(rollouts: Iterable[Sequence[int]], *, width: float) -> dict[tuple
     n_bins = math.ceil(1 / width - 1e-9)
     bins: dict[int, list[float]] = {}
     for labels in rollouts:
-        ffp = first_failure_position(labels)
-        if ffp is not None:
+        ffp, far = first_failure_position(labels), failure_after(labels)
+        if ffp is not None and far is not None:  # both are known, or neither
             # The tiny shift keeps 3/5 in the bin that begins at 0.6, which 0.6 / 0.2 = 2.9999… would miss.
-            bins.setdefault(min(int(ffp / width + 1e-9), n_bins - 1), []).append(failure_after(labels))
+            bins.setdefault(min(int(ffp / width + 1e-9), n_bins - 1), []).append(far)
     return {(n * width, min(1.0, (n + 1) * width)): (sum(v) / len(v), len(v)) for n, v in sorted(bins.items())}

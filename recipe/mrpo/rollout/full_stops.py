@@ -66,7 +66,8 @@ def ends_sentence(text: str, start: int, stop: int, at: int, marks: str, closers
             return False
         if len(word) > 1 and word.isalpha() and lower not in ABBREVIATIONS:
             return True
-    following = _NEXT_WORD.match(text, after, stop).group(1) or ""
+    next_word = _NEXT_WORD.match(text, after, stop)
+    following = (next_word.group(1) if next_word else None) or ""
     next_is_lower = following[:1].islower()
     if next_is_lower and closers and not _QUOTES.isdisjoint(closers):
         return False  # a quotation inside a sentence

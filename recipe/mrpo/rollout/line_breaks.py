@@ -59,6 +59,12 @@ def line_break_cuts(
     return end, after
 
 
+def after_space(text: str, at: int, stop: int) -> int:
+    """Where the white space that begins at `at` ends; `at` if there is none."""
+    space = _SPACE.match(text, at, stop)
+    return space.end() if space else at
+
+
 def tags_at(text: str, at: int, stop: int, end: int) -> tuple[int, int, int, bool]:
     """(line breaks, end, after, any) of the HTML tags in a row that begin at `at`.
 
@@ -71,10 +77,10 @@ def tags_at(text: str, at: int, stop: int, end: int) -> tuple[int, int, int, boo
         opening = not tag["close"] and not tag["line"]
         breaks += 2 if tag["block"] else bool(tag["line"])
         if opening:
-            after = _SPACE.match(text, after, stop).end()
+            after = after_space(text, after, stop)
             break
         end = after = tag.end()
-    return breaks, end, _SPACE.match(text, after, stop).end(), tagged
+    return breaks, end, after_space(text, after, stop), tagged
 
 
 def arrow_starts_step(text: str, start: int, at: int, stop: int) -> bool:

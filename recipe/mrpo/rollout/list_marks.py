@@ -62,7 +62,7 @@ def _is_mark(text: str, start: int, end: int) -> bool:
     if word is None:
         return True
     mark = _MARK.match(text, word.start(), end)
-    if mark is not None and _REST.match(text, mark.end(), end).end() == end:
+    if mark is not None and _REST.fullmatch(text, mark.end(), end):
         return True
     if text[start] in "#*123456789" and _HEADING.fullmatch(text, start, end):
         return True

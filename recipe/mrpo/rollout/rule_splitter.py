@@ -10,7 +10,13 @@ from __future__ import annotations
 import re
 
 from recipe.mrpo.rollout.full_stops import LONGEST_WORD, ends_sentence, ends_sentence_without_space
-from recipe.mrpo.rollout.line_breaks import arrow_starts_step, enclosed_starts_step, line_break_cuts, tags_at
+from recipe.mrpo.rollout.line_breaks import (
+    after_space,
+    arrow_starts_step,
+    enclosed_starts_step,
+    line_break_cuts,
+    tags_at,
+)
 from recipe.mrpo.rollout.list_marks import join_marks
 from recipe.mrpo.rollout.parsing import Span
 from recipe.mrpo.rollout.word_lists import ABBREVIATIONS
@@ -28,7 +34,6 @@ _CANDIDATE = re.compile(
 )
 _MORE_CLOSERS = re.compile(rf"(?:\[\d[\d\s,;–-]{{0,20}}\]|[{CLOSERS}])+")
 _IS_WIDE = frozenset(WIDE)
-_SPACE = re.compile(r"\s*")
 
 
 def rule_steps(text: str, block: Span) -> list[Span]:
@@ -39,7 +44,7 @@ def rule_steps(text: str, block: Span) -> list[Span]:
     ['Findings: 1. Mass in the left lung.', '2. No effusion, e.g. at the base.', 'The heart is normal.']
     """
     begin, stop = block
-    start = _SPACE.match(text, begin, stop).end()
+    start = after_space(text, begin, stop)
     pieces: list[Span] = []
     for found in _CANDIDATE.finditer(text, start, stop):
         at = found.start()

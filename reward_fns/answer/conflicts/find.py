@@ -7,7 +7,7 @@ incomplete, and its lower overlap says so. An answer that hedges ("left or right
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache, partial
 from itertools import pairwise
 
@@ -155,7 +155,7 @@ def _negation_conflict(prediction: str, gold: str) -> bool:
     return bool(p_denied & g_stated and g_denied & p_stated)  # "no mass, effusion present" and the reverse
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[str, str], bool]] = {
     "yes_no": _yes_no_conflict,
     "polarity": _polarity_conflict,
     "negation": _negation_conflict,

@@ -39,11 +39,11 @@ _IDLE = _PHRASE_ENDS - NEGATIONS - {"without", "than"}  # words that make no dif
 class _Said:
     """What a text says on its axes: of each word, in the whole, and where it leaves the choice open."""
 
-    of: dict[tuple[int, str], frozenset[int]]
+    of: dict[tuple[int, str], frozenset[str]]
     """By axis and head word, the poles: "benign tumor" and "the tumor is benign" say benign of tumor."""
     open: frozenset[tuple[int, str]]
     """Where "or", "and", "to" stands between two poles: by axis and head word, and by axis and the empty word."""
-    all: dict[int, frozenset[int]]
+    all: dict[int, frozenset[str]]
     words: tuple[str, ...]
 
     def nothing_else(self) -> bool:
@@ -87,8 +87,8 @@ def _singular(word: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _said(text: str) -> _Said:
-    of: dict[tuple[int, str], set[int]] = {}
-    all_: dict[int, set[int]] = {}
+    of: dict[tuple[int, str], set[str]] = {}
+    all_: dict[int, set[str]] = {}
     open_: set[tuple[int, str]] = set()
     for words in _clauses(text):
         end = 0
@@ -97,7 +97,7 @@ def _said(text: str) -> _Said:
                 continue
             end = _run_of_poles(words, start)
             run = words[start:end]
-            poles: dict[int, set[int]] = {}
+            poles: dict[int, set[str]] = {}
             for axis, pole in (_POLES[word] for word in run if word in _POLES):
                 poles.setdefault(axis, set()).add(pole)
                 all_.setdefault(axis, set()).add(pole)

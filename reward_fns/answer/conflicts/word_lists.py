@@ -54,7 +54,7 @@ AXES: dict[str, tuple[dict[str, frozenset[str]], ...]] = {
         },
     ),
     "opposite": tuple(
-        dict(enumerate(frozenset(words.split()) for words in axis.split("|")))
+        {words.split()[0]: frozenset(words.split()) for words in axis.split("|")}
         for axis in (
             "increased increase increases increasing elevated raised high rising | "
             "decreased decrease decreases decreasing reduced diminished low falling",

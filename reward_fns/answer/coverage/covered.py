@@ -40,10 +40,10 @@ def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]
     if not wanted.items:
         return False
     sentences = read(prediction, _kept(wanted, question))
-    found = [_first(sentences, item) for item in wanted.items]
-    if None in found and wanted.whole is not None:
-        found = [_first(sentences, wanted.whole)]
-    if None in found:
+    found = _first_of_each(sentences, wanted.items)
+    if found is None and wanted.whole is not None:
+        found = _first_of_each(sentences, (wanted.whole,))
+    if found is None:
         return False
     holding = tuple(dict.fromkeys(found))
     if any(sentence.open for sentence in holding) or _leaves_choice(holding, wanted):
@@ -84,8 +84,15 @@ def _kept(wanted: Gold, question: str) -> frozenset[str]:
     return frozenset(keep)
 
 
-def _first(sentences: tuple[Sentence, ...], item: Item) -> Sentence | None:
-    return next((sentence for sentence in sentences if states(sentence, item)), None)
+def _first_of_each(sentences: tuple[Sentence, ...], items: tuple[Item, ...]) -> list[Sentence] | None:
+    """For each item the first sentence that states it; None if one is stated nowhere."""
+    found: list[Sentence] = []
+    for item in items:
+        first = next((sentence for sentence in sentences if states(sentence, item)), None)
+        if first is None:
+            return None
+        found.append(first)
+    return found
 
 
 def states(sentence: Sentence, item: Item) -> bool:

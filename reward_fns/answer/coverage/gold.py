@@ -132,7 +132,8 @@ def holds(stems: set[str], item: Item) -> bool:
 def _names(
     words: tuple[str, ...], needed: frozenset[int], asked: tuple[str, ...]
 ) -> list[tuple[frozenset[int], tuple[str, ...]]]:
-    table, found = load_terms(), {}
+    table = load_terms()
+    found: dict[tuple[frozenset[int], tuple[str, ...]], None] = {}
     for length in range(min(len(words), MAX_WORDS), 0, -1):
         for start in range(len(words) - length + 1):
             run = words[start : start + length]

@@ -98,10 +98,10 @@ def _by_words(prediction: str, question: str) -> _Said:
             sentence.stated_text, question, ("modality", "plane", "laterality", "opposite")
         ):
             return _Said("no")
-    share, sentence = best
-    if sentence is None or sentence.open or share < _ENOUGH:
+    share, nearest = best
+    if nearest is None or nearest.open or share < _ENOUGH:
         return _Said("")
-    return _of_sentence(sentence, item, question)
+    return _of_sentence(nearest, item, question)
 
 
 def _of_sentence(sentence: Sentence, item: Item, question: str) -> _Said:
@@ -125,7 +125,8 @@ def _parts(sentence: Sentence) -> list[tuple[str, ...]]:
 
 
 def _as_item(words: tuple[str, ...]) -> Item:
-    table, names = load_terms(), {}
+    table = load_terms()
+    names: dict[tuple[frozenset[int], tuple[str, ...]], None] = {}
     for length in range(min(len(words), MAX_WORDS), 0, -1):
         for start in range(len(words) - length + 1):
             positions = frozenset(range(start, start + length))

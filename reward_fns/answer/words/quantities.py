@@ -108,8 +108,8 @@ def _shared(text: str, end: int, found: list[Quantity]) -> tuple[str, str, Fract
         return None
     following = found[-1]
     number, value = following.as_written, following.value
-    divisible = isinstance(number, Fraction) and isinstance(value, Fraction) and number
-    return following.dimension, following.unit, value / number if divisible else Fraction(1)
+    factor = value / number if isinstance(number, Fraction) and isinstance(value, Fraction) and number else Fraction(1)
+    return following.dimension, following.unit, factor
 
 
 def _per(dimension: str, unit: str, factor: Fraction, per: str) -> tuple[str, str, Fraction]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from reward_fns.answer.words.spelling import american
 
 # Written out, so that the side inside an abbreviation is seen; only forms that mean one thing in an answer.
-_SYNONYMS = {
+_SYNONYMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"x-?\s?rays?|xrays?|plain films?|radiographs?|radiographies|radiography": "xray",
     r"cxr": "chest xray",
     r"axr|kub": "abdominal xray",
@@ -76,7 +77,7 @@ def synonyms(text: str) -> str:
     text = _WITH.sub("with ", text)
     text = _NON.sub("non", text)
     text = _BEGINNING.sub(lambda m: m[1] or m[2], text)
-    text = _TUMOR_MARKER.sub(lambda m: f"ca{m[m.lastindex]}", text)
+    text = _TUMOR_MARKER.sub(lambda m: f"ca{m[m.lastindex or 0]}", text)
     text = _IMMUNOGLOBULIN.sub("ig ", text)
     text = _GREEK_LETTER.sub(lambda m: f"{m[1]}{' ' if m[1] else ''}{_GREEK[m[2].lower()]}{' ' if m[3] else ''}", text)
     return _SPINE.sub(r"\1\2 \1\3", text)

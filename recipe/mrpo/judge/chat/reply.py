@@ -121,7 +121,8 @@ def _read(verdict: dict[str, Any], num_steps: int, overall: bool) -> ReplyLabels
         return ReplyLabels(None, "missing_overall", "the verdict has no grade of the whole")
     if overall and not _is_binary(whole):
         return ReplyLabels(None, "bad_label", f"overall: {_short(whole)}")
-    return ReplyLabels(tuple(labels[k] for k in range(1, num_steps + 1)), None, "", int(whole) if overall else None)
+    in_order = tuple(labels[k] for k in range(1, num_steps + 1))
+    return ReplyLabels(in_order, None, "", None if whole is None else int(whole))
 
 
 def _is_binary(value: object) -> bool:
@@ -148,5 +149,5 @@ def _short(value: object) -> str:
     return repr(value)
 
 
-def _small(value: object) -> bool:
-    return len(value) < 16 and not any(isinstance(v, (dict, list)) for v in value)  # type: ignore[arg-type, union-attr]
+def _small(value: dict[str, Any] | list[Any] | tuple[Any, ...]) -> bool:
+    return len(value) < 16 and not any(isinstance(v, (dict, list)) for v in value)

@@ -174,8 +174,8 @@ def _around_and(tokens: list[str]) -> list[list[str]]:
 
 def _polarity(tokens: list[str]) -> tuple[set[str], set[str]]:
     """Stems denied and stems stated in one clause; the other words of a denied phrase are neither."""
-    stems = [stem(t) if _is_content(t) else None for t in tokens]
-    content = [s is not None and s not in _STOP_STEMS for s in stems]
+    stems = [stem(t) for t in tokens]
+    content = [_is_content(t) and s not in _STOP_STEMS for t, s in zip(tokens, stems, strict=True)]
     denied: set[str] = set()
     covered = [False] * len(tokens)
     for i, token in enumerate(tokens):
@@ -187,7 +187,7 @@ def _polarity(tokens: list[str]) -> tuple[set[str], set[str]]:
             denied |= {stems[heads[-1]]} if heads else set()
         elif token in _DENIES_AFTER:
             start, end = i + 1, i + 1
-            head = None
+            head: str | None = None
             while end < len(tokens):
                 word = tokens[end]
                 if content[end]:

@@ -214,8 +214,13 @@ class OverlapJudge:
         )
         whole = None
         if request.overall:
-            gold = {"answers": request.answers, "gold_reasoning": request.gold_reasoning}
-            whole = judge_whole(request.steps, verdicts, **gold, thresholds=self.thresholds)
+            whole = judge_whole(
+                request.steps,
+                verdicts,
+                answers=request.answers,
+                gold_reasoning=request.gold_reasoning,
+                thresholds=self.thresholds,
+            )
         labels = tuple(v.label for v in verdicts)
         return Judgement(labels=labels, overall=whole, usage=Usage(latency_s=time.perf_counter() - start))
 

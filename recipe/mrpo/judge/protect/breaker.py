@@ -164,16 +164,17 @@ class GuardedJudge:
     def __init__(self, judge: CacheableJudge, breaker: CircuitBreaker) -> None:
         self.judge, self.breaker = judge, breaker
         self.name = getattr(judge, "name", type(judge).__name__)
-        self._asks = isinstance(judge, WaitingJudge)
+        self._waiting = judge if isinstance(judge, WaitingJudge) else None
 
     async def label(self, request: JudgeRequest) -> Judgement:
         permit = Permit(self.breaker)
         if not permit.may_call():
             return Judgement(failure=CIRCUIT_OPEN, detail=permit.refusal)
-        outage, said = None, ""
+        outage: bool | None = None
+        said: str | None = ""
         try:
-            if self._asks:
-                judgement = await self.judge.label_with_permit(permit, request)
+            if self._waiting is not None:
+                judgement = await self._waiting.label_with_permit(permit, request)
             else:
                 judgement = await self.judge.label(request)
             outage, said = _outcome(judgement), judgement.failure

@@ -62,7 +62,8 @@ class Budget:
         """Raises BudgetSpent (CostSpent) once the tokens (their price) have reached the limit."""
         if self.max_tokens is not None and used.both >= self.max_tokens:
             raise BudgetSpent(f"{used.both} tokens used, mrpo.judge.max_tokens={self.max_tokens}")
-        if self.max_cost is not None:
-            cost = (used.prompt * self.prompt_price + used.completion * self.completion_price) / 1e6
-            if cost >= self.max_cost:
-                raise CostSpent(f"{cost:g} spent, mrpo.judge.max_cost={self.max_cost:g}")
+        if self.max_cost is None or self.prompt_price is None or self.completion_price is None:
+            return  # no limit: __post_init__ lets none pass without both prices
+        cost = (used.prompt * self.prompt_price + used.completion * self.completion_price) / 1e6
+        if cost >= self.max_cost:
+            raise CostSpent(f"{cost:g} spent, mrpo.judge.max_cost={self.max_cost:g}")

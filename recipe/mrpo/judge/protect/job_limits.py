@@ -103,7 +103,8 @@ class JobLimits:
         self._account.learn(by_worker)
 
     async def _ask(self, method: str, *arguments: Any) -> Any:
-        ray = sys.modules.get("ray")  # what was never imported here is not running here, and its import costs a second
+        # What was never imported here is not running here, and its import costs a second.
+        ray: Any = sys.modules.get("ray")
         if self._here is None and (ray is None or not ray.is_initialized()):
             self._here = InProcessLimits(self.budget)
         if self._here is not None:

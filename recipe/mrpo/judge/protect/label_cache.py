@@ -46,6 +46,7 @@ class CachedJudge:
         if namespace is not None and not str(namespace).strip():
             raise ValueError("mrpo.judge.cache.namespace must be a name or null, not blank.")
         self.judge, self.store = judge, store
+        self.name = getattr(judge, "name", type(judge).__name__)
         # The judge does not know which of several it is, nor what its user tells apart.
         name = None if namespace is None else str(namespace)
         self._key_head = json.dumps([KEY_VERSION, name, member, own], default=str).encode()
