@@ -1,13 +1,10 @@
-"""The README's own reward and judge, taken out of its text and run as its command says."""
+"""A judge that registers itself in a module named by mrpo.judge.module works for one more release."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
-import shlex
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,24 +14,61 @@ from omegaconf import OmegaConf
 from recipe.mrpo.options.tree import load_options
 from recipe.mrpo.rollout.record import RolloutRecord
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
 TEXT = "<think>The opacity lies in the lower zone. It is big.</think><answer>left lung</answer>"
+
+
+FILES = {
+    "my_rewards.py": '''
+def says_side(rollout):
+    # 1 if the answer names the side that the gold answer names, else 0; unknown (None) where that names none
+    for side in ("left", "right"):
+        if any(side in gold.lower() for gold in rollout.gold):
+            return float(side in (rollout.prediction or "").lower())
+    return None
+''',
+    "my_judge.py": '''
+from recipe.mrpo.judge import Judgement, register_judge
+
+
+@register_judge("keywords")
+class KeywordJudge:
+    name = "keywords"
+
+    def __init__(self, options):  # the node mrpo.judge
+        pass
+
+    async def label(self, request):
+        if not request.gold_reasoning:
+            return Judgement(failure="no_gold_reasoning")  # never a label of 0
+        known = {word for word in request.gold_reasoning.lower().split() if len(word) > 6}
+        return Judgement(labels=tuple(int(bool(known & set(step.lower().split()))) for step in request.steps))
+
+    async def close(self):
+        pass
+''',
+}
+WORDS = (
+    "mrpo.rewards.says_side.function=my_rewards:says_side",
+    "mrpo.rewards.says_side.weight=0.5",
+    "mrpo.judge.module=my_judge",
+    "mrpo.judge.name=keywords",
+)
 
 
 @pytest.fixture(scope="module")
 def options(tmp_path_factory):
-    """The options of the README's command, with its two modules in a folder on the path."""
+    """The options of the command, with its two modules in a folder on the path."""
     folder = tmp_path_factory.mktemp("own")
-    for name, code in re.findall(r"[Ii]n `(my_\w+\.py)`:\n\n```python\n(.*?)```", README, re.DOTALL):
+    for name, code in FILES.items():
         (folder / name).write_text(code)
-    assert {path.name for path in folder.iterdir()} == {"my_rewards.py", "my_judge.py"}
-    (command,) = re.findall(r"PYTHONPATH=\. python -m verl.*?\n\n", README, re.DOTALL)
-    words = [word[2:] for word in shlex.split(command.replace("\\\n", " ")) if word.startswith("++mrpo.")]
-    assert len(words) == 4
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         patch.setattr("recipe.mrpo.judge.registry.JUDGES._known", {})  # what is registered here ends with this test
+<<<<<<< HEAD:tests/unit/wiring/test_readme_example.py
         yield load_options(OmegaConf.from_dotlist(words).mrpo)
+=======
+        yield load_options(OmegaConf.from_dotlist(list(WORDS)).mrpo)
+>>>>>>> d059e95 (README: why, two commands, GPUs, what has run and what has not, judges, own parts, pages, citation):tests/unit/wiring/test_module_and_register_judge.py
     for name in ("my_rewards", "my_judge"):
         sys.modules.pop(name, None)
 
@@ -44,7 +78,7 @@ def options(tmp_path_factory):
     [("left lung", 1.0), ("right lung", 0.0), ("pneumonia", None)],
     ids=["side", "other side", "none"],
 )
-def test_the_examples_of_the_readme_reward_and_judge_a_rollout(verl, bpe, options, gold, reward):
+def test_a_registered_judge_and_an_own_reward_rate_a_rollout(verl, bpe, options, gold, reward):
     config = OmegaConf.create({"mrpo": options, "algorithm": {"adv_estimator": "mrpo"}})
     manager = verl.reward_manager.get_reward_manager_cls("mrpo")(
         config=config, tokenizer=bpe, compute_score=None, reward_router_address=None
