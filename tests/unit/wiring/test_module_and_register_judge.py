@@ -18,15 +18,15 @@ TEXT = "<think>The opacity lies in the lower zone. It is big.</think><answer>lef
 
 
 FILES = {
-    "my_rewards.py": '''
+    "my_rewards.py": """
 def says_side(rollout):
     # 1 if the answer names the side that the gold answer names, else 0; unknown (None) where that names none
     for side in ("left", "right"):
         if any(side in gold.lower() for gold in rollout.gold):
             return float(side in (rollout.prediction or "").lower())
     return None
-''',
-    "my_judge.py": '''
+""",
+    "my_judge.py": """
 from recipe.mrpo.judge import Judgement, register_judge
 
 
@@ -45,7 +45,7 @@ class KeywordJudge:
 
     async def close(self):
         pass
-''',
+""",
 }
 WORDS = (
     "mrpo.rewards.says_side.function=my_rewards:says_side",
