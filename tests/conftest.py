@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,6 +19,19 @@ settings.register_profile(
 )
 settings.register_profile("thorough", database=None, deadline=None, max_examples=3000, print_blob=True)
 settings.load_profile("default")
+
+
+def pytest_configure() -> None:
+    """Signals have their default meaning, however the suite was started.
+
+    A background job of a non-interactive shell ignores SIGINT, nohup ignores SIGHUP, and child processes inherit what
+    is ignored: tests that interrupt a child would wait for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
