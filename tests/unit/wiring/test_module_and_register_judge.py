@@ -64,11 +64,7 @@ def options(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         patch.setattr("recipe.mrpo.judge.registry.JUDGES._known", {})  # what is registered here ends with this test
-<<<<<<< HEAD:tests/unit/wiring/test_readme_example.py
-        yield load_options(OmegaConf.from_dotlist(words).mrpo)
-=======
         yield load_options(OmegaConf.from_dotlist(list(WORDS)).mrpo)
->>>>>>> d059e95 (README: why, two commands, GPUs, what has run and what has not, judges, own parts, pages, citation):tests/unit/wiring/test_module_and_register_judge.py
     for name in ("my_rewards", "my_judge"):
         sys.modules.pop(name, None)
 
