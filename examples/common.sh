@@ -1,30 +1,31 @@
-# Shared by run_mrpo_*.sh and run_sft_then_mrpo.sh, which set BACKBONE and source this file: variables to verl's overrides.
-# The study's settings with their sources stand in recipe/mrpo/config/mrpo.yaml; here is only what varies between runs.
+# run_mrpo_*.sh and run_sft_then_mrpo.sh set BACKBONE and source this file. It turns the variables below into verl's overrides.
+# recipe/mrpo/config/mrpo.yaml has the study's settings with their sources; the variables set only what varies between runs.
 #
-#   METHOD          mrpo (default) grpo gdpo drgrpo vppo pgrpo sft     table: mrpo methods
-#   START           instruct (default); sft: a checkpoint of yours, in MODEL_PATH; base: the pretrained model, where one
+#   METHOD          mrpo (default) grpo gdpo drgrpo vppo pgrpo sft     `mrpo methods` prints a table of them
+#   START           instruct (default); sft: your own checkpoint, named by MODEL_PATH; base: the pretrained model, if one
 #                   is published (Qwen2-VL)
 #   MODEL_PATH      checkpoint, a folder or a hub id; default: the study's for this backbone (START=base: its base model)
 #   DATA_DIR        folder with train.parquet and test.parquet of `python -m data_preprocess`; default ~/data/vqa_rad
-#   SFT_DATA_DIR    the same made with --sft, for METHOD=sft; default DATA_DIR/sft
+#   SFT_DATA_DIR    a folder like DATA_DIR, made with --sft, for METHOD=sft; default DATA_DIR/sft
 #   OUTPUT_DIR      checkpoints and dumps of rollouts; default outputs/BACKBONE-METHOD
-#   NNODES N_GPUS   nodes (1) and GPUs of each (8; 4 and 1 as well). Several nodes: docs/cluster.md
-#   JUDGE_NAME      overlap (default: offline rules), or openai, the default where JUDGE_BASE_URL is set:
-#                   JUDGE_BASE_URL, JUDGE_MODEL, JUDGE_API_KEY_ENV (name of a variable), JUDGE_CACHE (file);
-#                   or router, with the overrides of docs/judge.md; any other judge: mrpo.judge.name=… as an argument
+#   NNODES N_GPUS   number of nodes (default 1) and GPUs per node (default 8; 4 and 1 also work). docs/cluster.md
+#   JUDGE_NAME      overlap (default): offline rules; openai (default if JUDGE_BASE_URL is set): an endpoint, set by
+#                   JUDGE_BASE_URL, JUDGE_MODEL, JUDGE_API_KEY_ENV (name of a variable) and JUDGE_CACHE (file);
+#                   router: with the overrides of docs/judge.md. For any other judge give mrpo.judge.name=… as an argument
 #   ENCODER         BERTScore encoder of the answer reward, a folder or a hub id; default none
 #   LORA_RANK       0 (default): train all parameters
 #   LR              learning rate; default: the configuration's
 #   ROLLOUT_ENGINE  vllm (default) or sglang
-#   TRAINER_MODE    sync (default), colocate_async, or separate_async, which generates on GPUs of its own:
-#                   ROLLOUT_NNODES (1) nodes with ROLLOUT_GPUS (N_GPUS) of them, beside those of NNODES and N_GPUS
-#   OFFLOAD         parameters and optimiser in host memory between their uses: True or False; default: True below 8 GPUs
-#   MIN_PIXELS MAX_PIXELS   smallest and largest image, where the backbone scales images; default: its row in
-#                   recipe/mrpo/backbones.py. Not with SGLang, where images keep their size (docs/gpu.md)
-#   LOGGER          where metrics go; default ["console","file"]: also OUTPUT_DIR/metrics, for `mrpo report OUTPUT_DIR`
+#   TRAINER_MODE    sync (default), colocate_async, or separate_async, which generates on separate GPUs:
+#                   ROLLOUT_NNODES nodes (default 1) with ROLLOUT_GPUS each (default N_GPUS), in addition to NNODES x N_GPUS
+#   OFFLOAD         keep parameters and optimiser in host memory while unused: True or False; default: True below 8 GPUs
+#   MIN_PIXELS MAX_PIXELS   smallest and largest image, if the backbone scales images; default: its row in
+#                   recipe/mrpo/backbones.py. Not with SGLang, which keeps the size of images (docs/gpu.md)
+#   LOGGER          destinations of metrics; default ["console","file"]: the file lies in OUTPUT_DIR/metrics, and
+#                   `mrpo report OUTPUT_DIR` reads it
 #   DRY_RUN=1       print the command and the configuration that verl would run with, and stop
 #
-# Every argument is one more Hydra override and wins. VERL_PLATFORM=cpu: tiny models without a GPU (config mrpo_cpu).
+# Arguments are further Hydra overrides and have the last word. VERL_PLATFORM=cpu: tiny models without a GPU (config mrpo_cpu).
 
 die() { printf 'error: %s\n' "$*" >&2; exit 2; }
 
@@ -35,18 +36,18 @@ one_of() {  # one_of NAME VALUE ALLOWED...
     die "$name=$value is unknown; choose one of $*."
 }
 
-# Before any arithmetic: bash would run a command that stands in a value as a subscript, and read 010 as eight.
+# Check values before arithmetic: bash would run a command inside a subscript, and read 010 as eight.
 whole_number() {  # whole_number NAME VALUE LEAST
-    if ! [[ $2 =~ ^(0|[1-9][0-9]{0,8})$ ]] || (($2 < $3)); then die "$1=$2 must be a whole number from $3 on."; fi
+    if ! [[ $2 =~ ^(0|[1-9][0-9]{0,8})$ ]] || (($2 < $3)); then die "$1 must be a whole number of at least $3, not $2."; fi
 }
 
-refuse_secrets() {  # refuse_secrets [Hydra overrides]: before anything is printed or written; nothing of it is shown
-    local word key="put a key into an environment variable, and its name into JUDGE_API_KEY_ENV"
-    [[ ${JUDGE_BASE_URL:-} != *@* ]] || die "JUDGE_BASE_URL holds a password or a user name; take it out, and $key."
+refuse_secrets() {  # refuse_secrets [Hydra overrides]: call it before anything is printed or written; it shows no secret
+    local word key="put the key into an environment variable, and the name of this variable into JUDGE_API_KEY_ENV"
+    [[ ${JUDGE_BASE_URL:-} != *@* ]] || die "JUDGE_BASE_URL holds a password or a user name; remove it, and $key."
     [[ ${JUDGE_API_KEY_ENV:-X} =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] ||
-        die "JUDGE_API_KEY_ENV must be the name of an environment variable; it is not shown, for it may be the key itself."
+        die "JUDGE_API_KEY_ENV must be the name of an environment variable. Its value is not shown, because it may be the key."
     for word in "$@"; do
-        [[ $word != *base_url*@* ]] || die "an argument holds an address with a password or a user name; take it out, and $key."
+        [[ $word != *base_url*@* ]] || die "a base_url holds a password or a user name; remove it, and $key."
     done
 }
 
@@ -77,7 +78,7 @@ settings() {
     whole_number MAX_PIXELS "${MAX_PIXELS:-1}" 1
     whole_number NODE_RANK "${NODE_RANK:-0}" 0
     whole_number MASTER_PORT "${MASTER_PORT:-29500}" 1
-    [[ ${LR:-1} =~ ^[0-9]+(\.[0-9]*)?(e-?[0-9]+)?$ ]] || die "LR=$LR must be a number such as 1e-6."
+    [[ ${LR:-1} =~ ^[0-9]+(\.[0-9]*)?(e-?[0-9]+)?$ ]] || die "LR must be a number such as 1e-6, not $LR."
     one_of START "$START" instruct base sft
     one_of ROLLOUT_ENGINE "$ROLLOUT_ENGINE" vllm sglang
     one_of TRAINER_MODE "$TRAINER_MODE" sync colocate_async separate_async
@@ -95,7 +96,7 @@ settings() {
 judge_overrides() {  # appends to ARGS; slurm.sbatch asks it too
     refuse_secrets
     JUDGE_NAME=${JUDGE_NAME:-$([[ -n ${JUDGE_BASE_URL:-} ]] && echo openai || echo overlap)}
-    [[ $JUDGE_NAME != ensemble ]] || die "JUDGE_NAME=ensemble: its members are options; give mrpo.judge.name=ensemble and mrpo.judge.members (docs/judge.md) as arguments."
+    [[ $JUDGE_NAME != ensemble ]] || die "JUDGE_NAME=ensemble is not possible, because its members are options; give mrpo.judge.name=ensemble and mrpo.judge.members (docs/judge.md) as arguments."
     one_of JUDGE_NAME "$JUDGE_NAME" overlap openai router
     ARGS+=("++mrpo.judge.name=$JUDGE_NAME")
     if [[ $JUDGE_NAME == openai ]]; then
@@ -138,7 +139,7 @@ rl_overrides() {
         "trainer.validation_data_dir='$OUTPUT_DIR/validation'"
         "trainer.logger=$LOGGER"
     )
-    if ! on_cpu; then  # mrpo_cpu has its own
+    if ! on_cpu; then  # mrpo_cpu sets these itself
         ARGS+=("$actor.fsdp_config.param_offload=$OFFLOAD" "$actor.fsdp_config.optimizer_offload=$OFFLOAD")
     fi
     if [[ $TRAINER_MODE == separate_async ]]; then
@@ -146,7 +147,7 @@ rl_overrides() {
         whole_number ROLLOUT_GPUS "${ROLLOUT_GPUS:=$N_GPUS}" 1
         ARGS+=("actor_rollout_ref.hybrid_engine=False" "$rollout.nnodes=$ROLLOUT_NNODES")
         ARGS+=("$rollout.n_gpus_per_node=$ROLLOUT_GPUS")
-        # One optimiser step for each batch and transfer of weights, as in the other modes.
+        # One optimiser step per batch and per transfer of weights, as in the other modes.
         ARGS+=("trainer.v1.separate_async.parameter_sync_step=1")
         ARGS+=("$rollout.checkpoint_engine.backend=$(on_cpu && echo zmq || echo nccl)")
     fi
@@ -155,7 +156,7 @@ rl_overrides() {
         ARGS+=("$model.lora_rank=$LORA_RANK" "$model.lora_alpha=$((2 * LORA_RANK))" "$model.target_modules=all-linear")
         ARGS+=("$model.exclude_modules='$(python -m recipe.mrpo.backbones "$BACKBONE" vision_modules)'")
     fi
-    # mrpo_cpu is for tiny models, whose images are as large as their own processor says.
+    # mrpo_cpu is for tiny models; their processor sets the size of images.
     if on_cpu; then MIN_PIXELS=${MIN_PIXELS:-4096} MAX_PIXELS=${MAX_PIXELS:-16384}; fi
     if [[ $backbone == *mm_processor_kwargs* ]]; then
         [[ -z ${MIN_PIXELS:-} ]] || ARGS+=("data.mm_processor_kwargs.min_pixels=$MIN_PIXELS")
@@ -183,7 +184,7 @@ sft_overrides() {
     local row
     row=$(python -m recipe.mrpo.backbones "$BACKBONE" sft) || exit 2
     [[ -z $row ]] || mapfile -t -O "${#ARGS[@]}" ARGS <<<"$row"
-    ((LORA_RANK == 0)) || die "METHOD=sft trains all parameters, so that its checkpoint is a whole model: set LORA_RANK=0."
+    ((LORA_RANK == 0)) || die "METHOD=sft trains all parameters, so its checkpoint is a whole model; set LORA_RANK=0."
     if on_cpu; then
         ARGS+=("trainer.device=cpu" "engine.use_torch_compile=False" "model.use_remove_padding=False")
         ARGS+=("+model.override_config.attn_implementation=eager")
@@ -195,7 +196,7 @@ sft_overrides() {
     if ((NNODES == 1)); then
         LAUNCH+=(--standalone)
     else
-        [[ -n ${MASTER_ADDR:-} && -n ${NODE_RANK:-} ]] || die "SFT on several nodes runs on each of them: set MASTER_ADDR and NODE_RANK."
+        [[ -n ${MASTER_ADDR:-} && -n ${NODE_RANK:-} ]] || die "SFT on several nodes must be started on each node; set MASTER_ADDR and NODE_RANK."
         LAUNCH+=(--node-rank "$NODE_RANK" --master-addr "$MASTER_ADDR" --master-port "${MASTER_PORT:-29500}")
     fi
     LAUNCH+=(-m "$PROGRAM")
@@ -215,13 +216,13 @@ run() {  # run [Hydra overrides]
     if [[ ${DRY_RUN:-0} == 1 ]]; then
         printf '# %s\n' "$(printf '%q ' "${command[@]}")"
         python -m recipe.mrpo.startup.compose --config-name "$CONFIG" "${ARGS[@]}" "$@" || return
-        if [[ $METHOD != sft && -f $MODEL_PATH/config.json ]]; then  # what it will need; figures, not part of the YAML
+        if [[ $METHOD != sft && -f $MODEL_PATH/config.json ]]; then  # the memory and time it needs, beside the YAML
             python -m recipe.mrpo.cli doctor --plan --config-name "$CONFIG" "${ARGS[@]}" "$@" >&2
         fi
         return
     fi
     mkdir -p "$OUTPUT_DIR/metrics"
-    # A file for each start: verl empties the one it is given.
+    # Each start has its own file, because verl empties the file that it is given.
     export VERL_FILE_LOGGER_PATH=${VERL_FILE_LOGGER_PATH:-$OUTPUT_DIR/metrics/$(date -u +%Y%m%dT%H%M%SZ).jsonl}
     printf '%q ' "${command[@]}" | tee "$OUTPUT_DIR/command.txt" && echo
     "${command[@]}"

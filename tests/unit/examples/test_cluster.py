@@ -191,7 +191,7 @@ def test_slurm_lets_the_caller_name_the_checks_of_doctor(sbatch):
 def test_slurm_refuses_sft_before_anything_starts(sbatch):
     code, said, calls = sbatch(2, METHOD="sft")
     assert code != 0 and calls == []
-    assert "error: METHOD=sft needs no Ray: it is torchrun on every node" in said
+    assert "error: METHOD=sft does not use Ray; start torchrun on every node" in said
 
 
 def test_the_entry_point_is_an_example_script(job):
