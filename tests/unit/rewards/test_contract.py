@@ -113,7 +113,7 @@ def test_a_number_of_any_library_is_a_number(value, number):
     assert got == number and (got is None or type(got) is float)
 
 
-@pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: type(value).__name__)
 def test_what_is_no_finite_number_is_refused_with_the_option(value):
     reward, name = own(value)
     with pytest.raises(BadValue, match=rf"mrpo\.rewards\.{name}\.function must return a finite number or None, not"):

@@ -19,8 +19,8 @@ NIFTI = b"\0" * 344 + b"n+1\0"
     [
         (b"\0" * 128 + b"DICM" + b"\0" * 50, "it is a DICOM file; export it as PNG"),
         (NIFTI, "it is a NIfTI volume"),
-        (gzip.compress(NIFTI), "it is a NIfTI volume"),
-        (gzip.compress(b"x"), "it is a gzip archive"),
+        (gzip.compress(NIFTI, mtime=0), "it is a NIfTI volume"),
+        (gzip.compress(b"x", mtime=0), "it is a gzip archive"),
         (b"PK\x03\x04", "it is a zip archive"),
         (b"%PDF-1.7", "it is a PDF"),
         (b"<html>Please log in</html>", "it is a web page"),
