@@ -35,14 +35,17 @@ def test_the_plugin_adds_no_estimator_but_mrpo(verl, bare):
     assert set(map(str, verl.core_algos.ADV_ESTIMATOR_REGISTRY)) - set(bare["registered"]) == {"mrpo"}
 
 
-@pytest.mark.parametrize(("figure", "limit"), [("plugin_s", 0.3), ("plugin_cpu_s", 0.5)])
-def test_importing_the_plugin_is_cheap(bare, record_property, capsys, figure, limit):
-    """`plugin_cpu_s`: with VERL_PLATFORM=cpu, which also sets the platform up."""
+@pytest.mark.parametrize(("figure", "share"), [("plugin_s", 0.1), ("plugin_cpu_s", 0.15)])
+def test_importing_the_plugin_is_cheap(bare, record_property, capsys, figure, share):
+    """A share of `import verl` in the same process: a busy machine slows both. 0.5 % was measured on a quiet one.
+
+    `plugin_cpu_s`: with VERL_PLATFORM=cpu, which also sets the platform up.
+    """
     seconds = statistics.median(bare[figure])
     record_property(figure, seconds)
     with capsys.disabled():
         print(f"\n{figure}: the plugin adds {seconds:.3f} s to `import verl` ({bare['import_verl_s']:.1f} s)")
-    assert seconds < limit
+    assert seconds < share * bare["import_verl_s"]
 
 
 def test_main_ppo_with_a_mistake_ends_with_one_sentence_before_ray_starts(background):
