@@ -44,7 +44,7 @@ def listing() -> str:
         info = datasets.info(name)
         size = f"test {info.open_test_size}" if info.open_test_size else ""
         lines.append(f"  {name:16} {info.title:16} {size:10} {info.licence}")
-    lines += ["", "A data set of your own: module:name or folder/file.py:name instead of a name (docs/own_parts.md)."]
+    lines += ["", "Your own data set: module:name or folder/file.py:name instead of a name (docs/own_parts.md)."]
     lines += ["", "tools:", *(f"  {name:16} {text}" for name, text in TOOLS.items())]
     return "\n".join(lines)
 

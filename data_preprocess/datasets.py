@@ -109,7 +109,7 @@ class Source:
 class Dataset(Protocol):
     """A data set as a command takes it: a module of this package, or an object of the user's own.
 
-    It may have `add_arguments(parser)`, which adds options of its own (`Source.options` holds them), and EPILOG, the
+    It may have `add_arguments(parser)`, which adds its own options (`Source.options` holds them), and EPILOG, the
     last words of its `--help`.
     """
 

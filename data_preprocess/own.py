@@ -189,7 +189,7 @@ def _record(
     called = facts.pop("split", None)
     split = split if called is None else (mapping.get("splits") or {}).get(called, called)
     if split not in SPLITS:
-        raise BadRow(file, where, f"split {split!r} is none of {', '.join(SPLITS)}; say in `splits` what it means")
+        raise BadRow(file, where, f"split {split!r} is not one of {', '.join(SPLITS)}; map it to a split in `splits`")
     index[split] = index.get(split, -1) + 1
     raw = field_text(values, columns["answer"], file, where)
     separator = mapping.get("alternatives")

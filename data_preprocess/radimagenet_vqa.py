@@ -36,7 +36,7 @@ INFO = DatasetInfo(
     may_leave_machine=True,
 )
 FACTS = ("question_id", "content_type", "modality", "location", "pathology")
-"""Of its metadata."""
+"""Columns of its metadata."""
 KINDS = ("open", "closed", "multiple_choice")
 
 
@@ -54,7 +54,7 @@ def load(source: Source) -> Loaded:
     def record(row: ShardRow) -> Record | None:
         kind = row.text("question_type")
         if kind not in KINDS:
-            raise row.bad(f"question_type {kind!r} is none of {', '.join(KINDS)}")
+            raise row.bad(f"question_type {kind!r} is not one of {', '.join(KINDS)}")
         if kind not in wanted:
             left_out[kind] += 1
             return None

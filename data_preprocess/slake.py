@@ -91,7 +91,7 @@ def _record(
     require_fields(values, _FIELDS, file, row)
     language = field_text(values, "q_lang", file, row)
     if language not in LANGUAGES:
-        raise BadRow(file, row, f"q_lang {language!r} is none of {', '.join(LANGUAGES)}")
+        raise BadRow(file, row, f"q_lang {language!r} is not one of {', '.join(LANGUAGES)}")
     index[language] += 1
     name = field_text(values, "img_name", file, row)
     triple = values.get("triple")

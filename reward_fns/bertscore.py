@@ -70,12 +70,12 @@ class Encoder:
         if not 1 <= layer <= layers:
             raise EncoderError(f"{layer} is out of range; {path} has layers 1 to {layers}.", setting="layer")
         if hasattr(self._model, "encoder") and hasattr(self._model.encoder, "layer"):
-            self._model.encoder.layer = self._model.encoder.layer[:layer]  # what lies above would be computed in vain
+            self._model.encoder.layer = self._model.encoder.layer[:layer]  # the result does not need the layers above
         self._layer, self._batch_size, self._cache_size = layer, batch_size, cache_size
         self._max_length = min(self._tokenizer.model_max_length, _positions(self._model))
         self._cache: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
         self._waiting: dict[str, _Request] = {}  # asked for and not done, under way or not
-        self._queue: deque[_Request] = deque()  # of these, what no pass has taken yet
+        self._queue: deque[_Request] = deque()  # those that no pass has taken yet
         self._working = False  # is a thread at a pass?
         lock = threading.Lock()
         self._pass_over, self._arrival = threading.Condition(lock), threading.Condition(lock)

@@ -1,4 +1,4 @@
-"""Rewards by name: what the options under `mrpo.rewards` ask for, as functions of one rollout."""
+"""Rewards by name: turns the options under `mrpo.rewards` into functions of one rollout."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from recipe.mrpo.common.plain import plain
 from reward_fns.registry import NODE, REWARDS, Factory, Reward, RewardFn, RewardInput, marked
 
 LARGEST = 1e24
-"""Of a value or a weight; above it no advantage fits into float32."""
+"""Largest value or weight; above it an advantage may not fit into float32."""
 
 
 class BadValue(ValueError):
-    """A reward that is no finite number; the message names the option to change."""
+    """A reward that is not a finite number; the message names the option to change."""
 
 
 def build_rewards(rewards: Mapping[str, Any], *, tau: float | None = None) -> list[Reward]:
-    """The rewards that the node mrpo.rewards asks for, `answer` first; what is slow to load is loaded here.
+    """The rewards that the node mrpo.rewards asks for, `answer` first; slow parts are loaded here.
 
     Raises ValueError naming the option for an unknown reward or option, a missing one, a value out of range, an encoder
     or function that cannot be loaded, or (with `tau`) a conflict_cap above tau, which would make conflicts right.
@@ -60,7 +60,7 @@ def _own_function(name: str, node: dict[str, Any], path: str) -> RewardFn:
     where = node.pop("function")
     function = load_object(where, f"{path}.function")
     if not callable(function):
-        raise ValueError(f"{path}.function={where} is no function.")
+        raise ValueError(f"{path}.function={where} is not a function.")
     if inspect.iscoroutinefunction(function):
         raise ValueError(f"{path}.function={where} is async; a reward must be a plain function of one rollout.")
     given, *options = _parameters(function, path) or (None,)
@@ -102,14 +102,14 @@ def _check_options(parameters: Sequence[inspect.Parameter], node: Mapping[str, A
         if key not in known and not open_ended:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {path}.{close[0]}?" if close else f"it has {', '.join(known) or 'no options'}."
-            raise ValueError(f"{path}.{key} is no option of this reward; {hint}")
+            raise ValueError(f"{path}.{key} is not an option of this reward; {hint}")
     for key, parameter in known.items():
         if key not in node and parameter.default is inspect.Parameter.empty:
             raise ValueError(f"{path}.{key} is missing.")
 
 
 def _checked(function: Callable[..., Any], path: str, options: Mapping[str, Any]) -> RewardFn:
-    """The function with its options; a value that is no number is stopped here, where the option's name is known."""
+    """The function with its options; a value that is not a number raises here, where the option's name is known."""
 
     def checked(given: RewardInput) -> float | None:
         return as_number(function(given, **options), path)

@@ -44,7 +44,7 @@ def _encoder(
 
 @dataclass(frozen=True)
 class AnswerReward:
-    """The answer reward with its options bound; `score` tells what the value is made of."""
+    """The answer reward with its options bound; `score` holds the parts of the value."""
 
     options: AnswerOptions
     encoder: PairEncoder | None

@@ -13,7 +13,7 @@ class HasForm(Protocol):
 
 
 def format_reward(parsed: HasForm) -> float:
-    """1 for one closed think block, then one closed answer, neither empty, and only white space around them; else 0.
+    """1 for one closed think block, then one closed answer, both not empty, and only white space around; otherwise 0.
 
     Source: the response format of arXiv 2606.31825; `recipe.mrpo.rollout.parsing.parse` decides what is well-formed.
     """

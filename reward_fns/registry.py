@@ -1,4 +1,4 @@
-"""The types of a reward: what it is given, what it returns, and how it gets a name."""
+"""The types of a reward: its input, its result and its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the reasoning say what the gold reasoning says? Rewards on meaning, by an encoder or by a judge's verdict."""
+"""Does the reasoning mean the same as the gold reasoning? Rewards on meaning, by an encoder or by a judge's verdict."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def semantic_reward(reasoning: str, gold_reasoning: str | None, *, encoder: Text
 
 
 def verdict_reward(verdict: bool | int | None) -> float | None:
-    """A judge's yes (1) or no (0): does the whole reasoning say what the gold one says? None stays unknown.
+    """A judge's yes (1) or no (0): does the whole reasoning mean the same as the gold reasoning? None stays unknown.
 
     Raises ValueError for anything else. Source: arXiv 2505.13973, semantic alignment reward.
     """

@@ -84,7 +84,7 @@ def _check_folders(args: argparse.Namespace) -> None:
     for option, folder in (("--source", args.source), ("--images", args.images), ("--medthink", args.medthink)):
         if folder is not None and not folder.is_dir():
             hint = hint_for_source(folder) if folder.exists() else ""
-            raise DataError(f"{option} {folder} is no folder{hint}")
+            raise DataError(f"{option} {folder} is not a folder{hint}")
 
 
 def _check_out(

@@ -20,7 +20,7 @@ _STOP = tuple(number for number in STOP_SIGNALS if number != signal.SIGINT)  # C
 def guarded(work: Callable[[], int], *, resumes: bool) -> int:
     """Run a command and return its exit status: its own, 1 for bad data or a full disk, 128 + n for a signal.
 
-    A signal would else end the process without a word and leave temporary files behind. SIGKILL cannot be caught: the
+    Without this a signal would end the process silently and leave temporary files. SIGKILL cannot be caught: the
     next run tells how many finished rows it found. `resumes`: the same command goes on after an interruption.
     """
     try:

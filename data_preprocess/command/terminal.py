@@ -13,7 +13,7 @@ from data_preprocess.convert.result import Result, SplitResult
 from data_preprocess.source.parquet_shards import NAMELESS
 
 SECONDS_PER_LINE = 30
-"""Between two lines of progress where there is no terminal."""
+"""Seconds between two lines of progress without a terminal."""
 
 
 def progress(items: Iterable, label: str, total: int) -> Iterable:

@@ -41,7 +41,7 @@ def control_token(text: str) -> str | None:
 
 
 def think_tag(backbone: str) -> str:
-    """Tag around the reasoning: `thinking` for Qwen3-VL (`<think>` is a token of its tokenizer), else `think`.
+    """Tag around the reasoning: `thinking` for Qwen3-VL (`<think>` is a token of its tokenizer), otherwise `think`.
 
     Raises ValueError for an unknown backbone, naming the known ones.
     """

@@ -52,5 +52,5 @@ class BadRows(DataError):
         more = f"\n  … and {len(bad) - 20} more" if len(bad) > 20 else ""
         super().__init__(
             f"{len(bad)} bad row{'s' * (len(bad) > 1)}, nothing was written:\n{shown}{more}\n"
-            "Mend the source, or leave these rows out with --skip-bad."
+            "Correct the source, or leave these rows out with --skip-bad."
         )

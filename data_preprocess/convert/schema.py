@@ -152,9 +152,9 @@ def find_fault(row: dict[str, Any], tag: str = "") -> str | None:
         if not isinstance(info[name], str) or is_filler(info[name]):
             return f"extra_info.{name} is empty{_shown(info[name])}"
     if info["split"] not in SPLITS:
-        return f"extra_info.split={info['split']!r} is none of {', '.join(SPLITS)}"
+        return f"extra_info.split={info['split']!r} is not one of {', '.join(SPLITS)}"
     if info["answer_type"] not in ANSWER_TYPES:
-        return f"extra_info.answer_type={info['answer_type']!r} is none of {', '.join(ANSWER_TYPES)}"
+        return f"extra_info.answer_type={info['answer_type']!r} is not one of {', '.join(ANSWER_TYPES)}"
     if not info["answers"] or info["answers"][0] != info["answer"] or any(map(is_filler, info["answers"])):
         return "extra_info.answers must begin with the answer and hold no empty text"
     if info["gold_reasoning"] is not None and not info["gold_reasoning"].strip():
@@ -169,7 +169,7 @@ def find_fault(row: dict[str, Any], tag: str = "") -> str | None:
     if not row["data_source"]:
         return "data_source is empty"
     if not row["images"] or any(not image["bytes"] for image in row["images"]):
-        return "there is no image, or one without bytes"
+        return "there is no image, or its bytes are missing"
     turns = row.get("messages") or row["prompt"]
     text = "".join(turn["content"] for turn in turns)
     if text.count(IMAGE) != len(row["images"]):

@@ -21,7 +21,7 @@ from data_preprocess.source.text_files import read_json, read_json_lines
 Key = tuple[str, str, str]
 MEDTHINK = "MedThink"
 FIELDS = ("image_name", "question", "answer", "reasoning")
-"""Of a line of this project."""
+"""Fields of a line in this project's format."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class JoinReport:
     """How a join went.
 
     Ambiguous rows found several different texts and got the first one (they are matched too), or several images of the
-    dataset have the file name that the text names, in folders of their own (then they got none).
+    dataset have the file name that the text names, in different folders (then they got none).
     """
 
     matched: list[Record] = field(default_factory=list)
@@ -80,7 +80,7 @@ class GoldReasoning:
     def join(self, records: Iterable[Record], *, shared: Collection[str]) -> tuple[list[Record], JoinReport]:
         """The records with their gold reasoning; a record that already has one keeps it.
 
-        A text belongs to the image of the same whole name, else to the one of the same file name, unless that name is
+        A text belongs to the image of the same whole name, or to the one of the same file name, unless that name is
         one of `shared`, those that several images of the dataset have (`shared_names`).
         """
         report, out = JoinReport(), []
@@ -147,7 +147,7 @@ def _medthink(record: Any, file: Path, where: str) -> Entry:
     answer, choices = record.get("answer"), record.get("choices")
     if isinstance(answer, int) and isinstance(choices, list):
         if not 0 <= answer < len(choices):
-            raise BadRow(file, where, f"answer {answer} is no index of its {len(choices)} choices")
+            raise BadRow(file, where, f"answer {answer} is not an index of its {len(choices)} choices")
         answer = choices[answer]
     answer = field_text({"answer": answer}, "answer", file, where)
     return values[image], values["question"], answer, values["solution"], MEDTHINK

@@ -23,7 +23,7 @@ def label_name(value: Any, names: list[str]) -> Any:
     if not isinstance(value, int) or value == -1:
         return None if value == -1 else value
     if not 0 <= value < len(names):
-        raise ValueError(f"the label {value} is none of its {len(names)} names")
+        raise ValueError(f"the label {value} is not one of its {len(names)} names")
     return names[value]
 
 

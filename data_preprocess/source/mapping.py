@@ -82,7 +82,7 @@ def _check_files(file: Path, mapping: dict[str, Any]) -> None:
             raise DataError(f"{file.name}: file {shown(pattern)} must be a name inside --source")
     for name in (mapping.get("split", "train"), *files, *(mapping.get("splits") or {}).values()):
         if name not in SPLITS:
-            raise DataError(f"{file.name}: split {shown(name)} is none of {', '.join(SPLITS)}")
+            raise DataError(f"{file.name}: split {shown(name)} is not one of {', '.join(SPLITS)}")
 
 
 def _check_texts(file: Path, mapping: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from data_preprocess.source.image_refs import FileImage, file_stamp
 from data_preprocess.source.pictures import holds_pictures, one_picture, path_of, safe_name
 
 BUFFER = 2**20
-"""Column chunks are read through a buffer of this size, else a row group of images is read at once."""
+"""Column chunks are read through a buffer of this size; without it a whole row group of images is read at once."""
 BATCH = 16
 """Images in memory at a time."""
 
@@ -30,7 +30,7 @@ def open_parquet(file: Path) -> pq.ParquetFile:
     except (pa.ArrowException, OSError) as error:
         foreign = _foreign(file)
         what = f"; it is {foreign}" if foreign else f" (truncated download?): {error}"
-        raise DataError(f"{file.name} is no parquet file{what}") from error
+        raise DataError(f"{file.name} is not a parquet file{what}") from error
 
 
 def _foreign(file: Path) -> str | None:

@@ -123,7 +123,7 @@ def read_json_lines(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key that stands twice, of which YAML's would take the last."""
+    """SafeLoader that refuses a key that occurs twice; YAML's own loader would take the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]

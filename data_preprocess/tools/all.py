@@ -1,7 +1,7 @@
 """`python -m data_preprocess all --root DIR --out OUT`: the 13K training mix and the eight test sets of the study.
 
 `--root` holds one folder per dataset, named as in `python -m data_preprocess` (or a link to it); with `--fetch` those
-that are not there come from the hub. A data set that is not there is told and left out. For every test set the size is
+that are not there come from the hub. A missing data set is reported and left out. For every test set the size is
 printed beside the study's; a difference is reported and nothing is forced.
 """
 

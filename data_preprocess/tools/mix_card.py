@@ -56,11 +56,11 @@ def _terms(file: Path) -> dict[str, Any]:
         return {"licence": NO_CARD}
     card = read_json(path)
     if not isinstance(card, dict):
-        raise DataError(f"{path.name} is no dataset card: it must be a JSON object")
+        raise DataError(f"{path.name} is not a data set card: it must be a JSON object")
     made_of = card.get("made_of")
     if made_of is not None:  # a mix of mixes
         if not isinstance(made_of, dict) or not all(isinstance(terms, dict) for terms in made_of.values()):
-            raise DataError(f"{path.name} is no dataset card: made_of must hold the files with their terms")
+            raise DataError(f"{path.name} is not a data set card: made_of must hold the files with their terms")
         return {"licence": {name: terms.get("licence", NO_CARD) for name, terms in made_of.items()}}
     return {name: card.get(name) for name in ("title", "licence", "homepage", "citation", "hub", "caution")}
 

@@ -43,11 +43,11 @@ class Hook:
     """True: installed by the target's own module, in a run that names it, and not by the plugin."""
 
     def needless(self) -> bool:
-        """Does verl do by itself what the hook is for?"""
+        """Does verl itself already do the hook's work?"""
         return bool(self.needless_with) and difference(self.needless_with) is None
 
     def differences(self) -> list[str]:
-        """How the installed verl differs from what the hook was written for, in words; nothing where it is needless."""
+        """How the installed verl differs from the one that the hook needs; empty if the hook is needless."""
         if self.needless():
             return []
         return [found for reference in (self.module, *self.relies_on) if (found := difference(reference))]

@@ -1,7 +1,7 @@
 """Entry point `verl.plugins`: verl imports this module at the end of `import verl`, in every process.
 
 It only installs the post-import hooks of `hooks.py`, so that a process pays for a part of MRPO when it loads the part
-of verl that the part belongs to. verl swallows what a plugin raises (at DEBUG level), hence the log line.
+of verl that the part belongs to. verl hides an exception of a plugin (DEBUG level), hence the log line.
 """
 
 from __future__ import annotations

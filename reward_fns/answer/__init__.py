@@ -2,7 +2,7 @@
 
 reward.py        the measure itself
 options.py       its options, the node mrpo.rewards.answer
-score.py         what a score is made of, and the weighted mean of an answer that is not accepted
+score.py         the parts of a score, and the weighted mean of an answer that is not accepted
 accepted.py      the same text, quantity, share or expression: right without a look at the overlap
 coverage/        whether an answer states the gold answer, in a sentence or under another name
 terms/           tables of names that mean the same, with their sources

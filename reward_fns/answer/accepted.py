@@ -36,7 +36,7 @@ def accepted_as(
 
 
 def _same_expression(prediction: str, gold: str, options: AnswerOptions) -> bool:
-    """Does math-verify find two values equal, of which at least one has to be worked out (2^5 and 32)?
+    """Does math-verify find two values equal, if at least one of them must be computed (2^5 and 32)?
 
     It sees numbers alone, so no unit, sign or sum may stand beside them (5 cm is not 5%, nor 3+4 4+3 or 7), and what
     our own rules tell apart it is not asked about, unless LaTeX says that it is a root or a fraction to be worked out.
@@ -68,7 +68,7 @@ def _number_and_words(text: str) -> tuple[tuple[Quantity, ...], int]:
 
 
 def _bare(text: str) -> Quantity | None:
-    """The quantity that is all of the text; None for a bound or a sign (<5, 2+), and for 120/80, which is no number."""
+    """The quantity that is all of the text; None for a bound or a sign (<5, 2+), and for 120/80 (not a number)."""
     quantities, words = _number_and_words(text)
     if len(quantities) != 1 or words or quantities[0].bound or not isinstance(quantities[0].as_written, Fraction):
         return None

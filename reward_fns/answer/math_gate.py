@@ -29,7 +29,7 @@ _OPERATOR = re.compile(r"[-+*/^=<>]|\\(?:[dt]?frac|sqrt|times|cdot|div|pm)")
 _PLAIN_NUMBER = re.compile(r"[\s$]*[-+]?[\d,]*\.?\d+[\s$.]*")
 _ARITHMETIC = re.compile(r"[\d\s.+\-*/^(){}$×÷]*")
 _ONE_VALUE = _COMMANDS - {"pm", "le", "leq", "ge", "geq", "approx", "infty"}
-# Several numbers, of which math-verify would take the last, a range, which it would subtract, a date or a version.
+# Several numbers (math-verify would take the last), a range (it would subtract), a date or a version.
 _SEVERAL = re.compile(r"\d\s+\.?\d|\d\s*[-−–]\s*\d|\.\d+\.|/\s*\d+\s*/")
 _SIGNED = re.compile(r"[\d)}]\s*\+|[-−–]\W*$")  # a sum (Gleason 3+4), which is not its value, or a sign behind (2+)
 _LONG = re.compile(r"\d{16}")
@@ -63,7 +63,7 @@ def is_expression(text: str) -> bool:
     """Is this text one arithmetic expression and nothing else: a digit, no words or unit, and more than a plain number?
 
     A range (2-3), a list, a ratio, a sum (3+4), a date, a number with a sign behind it (2+), an inequality and a
-    fraction that is not in lowest terms (120/80) are none: what they say is not a value.
+    fraction that is not in lowest terms (120/80) are not expressions: they do not stand for a value.
     """
     if _PLAIN_NUMBER.fullmatch(text) or not re.search(r"\d", text) or _LONG.search(text):
         return False
@@ -83,12 +83,12 @@ def as_math(text: str) -> str:
 @lru_cache(maxsize=8192)
 def math_verify_accepts(prediction: str, gold: str) -> bool:
     """Does math-verify find the two equal? Only for texts that are `is_safe`; False for whatever it cannot parse."""
-    parse, verify = load()  # outside: a math-verify that is broken is no answer that is wrong
+    parse, verify = load()  # outside: a broken math-verify must not make an answer wrong
     try:
         target = parse(gold, parsing_timeout=None)
         return bool(target) and bool(verify(parse(prediction, parsing_timeout=None), target, timeout_seconds=None))
     except (ArithmeticError, AttributeError, NotImplementedError, RecursionError, TypeError, ValueError) as error:
-        # Comparing what was parsed runs arbitrary symbolic code; what it cannot decide it has not accepted.
+        # Comparing what was parsed runs arbitrary symbolic code; if it cannot decide, the answer is not accepted.
         _tell_once(type(error).__name__)
         logger.debug("math-verify gave up on %.80r against %.80r: %r", prediction, gold, error)
         return False

@@ -38,7 +38,7 @@ def answer_reward(
     """Agreement of an answer with the gold answer, or with the best of several, in [0, 1].
 
         R_ans = 1                                                     if accepted
-              = 0.25 ROUGE-1 F1 + 0.25 BLEU-1 + 0.5 BERTScore F1      else (weights: options.mix)
+              = 0.25 ROUGE-1 F1 + 0.25 BLEU-1 + 0.5 BERTScore F1      otherwise (weights: options.mix)
         R_ans = min(R_ans, conflict_cap)                              if not accepted and the answers conflict
 
     Accepted: equal after normalisation; the same quantity (3.5 cm = 35 mm, 50% = 0.5); math-verify finds an expression
@@ -58,7 +58,7 @@ def answer_reward(
     "2 masses"; ROUGE-1 on stems of ASCII words, BLEU-1 on white-space tokens with their case; without an encoder its
     half of the mix is missing, and only math-verify lifts an answer above 0.5. It deviates in three points: parsing and
     comparing together have options.math_timeout_s and 4 GiB (there: 5 s each, by a signal that long computations
-    ignore), in a process of their own (`sandbox`); the best of several gold answers counts; and a completion
+    ignore), in a separate process (`sandbox`); the best of several gold answers counts; and a completion
     without an answer has no overlap.
 
     Raises ValueError if there is no gold answer; RuntimeError if compat = "reference" cannot start its process.
@@ -116,7 +116,7 @@ def _finish(
     options: AnswerOptions,
     encoder: PairEncoder | None,
 ) -> dict[int, AnswerScore]:
-    """Scores by index of the gold answer: the accepted ones if there are any, for nothing can score more, else all."""
+    """Scores by index of the gold answer: only the accepted ones (no score is higher) if there are any, or all."""
     settled = {i: AnswerScore(d.settled, d.parts) for i, d in enumerate(drafts) if d.settled is not None}
     open_ = [i for i, draft in enumerate(drafts) if draft.settled is None]
     if not open_ or any(score.value == 1.0 for score in settled.values()):

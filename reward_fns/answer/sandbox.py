@@ -1,4 +1,4 @@
-"""math-verify on any text, as the published reward has it: in a process of its own, which a time limit ends.
+"""math-verify on any text, as the published reward has it: in a separate process that a time limit ends.
 
 The published code gives math-verify whole completions, which no gate has seen. Its time limits are signals, which only
 the main thread may set, and a signal does not interrupt a long computation in C (a tower of powers). Here a child
@@ -118,12 +118,12 @@ class MathWorker:
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
-    """What the child reads and what it writes; it is started with both."""
+    """The pipes to the child's stdin and from its stdout; it is started with both."""
     return cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
 
 
 def _renew_locks() -> None:
-    """In a fork's copy: a lock that another thread held then has nobody left to release it."""
+    """After a fork: if another thread held a lock then, no thread is left to release it."""
     for worker in _workers:
         worker._lock = threading.Lock()
 
@@ -140,7 +140,7 @@ def get_worker(timeout_s: float) -> MathWorker:
 def _serve(timeout_s: float) -> None:
     """The child: a line in, two texts; a line out, true or false."""
     replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no reply
+    os.dup2(2, 1)  # a library's printed text must not be read as a reply
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if path != here]  # our modules are none of the child's
 

@@ -10,7 +10,7 @@ from reward_fns.answer.options import AnswerOptions
 
 @dataclass(frozen=True, slots=True)
 class AnswerScore:
-    """`value` in [0, 1]; `parts` says what it is made of, for logs and dumps (numbers, and short names).
+    """`value` in [0, 1]; `parts` holds its components, for logs and dumps (numbers, and short names).
 
     Parts: accepted (math | number | exact | covered | yes_no | ""), rouge1, bleu1, bertscore (only with an encoder),
     encoder 0/1, conflict ("" or its kind), capped 0/1, empty 0/1, truncated 0/1, reference (index of the gold answer).
@@ -28,7 +28,7 @@ class Draft:
     parts: dict[str, float | str]
     overlap: dict[str, float]
     says_other: bool = False
-    """Does the answer say something else than the gold answer or a part of it (options.accept: covered)?"""
+    """Does the answer state more than the gold answer or a part of it (options.accept: covered)?"""
 
 
 def parts_of(*, accepted: str = "", conflict: str = "") -> dict[str, float | str]:

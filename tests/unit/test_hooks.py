@@ -76,7 +76,7 @@ def test_the_doctor_shows_every_row():
 def test_a_hook_that_verl_made_needless_is_not_missed():
     needless = replace(BROKEN["a signature that changed"][0], needless_with="verl.utils.config:validate_config")
     assert losses({"always"}, (needless,)) == []
-    assert check_hook(needless).ok and "verl has this itself" in check_hook(needless).says
+    assert check_hook(needless).ok and "verl does this itself" in check_hook(needless).says
 
 
 # --- at start-up

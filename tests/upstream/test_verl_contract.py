@@ -102,7 +102,7 @@ MENDED = [
     (
         "weight_sync_timeout.py",
         lambda: difference(ACK_TIMEOUT) is not None,
-        "verl has a limit of its own on the weight sync",
+        "verl has its own limit on the weight sync",
     ),
     (
         "async_log_call.py",

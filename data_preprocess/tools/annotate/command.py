@@ -63,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the tool. Returns 0 if every row has reasoning now, 3 if some were left, 1 for what cannot work at all."""
+    """Run the tool. Returns 0 if every row has reasoning now, 3 if some were left, 1 if it cannot work at all."""
     args = build_parser().parse_args(argv)
     return guarded(lambda: run_annotation(args), resumes=True)
 

@@ -1,4 +1,4 @@
-"""What an annotation run has done, and what it may still do."""
+"""The calls that an annotation run has made, and those that it may still make."""
 
 from __future__ import annotations
 

@@ -47,11 +47,11 @@ def read_done(file: Path, *, model: str) -> set[tuple[str, str, str]]:
             key = row_key(entry["image_name"], entry["question"], entry["answer"])
             if (entry["model"], entry["rubric"]) == (model, rubric()[1]):
                 done.add(key)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # also what is no UTF-8
-            raise DataError(f"{file.name}, line {number} is no annotation of this tool; name another --out") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # or not UTF-8
+            raise DataError(f"{file.name}:{number} is not an annotation of this tool; name another --out") from error
     if cut_off:
         if not cut_off.startswith(FIRST_FIELD[: len(cut_off)]):
-            raise DataError(f"the end of {file.name} is no annotation of this tool; name another --out")
+            raise DataError(f"the end of {file.name} is not an annotation of this tool; name another --out")
         file.write_bytes(whole)
     return done
 
@@ -120,7 +120,7 @@ async def annotate(rows: Iterator[dict[str, Any]], out: Path, run: Run, model: M
             try:
                 await worker()
             except Exception:
-                run.halted = True  # a row that cannot be asked about; what is under way is paid for
+                run.halted = True  # this row cannot be asked about; running calls are already paid for
                 raise
 
         ended = await asyncio.gather(*(work() for _ in range(model.concurrency)), return_exceptions=True)
@@ -135,7 +135,7 @@ async def annotate(rows: Iterator[dict[str, Any]], out: Path, run: Run, model: M
 def _finishing_first(run: Run) -> Iterator[None]:
     """Meanwhile a first signal only stops the asking; a second one has its usual effect."""
     loop = asyncio.get_running_loop()
-    # What is ignored stays so: nohup ignores SIGHUP.
+    # A signal that is ignored stays ignored: nohup ignores SIGHUP.
     numbers = [n for n in STOP_SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
 
     def stop(number: int) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
-"""What is tried: untrusted files should meet few parsers."""
+"""Formats that are tried: untrusted files should meet few parsers."""
 # All that Pillow's parsers were seen to raise on mutated files; SyntaxError: a broken PNG, struct.error: broken EXIF.
 BROKEN = (
     OSError, SyntaxError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError,

@@ -38,7 +38,7 @@ def numbered_rows(
 def checked_lines(
     file: Path, *, left_out: Callable[[str], None] = logger.warning
 ) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """(number of the line, row) of each line, or in place of the row what is wrong with it; as `numbered_rows`."""
+    """(number of the line, row) of each line, with the fault in place of a bad row; as `numbered_rows`."""
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if number == 1:

@@ -74,12 +74,12 @@ def _extend(spec: ModuleSpec) -> None:
     execute = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
-        loader.exec_module = execute  # one execution only: a reload gets a loader of its own
+        loader.exec_module = execute  # one execution only: a reload gets another loader
         execute(module)
         for name, callback in list(_callbacks[module.__name__].items()):
             _run(name, callback, module)
 
-    # Set on this one loader object, so that its type and everything else it can do (get_source, resources) stay.
+    # Set on this one loader object, so that its type and its other methods (get_source, resources) stay.
     loader.exec_module = exec_module
 
 

@@ -1,4 +1,4 @@
-"""Signals that ask a process to end, as an exception: what is under way can clean up after itself."""
+"""Signals that ask a process to end, as an exception, so that running work can clean up."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def module_file(module: str) -> Path | None:
 
 
 def difference(reference: str) -> str | None:
-    """How a module differs from `reference`, in words; None if it has what is named.
+    """How a module differs from `reference`, in words; None if it has all the names.
 
     `reference`: `package.module`, `package.module:NAME`, `package.module:Class.NAME`, or either of the last two with
     parameters, `package.module:Class.method(self, a, *, b)`. Parameters must have these names in this order; another

@@ -1,4 +1,4 @@
-"""Weights from the trainer to rollout servers of their own, over TCP: verl's `separate_async` mode without a GPU.
+"""Weights from the trainer to separate rollout servers, over TCP: verl's `separate_async` mode without a GPU.
 
 verl's checkpoint engines that move weights between processes (nccl, hccl, nixl, mooncake, kimi) all need a GPU, an NPU
 or RDMA. This one registers itself under `zmq` in verl's CheckpointEngineRegistry; verl imports it by its own option:
@@ -65,7 +65,7 @@ class ZMQCheckpointEngine(CheckpointEngine):
         return socket
 
     def prepare(self) -> str:
-        """Bind where weights may come in; returns the address. Trainer ranks do as well: who is who comes later."""
+        """Bind a socket for incoming weights; returns its address. Trainer ranks bind as well: roles are set later."""
         host = ray.util.get_node_ip_address().strip("[]")
         socket = self._socket(zmq.PULL)
         socket.ipv6 = ":" in host
@@ -76,7 +76,7 @@ class ZMQCheckpointEngine(CheckpointEngine):
     def build_topology(
         cls, actor_wg_world_size: int, rollout_world_size: int, metadata: list[str]
     ) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-        """Rank 0 of the trainer learns the addresses of the rollout workers, everyone else learns nothing."""
+        """Rank 0 of the trainer gets the addresses of the rollout workers; all other ranks get nothing."""
         receivers = metadata[actor_wg_world_size:]
         return (
             {"receivers": [receivers] + [[]] * (actor_wg_world_size - 1), "sends": [True] * actor_wg_world_size},
@@ -94,7 +94,7 @@ class ZMQCheckpointEngine(CheckpointEngine):
 
     def finalize(self) -> None:
         for socket in self.sockets:
-            # What was sent is with the receivers by now (they have loaded it), so nothing is waited for.
+            # The receivers have already loaded all that was sent, so there is nothing to wait for.
             socket.close(linger=0)
         self.sockets = []
 

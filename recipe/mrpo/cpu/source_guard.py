@@ -1,4 +1,4 @@
-"""Loud check that a foreign function still is what a patch was written for."""
+"""A check, with an error, that a foreign function is still the one for which a patch was written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 def expect_source(function: Callable, marker: str, *, patch: str, written_for: str) -> None:
     """Raise RuntimeError unless the source of ``function`` contains ``marker``.
 
-    patch: what the patch does, for the message; written_for: distribution and version, as in "verl 0.9.1".
+    patch: the effect of the patch, for the message; written_for: distribution and version, as in "verl 0.9.1".
     """
     if marker in inspect.getsource(function):
         return

@@ -50,9 +50,9 @@ class TokenRuns:
     def _cut_at(
         cls, ends: np.ndarray, rows: Sequence[Sequence[Span]], on_cpu: torch.Tensor, mask: torch.Tensor
     ) -> TokenRuns:
-        """`ends`: (B,) where the response of each row ends; what follows is one run."""
+        """`ends`: (B,) where the response of each row ends; the tokens after it are one run."""
         width = mask.shape[1]
-        # The end of each run of a row: outside and step in turn, the rest of the response, what follows it.
+        # The end of each run of a row: outside and step in turn, the rest of the response, the tokens after it.
         size = 2 * np.fromiter(map(len, rows), dtype=np.int64, count=len(rows)) + 2
         tail = ((width, width),)
         flat = chain.from_iterable(chain.from_iterable(chain(spans, tail) for spans in rows))

@@ -10,7 +10,7 @@ from recipe.mrpo.common.printable import printable
 
 @dataclass(frozen=True)
 class Check:
-    """`ok`: True, False, or None where there was nothing to check; `says`: what was found; `do`: what to do then."""
+    """`ok`: True, False, or None if there was nothing to check; `says`: the finding; `do`: the remedy."""
 
     name: str
     ok: bool | None
@@ -18,7 +18,7 @@ class Check:
     do: str = ""
 
     def __post_init__(self) -> None:
-        # An endpoint or a file may have said it.
+        # The text may come from an endpoint or a file.
         object.__setattr__(self, "says", printable(self.says))
         object.__setattr__(self, "do", printable(self.do))
 

@@ -156,7 +156,7 @@ def run(args: argparse.Namespace) -> int:
                 new = [Check(name, None, "not checked, because an option is wrong")]
             else:
                 new = CHECKS[name](args, options)
-        except Exception as error:  # one check that breaks must not hide what the others find
+        except Exception as error:  # a check that breaks must not hide the findings of the others
             new = [Check(name, False, f"the check itself failed: {type(error).__name__}: {error}", "report this.")]
         found += new
         if not args.json:

@@ -13,14 +13,14 @@ from data_preprocess.convert.schema import RL_SCHEMA, SFT_SCHEMA, find_fault
 from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 
-ADVICE = "make it anew with `mrpo data <dataset> --source DIR --out DIR`."
+ADVICE = "make it again with `mrpo data <dataset> --source DIR --out DIR`."
 
 
 def check_dataset(file: Path, *, rows: int, gold_reasoning: str) -> Check:
     """The file is whole, has the columns of data_preprocess, and its first `rows` rows keep their rules.
 
     `gold_reasoning`: value of mrpo.gold_reasoning. A file without any row of the training split is one to validate on,
-    where a run asks for no gold reasoning: what it lacks is said and is no fault.
+    where a run asks for no gold reasoning: missing gold reasoning is then reported, but not as a fault.
     """
     name = "data"
     if not file.is_file():
@@ -64,7 +64,7 @@ def _fault(row: dict) -> str | None:
             for image in row["images"]:
                 Image.open(io.BytesIO(image["bytes"])).verify()
     except (KeyError, TypeError, AttributeError) as error:
-        return f"a cell has another shape than data_preprocess writes ({type(error).__name__}: {error})"
+        return f"a cell has a shape that data_preprocess does not write ({type(error).__name__}: {error})"
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         return f"an image cannot be decoded ({error})"
     return fault

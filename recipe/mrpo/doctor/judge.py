@@ -59,7 +59,7 @@ def check_judge(options: Mapping[str, Any], *, private_data: bool, timeout_s: fl
         judges = judges_asked(options)
         said = [_one(judge, private_data, timeout_s) for judge in judges]
     except (ValueError, PermissionError) as error:
-        return Check("judge", False, str(error), "set the option that is named.")
+        return Check("judge", False, str(error), "set the option that the message names.")
     failed = [check for check in said if check.ok is False]
     if failed:
         return failed[0]

@@ -23,7 +23,7 @@ def check_model(path: str, backbone: str | None = None) -> Check:
     try:
         config = json.loads((folder / "config.json").read_text())
     except (OSError, ValueError) as error:
-        do = "give the folder of a Hugging Face checkpoint; verl.model_merger makes one of a checkpoint of verl."
+        do = "give the folder of a Hugging Face checkpoint; verl.model_merger converts a checkpoint of verl."
         return Check("model", False, f"{path}/config.json cannot be read: {error}", do)
     if backbone is not None:
         try:
@@ -40,7 +40,7 @@ def check_response_format(path: str, asked_tag: str | None = None, backbone: str
 
     `asked_tag`: the think tag in the prompts of the data. A checkpoint that is not on this machine is not tried.
     """
-    do = {True: "mend the checkpoint's tokenizer or chat template, or take another checkpoint.", False: ""}
+    do = {True: "correct the checkpoint's tokenizer or chat template, or take another checkpoint.", False: ""}
     found = try_checkpoint(path, asked_tag, backbone)
     return [Check("response format", not one.loses, one.says, do[one.loses]) for one in found]
 
@@ -65,7 +65,7 @@ def check_config(path: str, config: object, backbone: str | None = None) -> Chec
     if kind == REMOTE_CODE:
         return Check("model", False, f"{path} is InternVL in its remote-code layout ({REMOTE_CODE}), which verl cannot "
                      "train", f"take the HF-native layout, e.g. {BACKBONES['internvl3'].checkpoint}.")  # fmt: skip
-    return Check("model", False, f"{path} is a {kind}, no backbone of this recipe ({', '.join(BACKBONES)})",
+    return Check("model", False, f"{path} is a {kind}, not a backbone of this recipe ({', '.join(BACKBONES)})",
                  "take one of these, or name your own row, mrpo.backbone=module:ROW (docs/own_parts.md).")  # fmt: skip
 
 

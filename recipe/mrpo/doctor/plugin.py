@@ -1,4 +1,4 @@
-"""Does verl load the plugin, here and in the processes of workers, and does it still have what the plugin needs?"""
+"""Does verl load the plugin, here and in the processes of workers, and does it still have all places for it?"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ print(json.dumps({
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Of a process that imports verl; without a GPU it needs the import shim on its path."""
+    """Environment of a process that imports verl; without a GPU the import shim must be on its path."""
     out = dict(environment)
     if out.get("VERL_PLATFORM", "").lower() == "cpu":
         from recipe.mrpo.cpu import SHIM_DIR
@@ -103,7 +103,7 @@ def check_hook(hook: Hook) -> Check:
     runs = "" if hook.needed == "always" else f" ({CONDITIONS[hook.needed]})"
     function = hook.target.rpartition(":")[2].rpartition(".")[2]
     if hook.needless():
-        return Check("hooks", True, f"{hook.module}: verl has this itself, {function} does nothing{runs}")
+        return Check("hooks", True, f"{hook.module}: verl does this itself, so {function} does nothing{runs}")
     found = hook.differences()
     if found:
         return Check("hooks", False, f"lost: {'; '.join(found)}, so {hook.lost}{runs}", f"install verl=={MADE_FOR}.")

@@ -22,13 +22,13 @@ RUNTIME = ("torch", "TransferQueue>=0.1.10", "qwen-vl-utils", "flash-attn")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What must be installed here (`needed`), and what must be in range if it is installed (`fitting`)."""
+    """Packages that must be installed here (`needed`), and packages that must be in range if installed (`fitting`)."""
 
     pins: Mapping[str, str]
     needed: Sequence[Requirement]
     fitting: Sequence[Requirement] = ()
     one_of: Sequence[str] = ()
-    """Packages of which one must be there."""
+    """At least one of these packages must be installed."""
 
 
 def read_pins(file: Path) -> dict[str, str]:
@@ -99,7 +99,7 @@ def wanted_here(on_cpu: bool, pins: Mapping[str, str], installed: Callable[[str]
     """What a run on this machine wants: our pins without a GPU, and beside one verl's own stack.
 
     The pins are those of the stack without a GPU, so beside a GPU only verl's counts. There verl's extra for the
-    engine that is installed gives the ranges. What no run imports (pytest, mbridge, …) may be absent from it.
+    engine that is installed gives the ranges. Packages that no run imports (pytest, mbridge, …) may be absent.
     """
     if on_cpu:
         return Wanted(pins, requirements(DISTRIBUTION, "cpu"))

@@ -27,7 +27,7 @@ class EndpointError(ValueError):
 
 
 def is_loopback(host: str) -> bool:
-    """Is `host` this machine by its own spelling? No name but `localhost` is believed, and nothing is looked up."""
+    """Does the spelling of `host` say that it is this machine? The only name is `localhost`; nothing is looked up."""
     if host.lower() == "localhost":
         return True
     try:

@@ -6,10 +6,10 @@ import zlib
 from collections.abc import AsyncIterator
 
 MAX_BODY_BYTES = 4 * 2**20
-"""Of a body, packed or unpacked. A verdict has a few kilobytes; the rest would be thoughts."""
+"""Largest body, compressed or not. A verdict has a few kilobytes; a longer body would be reasoning."""
 
 _WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"""zlib's `wbits`. No encoding is asked for; some gateways pack all the same, in one layer."""
+"""zlib's `wbits`. No encoding is requested; some gateways compress anyway, in one layer."""
 
 
 class BadBody(ValueError):

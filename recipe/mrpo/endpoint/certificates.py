@@ -16,7 +16,7 @@ _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 def trusted_certificates(endpoint: Endpoint) -> ssl.SSLContext:
-    """The authorities that may sign the endpoint's certificate: SSL_CERT_FILE and SSL_CERT_DIR, else certifi's list.
+    """Authorities that may sign the endpoint's certificate: SSL_CERT_FILE and SSL_CERT_DIR, otherwise certifi's list.
 
     They hold for hosts that private rows may go to as well: a clinic has its own authority. Raises EndpointError
     naming the variable if nothing can be read there.
@@ -25,7 +25,7 @@ def trusted_certificates(endpoint: Endpoint) -> ssl.SSLContext:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and reading the list takes 15 ms
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if folder and not any(Path(part).is_dir() for part in folder.split(os.pathsep)):
-        raise EndpointError("environment", "has SSL_CERT_DIR set to a folder that does not exist; unset or mend it")
+        raise EndpointError("environment", "has SSL_CERT_DIR set to a folder that does not exist; unset or correct it")
     try:
         return ssl.create_default_context(cafile=file or (None if folder else certifi.where()), capath=folder or None)
     except (OSError, ssl.SSLError, ValueError) as error:
@@ -33,7 +33,7 @@ def trusted_certificates(endpoint: Endpoint) -> ssl.SSLContext:
         raise EndpointError(
             "environment",
             f"has {'SSL_CERT_FILE' if file else 'SSL_CERT_DIR'} set to a file without readable certificates "
-            f"({reason}); unset or mend it",
+            f"({reason}); unset or correct it",
         ) from error
 
 

@@ -1,6 +1,6 @@
 """The client of an OpenAI-compatible endpoint: each request is bounded in time and bytes, and never raises.
 
-The environment adds nothing to what is sent: no header, no account, no key. httpx is used directly, because the
+The environment adds nothing to a request: no header, no account, no key. httpx is used directly, because the
 endpoint's bodies are untrusted: the usual client library reads them to the end, unpacked, however long they are.
 """
 
@@ -29,7 +29,7 @@ USER_AGENT = "mrpo"
 
 @dataclass(frozen=True)
 class Response:
-    """What came back: `failure` is None for a whole body with a status below 300; else its kind, with a detail.
+    """A response: `failure` is None for a whole body with a status below 300, otherwise its kind, with a detail.
 
     Kinds: timeout, connection, tls (the certificate is not accepted), bad_response (a body too long or unreadable),
     http_<status>.

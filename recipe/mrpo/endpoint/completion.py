@@ -16,7 +16,7 @@ _WHOLE = frozenset(
     "stop eos eostoken endturn endofturn endoftext stopsequence complete completed finish finished done success "
     "toolcalls functioncall tooluse null none unspecified".split()
 )
-"""Finish reasons of a reply that ended by itself, bare of marks and capitals. By any other the reply may be cut off."""
+"""Finish reasons of a complete reply, without marks and capitals. With any other one the reply may be cut off."""
 
 _DECLINED = frozenset(
     "contentfilter contentfiltered filtered safety recitation blocklist prohibitedcontent spii refusal refused "
@@ -37,8 +37,8 @@ _CODE_NAMES = (
 class Completion:
     """What one call gave: the reply's text or a failure, and the tokens it cost.
 
-    `cut_off`: the reply did not end by itself. `thoughts`: characters of reasoning that came beside the content.
-    `usage`: what the endpoint says about tokens, unread; `tokens` and `estimated`: what the call counts for.
+    `cut_off`: the reply is not complete. `thoughts`: characters of reasoning that came beside the content.
+    `usage`: the endpoint's token report, unread; `tokens`: those counted for the call; `estimated`: a guess.
     `wait_s`: seconds that the endpoint asks to wait before the next try.
     """
 
@@ -84,7 +84,7 @@ def read_completion(body: bytes | str) -> Completion:
 
 
 def error_detail(body: bytes) -> str:
-    """What the body of an error response says: its message if it has one, else its text."""
+    """The message in the body of an error response, or its text if it has none."""
     text = body.decode("utf-8-sig", errors="replace")
     try:
         data: Any = json.loads(text)
@@ -123,7 +123,7 @@ def _read_message(message: dict[str, Any], reason: Any, usage: object) -> Comple
 
 
 def _bare(finish_reason: str) -> str:
-    """MAX_TOKENS, max-tokens and FinishReason.MAX_TOKENS are one."""
+    """MAX_TOKENS, max-tokens and FinishReason.MAX_TOKENS become the same word."""
     return re.sub(r"[^a-z]", "", finish_reason.lower()).removeprefix("finishreason")
 
 

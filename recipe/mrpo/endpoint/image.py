@@ -1,4 +1,4 @@
-"""An image in the size and format that a model service is sent."""
+"""An image in the size and format for a model service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import io
 from functools import lru_cache
 
-# What chat endpoints take as it is; everything else is re-encoded.
+# Chat endpoints take these as they are; all other formats are re-encoded.
 _PASS_ON = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _PIECE = 3 * 2**18
 """Bytes; a multiple of three, so that the pieces of base64 are one."""
@@ -38,7 +38,7 @@ def data_url(data: bytes, max_pixels: int) -> DataUrl:
 def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
     """(bytes, MIME type) of at most `max_pixels` pixels, upright; unchanged if small enough and of a common format.
 
-    A JPEG stays a JPEG, all else becomes PNG of 8 bits (16 bits scaled from their own range, transparent pixels over
+    A JPEG stays a JPEG, others become PNG of 8 bits (16 bits scaled from their own range, transparent pixels over
     white); sides keep their ratio. Raises BadImage.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
@@ -54,7 +54,7 @@ def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
             turned = image.getexif().get(ORIENTATION, 1) not in UPRIGHT
             upright = ImageOps.exif_transpose(image) if turned else image
             width, height = upright.size
-            # 16 bits are passed on by nobody: endpoints that read them with Pillow cut them off at 255.
+            # Never pass on 16 bits: endpoints that read them with Pillow clip them at 255.
             if width * height <= max_pixels and kind in _PASS_ON and not turned and not is_deep(image.mode):
                 image.load()  # a cut-off file is found here, not at the judge
                 return data, _PASS_ON[kind]

@@ -10,13 +10,13 @@ from typing import Any
 MAX_REPLY_CHARS = 200_000
 MAX_STARTS = 1_000
 MAX_SCANNED = 10 * MAX_REPLY_CHARS
-"""Characters read in vain, over all starts: an object that never ends is read to the end from each of its braces."""
+"""Bound on useless reading over all starts: an object without an end is read to the end from each of its braces."""
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen = dict(pairs)
     if len(seen) != len(pairs):
-        # Kept as a value, so that the object is still found and named for what it is.
+        # Kept as a value, so that the object is still found and its failure named.
         seen["\0doubled"] = True
     return seen
 
@@ -25,7 +25,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, strict=False)
 
 
 class TooCostly(ValueError):
-    """A text that is made to cost time."""
+    """The text costs too much time, perhaps on purpose."""
 
 
 def json_objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
@@ -38,7 +38,7 @@ def json_objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
     while position >= 0:
         starts += 1
         if starts > MAX_STARTS or scanned > MAX_SCANNED:
-            raise TooCostly("too many braces that begin no object")
+            raise TooCostly("too many braces that do not begin an object")
         try:
             found, end = _DECODER.raw_decode(text, position)
         except json.JSONDecodeError as error:

@@ -1,7 +1,7 @@
 """The images of a prompt as bytes, in every form that verl 0.9.1 shows them to the policy.
 
 verl takes a struct with `bytes`, a decoded image (datasets.Image), a path as text, and `{"image": path}`; its message
-then holds a PIL image, a path, a file:// address or a data: address. Addresses on the web are read by nobody here.
+then holds a PIL image, a path, a file:// address or a data: address. Addresses on the web are never read here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EncodedImage = tuple[bytes, str]
 
 @dataclass(frozen=True)
 class Images:
-    """The images of a prompt, in order, or why they cannot be shown."""
+    """The images of a prompt, in order, or the reason why they cannot be shown."""
 
     read: tuple[EncodedImage, ...] = ()
     problem: str | None = None
@@ -58,7 +58,7 @@ def images_of_prompt(messages: Any) -> tuple[EncodedImage, ...]:
                 continue
             kind = part.get("type", "text")
             if kind in ("video", "audio") or "video" in part or "audio" in part:
-                raise BadImage(f"the prompt holds a {kind}, which no judge is shown")
+                raise BadImage(f"the prompt holds a {kind}, and judges see only images")
             if kind in ("image", "image_url") or "image" in part or "image_url" in part:
                 found.append(read_image(part))
     return tuple(found)
@@ -97,7 +97,7 @@ def _bytes_at(where: str) -> bytes:
         try:
             return base64.b64decode(data, validate=True) if found else b""
         except binascii.Error as error:
-            raise BadImage(f"a data: address that holds no base64: {error}") from error
+            raise BadImage(f"a data: address without valid base64: {error}") from error
     path = os.path.expanduser(where.removeprefix("file://"))
     try:
         with open(path, "rb") as file:
@@ -107,7 +107,7 @@ def _bytes_at(where: str) -> bytes:
 
 
 def _encoded(image: Any) -> EncodedImage:
-    """A decoded image as PNG, upright as its EXIF tag says; nothing of its pixels is lost but what RGB cannot hold."""
+    """A decoded image as PNG, upright as its EXIF tag says; its pixels lose only what RGB cannot hold."""
     from PIL import ImageOps
 
     from recipe.mrpo.common.images import BROKEN, as_rgb

@@ -1,4 +1,4 @@
-"""The body of a chat completions request as bytes; images are megabytes, by which no thread may hold all others up."""
+"""The body of a chat completions request as bytes; images have megabytes and must not block other threads."""
 
 from __future__ import annotations
 

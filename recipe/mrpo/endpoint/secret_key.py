@@ -1,4 +1,4 @@
-"""A key that shows in no text: an endpoint may quote the one that it was sent, in whole or in part."""
+"""A key that no text shows, although an endpoint may quote it in whole or in part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 HIDDEN = "***"
 _WINDOW = 6
-"""Characters of a key in a row that are taken for the key itself; fewer tell nothing, and may be a common word."""
+"""So many characters of a key in a row are hidden like the key; fewer reveal nothing, and may be a common word."""
 
 
 class Secret:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 _NAME = r"(?:seed:)?(?:think|thinking|thoughts?|reason|reasoning|reflection|analysis|scratch_?pad|cot)"
 # <think> [THINK] ◁think▷ <|think|> <|begin_of_thought|> <|START_THINKING|> <unused94>, and the channels of gpt-oss and
-# Gemma, of which each names its kind: everything but the last one is reasoning.
+# Gemma. Each channel names its kind: all but the last one are reasoning.
 _OPEN = re.compile(
     rf"<{_NAME}>|\[{_NAME}\]|◁{_NAME}▷|<\|(?:begin_of_|start_of_|start_)?{_NAME}(?:_start)?\|>"
     r"|<unused94>|<\|channel\|?>\s*(?:analysis|commentary|thought|thinking)",

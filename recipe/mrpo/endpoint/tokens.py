@@ -10,17 +10,17 @@ CHARS_PER_TOKEN = 3
 """English has about four; the prompts are JSON with terms of medicine, and a ceiling is better reached early."""
 
 PIXELS_PER_TOKEN = 28 * 28
-"""Of Qwen2.5-VL's vision tower, after its 2 x 2 merge."""
+"""Pixels per token of Qwen2.5-VL's vision tower, after its 2 x 2 merge."""
 
 MAX_FACTOR, MAX_EXTRA = 10, 10_000
-"""A report of more than MAX_FACTOR times the estimate plus MAX_EXTRA is not believed: one reply could end a budget."""
+"""A report of more than MAX_FACTOR times the estimate plus MAX_EXTRA is rejected: one reply could use up a budget."""
 
 MAX_THOUGHTS = 200_000
-"""Completion tokens that are believed where no `max_tokens` bounds a model that thinks unseen."""
+"""Largest credible report of completion tokens if no `max_tokens` bounds a model with hidden reasoning."""
 
 
 class Tokens(NamedTuple):
-    """Of a prompt and of what was written to it."""
+    """Tokens of a prompt and of its completion."""
 
     prompt: int = 0
     completion: int = 0

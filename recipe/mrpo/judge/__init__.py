@@ -1,7 +1,7 @@
 """Labels reasoning steps: `get_judge(options)` gives a judge, `await judge.label(request)` a judgement.
 
-protocol.py        what a judge is asked (JudgeRequest) and what it answers (Judgement)
-usage.py           what a judgement cost
+protocol.py        a judge's question (JudgeRequest) and its reply (Judgement)
+usage.py           the cost of a judgement
 registry.py        judges by name; a user's own by `module:name`
 checked.py         every judge made safe to ask: one label a step, or a counted failure
 chat/              a model behind an endpoint, or verl's reward model
@@ -12,7 +12,7 @@ protect/           cache, circuit breaker, rates and budget
 when_to_judge.py   which rollouts are judged
 when_to_stop.py    when a run stops because of its judge
 private_data.py    may the judge see the rows of a run?
-stand_in.py        what a run with the offline judge is told
+stand_in.py        the warning for a run with the offline judge
 __main__.py        `mrpo judge audit` and `mrpo judge cache`
 """
 

@@ -1,6 +1,6 @@
 """The judge's command line.
 
-mrpo judge cache stats  labels.db                  # what a cache of labels holds
+mrpo judge cache stats  labels.db                  # entries and size of a label cache
 mrpo judge cache export labels.db > labels.jsonl   # one JSON line an entry: key, labels, time
 mrpo judge cache prune  labels.db --max-mb 100     # the oldest entries go
 mrpo judge audit runs/x/rollouts/*.jsonl --data train.parquet mrpo.judge.name=openai mrpo.judge.openai.model=NAME
@@ -20,7 +20,7 @@ from recipe.mrpo.options.command_line import split_options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0: done; 1: a file or a judge that cannot be used, said in one sentence."""
+    """0: done; 1: a file or a judge cannot be used; one sentence says why."""
     parser = argparse.ArgumentParser(
         prog="mrpo judge", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Any judge, made safe to ask: whatever it does, a rollout gets one label a step or a failure that is counted."""
+"""Makes any judge safe to ask: a rollout always gets one label per step or a failure that is counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DETAIL_CHARS = 300
 
 
 class CheckedJudge:
-    """A judge as `get_judge` gives it. `judge`: behind breaker and cache; `made`: itself; `own`: of the user's own."""
+    """A judge as `get_judge` gives it. `judge`: behind breaker and cache; `made`: itself; `own`: it is the user's."""
 
     def __init__(self, judge: Judge, *, made: Judge, name: str, own: bool) -> None:
         self.judge, self.made, self.name, self.own = judge, made, name, own
@@ -40,7 +40,7 @@ class CheckedJudge:
 
     @property
     def _words_are_ours(self) -> bool:
-        """Is it a chat judge with hooks of the user's own? It writes no private text into a detail."""
+        """Is it a chat judge with the user's hooks? It writes no private text into a detail."""
         return hasattr(self.made, "from_judge_options")
 
     async def label(self, request: JudgeRequest) -> Judgement:
@@ -79,7 +79,7 @@ class CheckedJudge:
             logger.warning("the judge %s could not be closed: %s", self.name, self._tell(error))
 
     def _tell(self, error: BaseException, *, private: bool = False) -> str:
-        """The error in one line; with its place in the log, the first time that its kind is met."""
+        """The error in one line; the log also gets its place, the first time that this kind occurs."""
         # What it says may quote a rollout: it is shown as ASCII, and not at all if the row is private.
         said = f"{len(str(error))} characters, not shown" if private else f"{str(error)!a}"
         detail = f"{type(error).__name__}: {said}"[:DETAIL_CHARS]

@@ -21,7 +21,7 @@ from recipe.mrpo.judge.registry import get_judge, register_judge
 def majority(votes: Sequence[Sequence[int]], *, num_judges: int) -> tuple[tuple[int, ...] | None, float]:
     """Labels by the majority of all judges, those that failed included, and the mean agreement.
 
-        v_k = 1 if yes_k > n / 2, 0 if no_k > n / 2, else unknown
+        v_k = 1 if yes_k > n / 2, 0 if no_k > n / 2, otherwise unknown
 
     `votes`: labels of each judge that answered. None if any step stays unknown, because too many judges failed.
     Agreement is the mean over steps of the share of given votes that went with the majority.
@@ -60,7 +60,7 @@ class EnsembleJudge:
             labels=labels,
             failure=lost if labels is None else None,
             detail="; ".join(failed)[:300],
-            # The members work at the same time: their latencies are no sum.
+            # The members work at the same time, so their latencies do not add up.
             usage=replace(reduce(operator.add, (j.usage for j in given)), latency_s=time.perf_counter() - start),
             agreement=agreement if labels is not None else None,
             overall=whole[0] if whole is not None and labels is not None else None,

@@ -44,7 +44,7 @@ def member_options(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     full = {name: merged(base, own or {}) for name, own in given.items()}
     for name, member in full.items():
         if member["name"] == "ensemble":
-            raise ValueError(f"mrpo.judge.members.{name}.name must be set to a judge that is no ensemble.")
+            raise ValueError(f"mrpo.judge.members.{name}.name must be a judge other than ensemble.")
         for option in JOB_WIDE:
             if member[option] != base[option]:
                 raise ValueError(f"mrpo.judge.members.{name}.{option} is one for all members; set mrpo.judge.{option}.")
@@ -52,7 +52,7 @@ def member_options(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def judges_asked(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Options of every judge that is asked in the end: the members of an ensemble, else the judge itself."""
+    """Options of every judge that is asked: the members of an ensemble, otherwise the judge itself."""
     return list(member_options(options).values()) if options["name"] == "ensemble" else [options]
 
 
@@ -69,7 +69,7 @@ def with_router_address(options: Mapping[str, Any], *, address: str | None, mode
     if options["name"] == "router":
         if not address or not model:
             raise ValueError(
-                "mrpo.judge.name=router asks verl's own reward model, and there is none; set "
+                "mrpo.judge.name=router asks verl's reward model, and this run has none; set "
                 "reward.reward_model.enable=true and reward.reward_model.model_path=<model>."
             )
         result["router"] = RouterAddress(address, model)

@@ -1,4 +1,4 @@
-"""What a judge is asked and what it answers."""
+"""The question to a judge and its reply."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Judgement:
 
     Exactly one of `labels` and `failure` is set: a failed judgement is never a label and never a reward of 0.
     `failure` is a short kind such as "timeout", "http_500" or "missing_step"; `detail` says more, for people.
-    `usage` says what the judgement cost, failed or not. `agreement` is the mean share of an ensemble's members that
+    `usage` is the cost of the judgement, failed or not. `agreement` is the mean share of an ensemble's members that
     voted with the majority (None: a single judge), `overall` the grade of the reasoning as a whole, 1 or 0 (None: not
     asked for).
 
@@ -82,6 +82,6 @@ class Judge(Protocol):
 
 
 class CacheableJudge(Judge, Protocol):
-    """A judge that names what its labels depend on; it gets a cache and a breaker when it is made by name."""
+    """A judge that reports everything its labels depend on; made by name, it gets a cache and a breaker."""
 
     def cache_key(self, request: JudgeRequest) -> bytes: ...

@@ -66,30 +66,30 @@ def judge_factory(options: Mapping[str, Any]) -> Factory:
         raise ValueError(f"mrpo.judge.options must be a group of options, not {options['options']!r}.")
     if options["options"] and not is_own(name):
         raise ValueError(
-            f"mrpo.judge.options holds options of your own judge, and {OPTION}={name} is none; name it as "
+            f"mrpo.judge.options is for your own judge, and {OPTION}={name} is not one; name yours as "
             f"{OPTION}=package.module:Class, or leave mrpo.judge.options empty."
         )
     return factory
 
 
 def _import_module(module: object) -> None:
-    """Import the user's module that calls `register_judge`; the way of the release before `module:name`."""
+    """Import the user's module that calls `register_judge`; the way of the previous release, before `module:name`."""
     if not isinstance(module, str) or not all(part.isidentifier() for part in module.split(".")):
         raise ValueError(f"mrpo.judge.module={module} is not a dotted name of a module such as my_package.my_judge.")
     try:
         import_module(module)
     except ModuleNotFoundError as error:
-        # The module may be there and need another one that is not: then the option is right.
+        # The module may exist and need another one that is missing: then the option is right.
         lacks = "is" if f"{module}.".startswith(f"{error.name}.") else f"needs {error.name}, which is"
         raise ValueError(
-            f"mrpo.judge.module={module} {lacks} no module that Python finds; correct the name, install it, or put "
+            f"mrpo.judge.module={module} {lacks} not a module that Python finds; correct the name, install it, or put "
             "the folder that holds it into PYTHONPATH."
         ) from error
     except Exception as error:  # whatever the user's module raises while it is imported
         what = f"{type(error).__name__}: {printable(error)}"
         raise ValueError(f"mrpo.judge.module={module} cannot be imported: {what}") from error
     logger.warning(
-        "mrpo.judge.module=%s is the old way to name a judge of your own, and works in this release only; set "
+        "mrpo.judge.module=%s is the old way to name your own judge, and works in this release only; set "
         "mrpo.judge.name=%s:<class>, with its options in mrpo.judge.options.",
         module,
         module,

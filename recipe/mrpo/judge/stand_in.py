@@ -1,4 +1,4 @@
-"""The offline judge stands in for a model; a run on real weights is told so (`mrpo.judge.stand_in`)."""
+"""The offline judge is a substitute for a model; a run on real weights warns about it (`mrpo.judge.stand_in`)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def has_real_weights(model_path: str, *, on_cpu: bool) -> bool:
 
 
 def stand_in_sentence(judge: Mapping[str, Any], *, real_weights: bool) -> str | None:
-    """What a run with the judge of the node `mrpo.judge` is to be told at its start; None: nothing."""
+    """The warning at the start of a run with the judge of the node `mrpo.judge`; None: no warning."""
     if judge["name"] != "overlap" or judge["stand_in"] == "allow" or not real_weights:
         return None
     return (

@@ -1,4 +1,4 @@
-"""What a judgement cost: one record for the judges, the dumps and the metrics."""
+"""The cost of a judgement: one record for the judges, the dumps and the metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Usage:
     cache_faults: int = 0
     """Damaged entries of the cache and failed accesses to it."""
     cached: bool = False
-    """The labels came from the cache. Of a sum: those of all its parts did."""
+    """The labels came from the cache. In a sum: the labels of all its parts did."""
     latency_s: float = 0.0
     """Seconds from the first request to the labels."""
 

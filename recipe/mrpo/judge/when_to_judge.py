@@ -4,7 +4,7 @@
     needed         rollouts with labels that a reward or the shaping reads; no advantage changes
     wrong_answers  rollouts with a wrong answer; the process reward of the right ones is unknown
 
-A choice by group is not possible: verl hands each rollout to a reward worker by itself, while the other rollouts of its
+A choice by group is not possible: verl hands each rollout to a reward worker alone, while the other rollouts of its
 group are still being generated. `wrong_answers` therefore leaves out the groups that are right throughout, and the
 right rollouts of all other groups as well.
 """
@@ -21,9 +21,9 @@ SKIP_REASONS = ("unused", "right")
 
 
 def shaping_reads_labels(shaping: str, *, estimator: str | None, ours: Collection[str], wrong: bool | None) -> bool:
-    """Does the estimator read the labels of such a rollout? Only ours do, and only as `mrpo.shaping` says of itself.
+    """Does the estimator read the labels of such a rollout? Only ours do, and only if `mrpo.shaping` declares it.
 
-    `wrong` None: nobody knows whether its answer is right, so it is not shaped. Raises ValueError if `shaping` leads
+    `wrong` None: it is unknown whether its answer is right, so it is not shaped. Raises ValueError if `shaping` leads
     to no rule.
     """
     if estimator not in ours:
@@ -35,7 +35,7 @@ def shaping_reads_labels(shaping: str, *, estimator: str | None, ours: Collectio
 def skip_reason(ask_for: str, *, wrong: bool | None, read_by_rewards: bool, shaped: bool) -> str | None:
     """Why a rollout is left unjudged, one of SKIP_REASONS, or None where the judge is asked.
 
-    `wrong` None: nobody knows whether its answer is right, so it does not count as a right one.
+    `wrong` None: it is unknown whether its answer is right, so it does not count as a right one.
     `read_by_rewards`, `shaped`: do the rewards, does the shaping read the labels of this rollout?
     Raises ValueError for an unknown option.
     """

@@ -18,7 +18,7 @@ def failure_report(failures: Mapping[str, int], judged: int, *, max_failure_rate
     )
     return (
         f"the judge failed on {failed} of {judged} rollouts ({failed / judged:.0%}): {kinds}. Without labels a rollout "
-        f"is trained as by plain GRPO. Mend the judge, or raise mrpo.judge.max_failure_rate ({max_failure_rate:g})."
+        f"is trained as by plain GRPO. Repair the judge, or raise mrpo.judge.max_failure_rate ({max_failure_rate:g})."
     )
 
 

@@ -1,4 +1,4 @@
-"""Names of options: an unknown one is a typo, told with the closest known one."""
+"""Names of options: an unknown name is a typo, and the error shows the closest known name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPEN_NODES = {
     "judge.options": "an option of the user's own judge",
     "shaping_options": "an option of the user's own shaping rule",
 }
-"""Groups of options in which a user may add names; everywhere else an unknown name is a typo."""
+"""Groups of options in which a user may add names; in all other groups an unknown name is a typo."""
 
 OF_EVERY_REWARD = ("enabled",)
 """Options that every reward takes, listed in options.yaml or not."""

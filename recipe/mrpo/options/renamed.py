@@ -1,6 +1,6 @@
-"""Old names and values of options, kept for one release: a user's command still runs, and is told the new word once.
+"""Old names and values of options, kept for one release: old commands still run, with one warning.
 
-To rename an option, change it in options.yaml and add one row here; nothing else reads the old word.
+To rename an option, change it in options.yaml and add one row here; no other code reads the old word.
 """
 
 from __future__ import annotations

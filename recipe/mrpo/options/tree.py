@@ -54,8 +54,8 @@ def load_options(overrides: Mapping[str, Any] | DictConfig | None = None) -> Dic
 def _plain(overrides: Mapping[str, Any] | DictConfig | None) -> dict[str, Any]:
     """A user's options as plain values.
 
-    A reference to another option (`${..encoder}`) stays, for it is to follow that option; one to anything else
-    (`${trainer.x}`, `${oc.env:X}`) takes its value here, because the options leave the tree that it points into.
+    A reference to another option (`${..encoder}`) stays, because it must follow that option; any other
+    (`${trainer.x}`, `${oc.env:X}`) takes its value here, because the options leave the tree to which it points.
     """
     try:
         node = overrides if isinstance(overrides, DictConfig) else OmegaConf.create(dict(overrides or {}))

@@ -24,7 +24,7 @@ def say(text: str) -> None:
 
 
 class Failed(Exception):
-    """A stage did not end well; the message says why and where its log is."""
+    """A stage failed; the message names the reason and the log."""
 
 
 class Quickstart:
@@ -61,7 +61,7 @@ class Quickstart:
             say(f"\nquickstart failed: {error}")
             code = 1
         except Stopped as stop:
-            say(f"\n{stop}: stopped, nothing is left running; the next start goes on at the last checkpoint")
+            say(f"\n{stop}: stopped, nothing is left running; the next start continues at the last checkpoint")
             code = stop.code
         self.state.exit_code = code
         self.state.write(self.args.out)
@@ -188,7 +188,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--steps", type=int, default=3, help="training steps; more than before: training goes on")
     out.add_argument("--seed", type=int, default=0, help="of the tiny model, the order of the data and the sampling")
     out.add_argument("--timeout", type=float, default=1800, help="seconds after which a stage is stopped")
-    out.add_argument("--fresh", action="store_true", help="train anew; data and tiny model are kept")
+    out.add_argument("--fresh", action="store_true", help="start training again; data and tiny model are kept")
     out.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="more overrides of verl, e.g. ++mrpo.tau=0.5")
     return out
 
@@ -200,7 +200,7 @@ def main(argv: Sequence[str]) -> int:
     args.out = args.out.resolve()
     os.chdir(Path(__file__).resolve().parents[3])
     if not stages.SAMPLE.is_dir():
-        parser().error(f"there is no {stages.SAMPLE} here: the quickstart runs from a clone of the repository")
+        parser().error(f"there is no {stages.SAMPLE} here; run the quickstart in a clone of the repository")
     return Quickstart(args).run()
 
 

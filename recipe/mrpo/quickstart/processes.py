@@ -1,6 +1,6 @@
 """The processes of one run, found and stopped wherever they went.
 
-Ray and vLLM start daemons in sessions of their own, and a title that a process gives itself may overwrite its
+Ray and vLLM start daemons in separate sessions, and a title that a process gives itself may overwrite its
 environment. So a run's processes are those that carry its id in their environment, those of the command's session,
 all their descendants, and every process that was ever seen to be one of these.
 """

@@ -83,7 +83,7 @@ def run(
 ) -> Finished:
     """Run `command` in its own session with all output appended to `log`; `on_line` sees each line as it comes.
 
-    Ends when the command does, whoever else still holds the log open. At `timeout` seconds, and when `on_line` or a
+    Ends with the command, even if another process holds the log open. At `timeout` seconds, and when `on_line` or a
     signal handler (`signals_stop`) raises, the whole run is stopped. When this returns or raises, no process of the run
     is left, and of Ray's folder only the logs of a run that did not end well, in `ray_logs` beside `log`.
     """

@@ -17,7 +17,7 @@ PATTERNS = (("/dev/shm", "verl_weights_*"), ("/tmp", "rl-colocate-zmq-*.sock"))
 def remove_stale(*, since: float, patterns: tuple[tuple[str, str], ...] = PATTERNS) -> list[Path]:
     """Remove those of this user that were made since a time (seconds of the wall clock) and that no process uses.
 
-    Returns what was removed. A file of another run stays: its process has it mapped, or the socket bound.
+    Returns the removed files. A file of another run stays: its process has it mapped, or the socket bound.
     """
     found = [file for folder, pattern in patterns for file in Path(folder).glob(pattern)]
     used = _in_use() if found else set()

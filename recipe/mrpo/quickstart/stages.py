@@ -54,7 +54,7 @@ class Layout:
 
 
 def digest(*parts: object) -> str:
-    """SHA-256 of files (by content) and JSON values: what a stage depends on."""
+    """SHA-256 of files (by content) and JSON values: the inputs of a stage."""
     sha = hashlib.sha256()
     for part in parts:
         sha.update(part.read_bytes() if isinstance(part, Path) else json.dumps(part, sort_keys=True).encode())
@@ -126,7 +126,7 @@ def training_command(layout: Layout, *, steps: int, seed: int, extra: Sequence[s
         "trainer.rollout_data_dir": layout.out / "rollouts",
         "trainer.validation_data_dir": layout.out / "validation",
         "hydra.run.dir": layout.out / "hydra",
-        # A Ray cluster that runs on this machine already is none of ours.
+        # A Ray cluster that already runs on this machine does not belong to the quickstart.
         "+ray_kwargs.ray_init.address": "local",
     }
     head = [sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "mrpo_cpu"]

@@ -22,7 +22,7 @@ class State:
     """`result.json` of a run folder."""
 
     exit_code: int | None = None
-    """Of the last start; None while it runs."""
+    """Result of the last start; None while it runs."""
     peak_memory_bytes: int = 0
     """Largest memory of all processes of a stage together (sum of proportional set sizes, sampled every 2 s)."""
     seconds: dict[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The arithmetic of MRPO once more, in plain Python from a dump: an independent check of what the actor was given.
+"""The arithmetic of MRPO once more, in plain Python from a dump: an independent check of the actor's advantages.
 
 Nothing here comes from `algorithm.py`; a test holds the two against each other. Source: arXiv 2606.31825.
 """
@@ -20,7 +20,7 @@ def group_of(uid: str) -> str:
 def group_advantages(rows: Sequence[dict[str, Any]]) -> list[float]:
     """A_i of the rollouts of one group, from the rewards in their records; unknown rewards take the group's mean.
 
-    A rollout of which nothing that counts is known gets 0 and is no member of its group.
+    A rollout without any known reward gets 0 and is not a member of its group.
     """
     weights = {name: weight for name, weight in rows[0]["mrpo"]["weights"].items() if weight}
     rewards = [{name: row["mrpo"]["rewards"][name] for name in weights} for row in rows]

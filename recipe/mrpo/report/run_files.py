@@ -1,4 +1,4 @@
-"""Reads what a run has left: verl's metrics file and the JSONL dumps. Their content is not trusted."""
+"""Reads the files of a run: verl's metrics file and the JSONL dumps. Their content is not trusted."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def metrics_by_step(run: Path, *, left_out: Callable[[str], None] = logger.warni
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and (
-        not isinstance(value, int) or abs(value) < 2**1000  # what a float can hold
+        not isinstance(value, int) or abs(value) < 2**1000  # the largest integer that a float can hold
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ list_marks.py      pieces that state nothing ("1.", "Step 2:", "Findings:") join
 word_lists.py      abbreviations, units and sentence openers
 published_splitter.py   the regular expression of the released code, for comparison
 tokens.py          sampled ids -> text with character offsets; steps -> token spans
-probe.py           what a checkpoint's tokenizer and chat template would lose of a model answer
+probe.py           do a checkpoint's tokenizer and chat template keep a whole model answer?
 record.py          what one rollout carries to the estimator, the metrics and the dumps
 first_failure.py   where reasoning first fails: FFP, FAR, stages
 """

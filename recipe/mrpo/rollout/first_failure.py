@@ -41,7 +41,7 @@ def failure_after(labels: Sequence[int]) -> float | None:
 
 
 def stage(ffp: float, *, cuts: tuple[float, float]) -> str:
-    """Stage of a first failure: "early" for FFP below the first cut, "mid" below the second, else "late"."""
+    """Stage of a first failure: "early" for FFP below the first cut, "mid" below the second, otherwise "late"."""
     return STAGES[0] if ffp < cuts[0] else STAGES[1] if ffp < cuts[1] else STAGES[2]
 
 

@@ -68,7 +68,7 @@ def after_space(text: str, at: int, stop: int) -> int:
 def tags_at(text: str, at: int, stop: int, end: int) -> tuple[int, int, int, bool]:
     """(line breaks, end, after, any) of the HTML tags in a row that begin at `at`.
 
-    Closing tags and `<br>` belong to the text before: `end` is behind the last of them (else `end` as given), and
+    Closing tags and `<br>` belong to the text before: `end` is behind the last of them (otherwise `end` as given), and
     `after` where the next step starts. `<p>`, `<li>` count as two breaks: they always end a step.
     """
     breaks, after, tagged = 0, at, False

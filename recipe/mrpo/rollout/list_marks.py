@@ -1,4 +1,4 @@
-"""Pieces that state nothing by themselves ("1.", "II.", "Step 2:", "Findings:", "***") join the sentence after them."""
+"""Pieces that alone state nothing ("1.", "II.", "Step 2:", "Findings:", "***") join the sentence after them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a checkpoint's tokenizer and chat template would lose of a model answer, tried before anything is trained."""
+"""Do a checkpoint's tokenizer and chat template keep a whole model answer? Tried before anything is trained."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def probe_response_format(
 
     `think_tag`: the backbone's; `asked_tag`: the one in the prompts of the data; `eos`: the end of a response by the
     backbone's row; `stop_tokens`: those of generation_config.json beside the tokenizer's own; `chat_template`: Jinja,
-    by default the tokenizer's. The tokenizer is a fast one of Hugging Face. Never raises for what a tokenizer or a
-    template does.
+    by default the tokenizer's. The tokenizer is a fast one of Hugging Face. Never raises for an error of
+    tokenizer or template.
     """
     if think_tag not in THINK_TAGS:
         names = " or ".join(THINK_TAGS)

@@ -1,4 +1,4 @@
-"""What one rollout carries from the reward manager to the estimator, the metrics and the dumps."""
+"""The record that one rollout carries from the reward manager to the estimator, the metrics and the dumps."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RolloutRecord:
     judge: dict[str, Any] = field(default_factory=dict)
     """Calls, retries, latency_s, cached and token counts of the judgement."""
     errors: dict[str, str] = field(default_factory=dict)
-    """Kind of the error by the reward that raised it ("rollout": what comes before the rewards); its value is None."""
+    """Kind of the error by the reward that raised it ("rollout": an error before the rewards); its value is None."""
     fatal: str | None = None
     """Why the run must end, in a sentence; the trainer raises it."""
 
@@ -61,7 +61,7 @@ class RolloutRecord:
 
     @property
     def total(self) -> float:
-        """Weighted sum of the rewards that are known; what verl gets as `reward_score`."""
+        """Weighted sum of the rewards that are known; verl gets it as `reward_score`."""
         return weighted_sum(self.rewards, self.weights)
 
     @property

@@ -116,7 +116,7 @@ class TokenText:
             char_of_byte = np.repeat(np.arange(len(text)), widths)
             text = _ESCAPED.sub("\ufffd", text)
         else:
-            # A character begins at every byte that is no continuation byte.
+            # A character begins at every byte that is not a continuation byte.
             char_of_byte = np.cumsum((np.frombuffer(raw, dtype=np.uint8) & 0xC0) != 0x80) - 1
         first = np.append(char_of_byte, len(text))[starts]
         last = np.append(0, char_of_byte + 1)[ends]

@@ -17,7 +17,7 @@ from recipe.mrpo.rollout.record import RolloutRecord
 logger = logging.getLogger(__name__)
 
 CAUGHT = (Exception, SystemExit)
-"""What code that is not ours may raise; an `exit()` in it would take the reward worker along."""
+"""Exceptions that user code may raise; without this an `exit()` in it would end the reward worker."""
 
 
 def ends_the_run(error: BaseException) -> bool:
@@ -39,7 +39,7 @@ class Told:
         self._seen: set[tuple[str, str]] = set()
 
     def __call__(self, where: str, error: BaseException) -> str:
-        """The kind of the error. What it says may quote a model, so it is logged as ASCII."""
+        """The kind of the error. Its message may quote a model, so it is logged as ASCII."""
         kind = type(error).__name__
         if (where, kind) not in self._seen:
             self._seen.add((where, kind))
@@ -62,13 +62,13 @@ def error_counts(records: Sequence[RolloutRecord]) -> Counter[tuple[str, str]]:
 
 
 def error_report(records: Sequence[RolloutRecord], *, max_error_rate: float) -> str | None:
-    """Why to stop, or None: the share of rollouts of which a reward raised is at most max_error_rate."""
+    """Why to stop; None if the share of rollouts with a reward that raised is at most max_error_rate."""
     failed = sum(bool(record.errors) for record in records)
     if not records or failed / len(records) <= max_error_rate:
         return None
     kinds = ", ".join(f"{name}: {kind} x{count}" for (name, kind), count in error_counts(records).most_common())
     return (
         f"a reward could not be computed for {failed} of {len(records)} rollouts ({failed / len(records):.0%}): {kinds}"
-        ". The reward workers' log has the error. Mend the reward or the row, or raise "
+        ". The reward workers' log has the error. Correct the reward or the row, or raise "
         f"mrpo.guards.max_reward_error_rate ({max_error_rate:g})."
     )

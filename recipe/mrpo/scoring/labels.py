@@ -35,7 +35,7 @@ class Labels:
 
 
 def judge_is_shown_images(options: Mapping[str, Any]) -> bool:
-    """Does a judge of the node `mrpo.judge` look at images? Of a user's own it is taken that it does."""
+    """Does a judge of the node `mrpo.judge` look at images? A user's own judge is assumed to."""
 
     def looks(one: Mapping[str, Any]) -> bool:
         if one["name"] in ("openai", "router"):
@@ -57,7 +57,7 @@ class Labeller:
         overall: bool,
         show_images: bool,
     ) -> None:
-        """`shaped`: are the labels of a wrong (True), right (False), neither right nor wrong (None) rollout read?"""
+        """`shaped`: does shaping read the labels of a rollout that is wrong (True), right (False) or neither (None)?"""
         self.overall, self._ask_for, self._read, self._shaped = overall, ask_for, read_by_rewards, shaped
         self.show_images = show_images
         self.told = Told()
@@ -78,7 +78,7 @@ class Labeller:
             return Labels(None, f"skipped:{reason}")
         try:
             leaves = row.may_leave_machine()
-        except BadRow as error:  # nobody has said clearly who may see it, so nobody is asked
+        except BadRow as error:  # the flag is unclear, so no judge is asked
             self.told("a row of the data", error)
             return Labels(None, "failed:bad_row")
         images = await asyncio.to_thread(Images.of_prompt, prompt) if self.show_images else Images()

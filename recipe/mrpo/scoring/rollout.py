@@ -21,7 +21,7 @@ from reward_fns.registry import Reward, RewardInput
 
 @dataclass(frozen=True)
 class Case:
-    """A rollout whose answer is rated and whose steps are not yet labelled; the judge stands between."""
+    """A rollout with a scored answer and without step labels, as the judge gets it."""
 
     given: RewardInput
     steps: tuple[Step, ...]
@@ -30,7 +30,7 @@ class Case:
     wrong: bool | None
     """None: the answer reward is unknown."""
     answer_parts: Mapping[str, float] = field(default_factory=dict)
-    """What the answer reward is made of, where it tells."""
+    """The parts of the answer reward, if it reports them."""
 
     @property
     def step_texts(self) -> list[str]:
@@ -39,10 +39,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Score:
-    """Everything that is known of a rollout's worth."""
+    """Rewards, labels and errors of a scored rollout."""
 
     values: Mapping[str, float | None]
-    """Of each reward before its weight; None: not known."""
+    """Value of each reward before its weight; None: unknown."""
     weights: Mapping[str, float]
     errors: Mapping[str, str]
     """Kind of the error by the reward that raised it."""
@@ -53,7 +53,7 @@ class Score:
 
 
 class Scorer:
-    """The rewards of a run, ready to score rollouts. Raises ValueError naming the option that cannot be."""
+    """The rewards of a run, ready to score rollouts. Raises ValueError naming the faulty option."""
 
     def __init__(self, options: DictConfig) -> None:
         self.options = options
@@ -63,7 +63,7 @@ class Scorer:
         self.told = Told()
 
     def begin(self, text: str, row: Row | BadRow) -> Case:
-        """Parse the rollout, cut its reasoning into steps, rate its answer. Of a bad row every reward is unknown."""
+        """Parse the rollout, cut its reasoning into steps, rate its answer. Every reward of a bad row is unknown."""
         bad, row = (row, Row()) if isinstance(row, BadRow) else (None, row)
         parsed = parse(text)
         steps = split_steps(
@@ -92,7 +92,7 @@ class Scorer:
         return Case(given, tuple(steps), {answer.name: value}, errors, wrong, parts)
 
     def finish(self, case: Case, labels: Sequence[int] | None, overall: int | None) -> Score:
-        """All rewards, the steps' labels (None: unknown) and the grade of the whole being known."""
+        """All rewards, given the steps' labels (None: unknown) and the grade of the whole."""
         right = None if case.wrong is None else not case.wrong
         given = replace(case.given, labels=labels, overall=overall, answer_correct=right)
         errors, values = dict(case.errors), dict(case.values)

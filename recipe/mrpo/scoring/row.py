@@ -17,7 +17,7 @@ class BadRow(ValueError):
 
 @dataclass(frozen=True)
 class Row:
-    """What scoring knows of the row that a rollout answers."""
+    """The columns of a rollout's row that scoring reads."""
 
     gold: tuple[str, ...] = ()
     """All right answers, the first one first."""
@@ -31,7 +31,7 @@ class Row:
         """The row of verl's columns reward_model.ground_truth, extra_info and data_source.
 
         `extra_info` may be a mapping or JSON text of one; texts in it may be lists of texts, which are joined by line
-        breaks; None and nan (a table's word for nothing) are no text. Raises BadRow for anything else.
+        breaks; None and nan (an empty cell of a table) mean that there is no text. Raises BadRow for anything else.
         """
         source = "" if _is_nothing(data_source) else str(data_source)
         info = read_extra_info(extra_info, row=f"a row of {source or 'the data'}")
@@ -63,7 +63,7 @@ class Row:
             raise BadRow(str(error)) from error
 
     def case(self) -> dict[str, Any]:
-        """What a record tells of the row."""
+        """The part of the row that a record holds."""
         info = self.extra_info
         return {
             "question": self.question,
@@ -81,14 +81,14 @@ def row_name(data_source: str, extra_info: Mapping[str, Any]) -> str:
 
 
 def read_extra_info(value: Any, *, row: str) -> dict[str, Any]:
-    """The column extra_info of a row as a mapping. Raises BadRow naming `row` for what is none."""
+    """The column extra_info of a row as a mapping. Raises BadRow naming `row` for anything else."""
     if _is_nothing(value):
         return {}
     if isinstance(value, (str, bytes)):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise BadRow(f"extra_info of {row} is text, but no JSON: {error}") from error
+            raise BadRow(f"extra_info of {row} is text but not JSON: {error}") from error
     if not isinstance(value, Mapping):
         raise BadRow(f"extra_info of {row} must be a struct (or JSON text of an object), not {type(value).__name__}")
     return dict(value)

@@ -1,7 +1,7 @@
 """Where `prepare` is called: by verl's own check of a configuration, between Hydra and Ray.
 
 verl has imported `verl.utils.config` before it loads its plugins, so every process imports this module; it therefore
-imports nothing but what a check needs when it is asked for.
+imports only the modules that a check needs, and only when the check runs.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python -m recipe.mrpo.startup.compose --config-name mrpo trainer.nnodes=2 ...
 
 prints what `python -m verl.trainer.main_ppo --cfg job ...` prints, in a second and on any machine. If MRPO would refuse
-it at the start of a run, that is said instead, and the exit status is 1; data, checkpoint and judge are not looked for.
+it at the start of a run, it prints the reason instead, and the exit status is 1. It reads no data, checkpoint or judge.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def compose_config(name: str, overrides: Sequence[str]) -> DictConfig:
 
 
 def check(config: DictConfig) -> None:
-    """Raise OptionError for what a run of this configuration would be refused for, as far as it tells by itself."""
+    """Raise OptionError if a run would be refused for this configuration alone."""
     if "algorithm" in config and uses_mrpo(config):  # SFT has no algorithm
         fill_and_check(deepcopy(config))
 

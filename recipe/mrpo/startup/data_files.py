@@ -92,14 +92,14 @@ def _local(file: str, data: DictConfig, option: str) -> str:
     path = os.path.expanduser(file)
     if not os.path.exists(path):
         raise OptionError(
-            f"{file} does not exist; set {option} (DATA_DIR of the example scripts) to what `mrpo data` made."
+            f"{file} does not exist; set {option} (DATA_DIR of the example scripts) to the files that `mrpo data` made."
         )
     return path
 
 
 def _json_rows(path: str) -> Any:
-    """The rows of a JSON file with the types that a run will see: `datasets` makes a date of a text that looks like
-    one, and null of what a row lacks."""
+    """The rows of a JSON file with the types that a run will see: `datasets` turns a text that looks like a
+    date into a date, and a missing field into null."""
     import datasets
 
     try:
@@ -115,7 +115,7 @@ def unreadable(file: str, option: str, error: Exception) -> OptionError:
 
 
 def types_differ(first: pa.DataType, second: pa.DataType, path: str) -> str | None:
-    """Where two columns cannot be joined by `datasets`; None: they can. A field that one lacks is filled with null."""
+    """The place where `datasets` cannot join two columns; None: it can. A missing field is filled with null."""
     if pa.types.is_null(first) or pa.types.is_null(second):
         return None
     if pa.types.is_struct(first) and pa.types.is_struct(second):

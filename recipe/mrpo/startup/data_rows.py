@@ -1,4 +1,4 @@
-"""Every row that a run will read is looked at before anything is loaded."""
+"""Every row that a run will read is checked before anything is loaded."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check_rows(data: DictConfig, name: str, *, reasoning_required: bool) -> bool
             flagged.setdefault(MAY_LEAVE_MACHINE in info, where)
         if where is None:
             raise OptionError(f"{file.name} ({file.option}) has no rows; make it with `mrpo data`.")
-    if len(flagged) == 2:  # verl joins the files and fills the gaps with null, which nobody can read
+    if len(flagged) == 2:  # verl joins the files and fills the gaps with null, which is neither true nor false
         raise OptionError(
             f"{flagged[True]} has extra_info.{MAY_LEAVE_MACHINE} and {flagged[False]} has not; write it into every row "
             "of the files that are trained together, or into none."
@@ -106,7 +106,7 @@ def row_fault(row: Mapping[str, Any], where: str, *, prompt: str, images: str, r
             "--gold-reasoning, or set ++mrpo.gold_reasoning=optional to train such rows unshaped."
         )
     fault = prompt_fault(row.get(prompt), row.get(images), image_key=images)
-    return None if fault is None else f"{where} {fault}; mend it, or make the file with `python -m data_preprocess`."
+    return None if fault is None else f"{where} {fault}; correct it, or make the file with `python -m data_preprocess`."
 
 
 def _is_text(value: Any) -> bool:

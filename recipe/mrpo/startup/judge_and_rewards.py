@@ -52,7 +52,7 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
 
 
 def check_skip(config: DictConfig, options: DictConfig, rewards: Sequence[Reward]) -> None:
-    """Raise OptionError if rollouts are left out of judging that the estimator would then rate wrongly."""
+    """Raise OptionError if rollouts stay unjudged and the estimator would then score them wrongly."""
     from recipe.mrpo.judge.when_to_judge import shaping_reads_labels, skip_conflict
     from reward_fns.build import labels_are_read
 
@@ -76,8 +76,8 @@ def check_skip(config: DictConfig, options: DictConfig, rewards: Sequence[Reward
         raise OptionError(problem)
     if read and estimator not in with_unknown:
         logger.warning(
-            "algorithm.adv_estimator=%s is verl's own and counts what a failed judgement leaves unknown as a reward of "
-            "0; algorithm.adv_estimator=mrpo ++mrpo.shaping=none is GRPO that leaves it out.", estimator,
+            "algorithm.adv_estimator=%s is verl's estimator: it counts the unknown reward of a failed judgement as 0. "
+            "To exclude unknown rewards, set algorithm.adv_estimator=mrpo ++mrpo.shaping=none (GRPO).", estimator,
         )  # fmt: skip
 
 

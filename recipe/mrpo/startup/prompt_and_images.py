@@ -19,7 +19,7 @@ PLACEHOLDER = "<image>"
 
 
 def prompt_fault(prompt: Any, images: Any, *, image_key: str) -> str | None:
-    """What is wrong with a row's prompt and images, after "row 3 of FILE"; None: nothing is."""
+    """The fault of a row's prompt or images, to be read after "row 3 of FILE"; None: no fault."""
     if not isinstance(prompt, list) or not prompt:
         return "has no list of messages as its prompt"
     placeholders = 0
@@ -45,7 +45,7 @@ def prompt_fault(prompt: Any, images: Any, *, image_key: str) -> str | None:
 
 def _image_fault(image: Any) -> str | None:
     if isinstance(image, Mapping):
-        if "bytes" in image:  # verl opens them, whatever else stands beside them
+        if "bytes" in image:  # verl opens the bytes and ignores the other fields
             return _bytes_fault(image["bytes"])
         image = image.get("image")
     if isinstance(image, str) and image.strip():
@@ -67,7 +67,7 @@ def _place_fault(place: str) -> str | None:
     if place.startswith(("http://", "https://")):
         return "an image at an address on the web, which a run does not read; write its bytes or a path"
     if place.startswith("data:"):
-        return None if ";base64," in place else "a data: address that holds no base64"
+        return None if ";base64," in place else "a data: address without valid base64"
     path = os.path.expanduser(place.removeprefix("file://"))
     try:
         there = os.path.isfile(path)

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from recipe.mrpo.options.tree import OptionError
 
 LOGGERS = ("wandb", "tracking", "vemlp_wandb", "swanlab", "clearml", "mlflow", "trackio")
-"""Of verl 0.9.1, those that may send validation generations to another machine (ValidationGenerationsLogger)."""
+"""Loggers of verl 0.9.1 that may send validation generations to another machine (ValidationGenerationsLogger)."""
 TRACERS = ("weave", "mlflow", "trackio")
 _LOCAL_MODES = {"wandb": "WANDB_MODE", "tracking": "WANDB_MODE", "swanlab": "SWANLAB_MODE"}
 

@@ -1,4 +1,4 @@
-"""Does the installed verl still have what this run needs of it? Reads sources only, before Ray starts."""
+"""Does the installed verl still have the places that this run needs? Reads sources only, before Ray starts."""
 
 from __future__ import annotations
 

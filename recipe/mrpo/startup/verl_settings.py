@@ -1,4 +1,4 @@
-"""Settings of verl itself with which a run of MRPO would fail later, or train something else than was asked for.
+"""Settings of verl with which a run of MRPO would fail later, or would not train as the options say.
 
 Each check reads the composed configuration alone and raises OptionError with the override to set.
 """
@@ -22,7 +22,7 @@ ONE_RESPONSE = "MRPO's reward manager labels the steps of one response, which ve
 
 
 def check_verl_settings(config: DictConfig, options: DictConfig) -> None:
-    """Choose the reward manager that the estimator needs, and refuse what cannot work with it.
+    """Choose the reward manager that the estimator needs, and refuse settings that cannot work with it.
 
     Looks at the configuration alone, so it works on machines without data, checkpoint and judge. Raises OptionError.
     """
@@ -32,7 +32,7 @@ def check_verl_settings(config: DictConfig, options: DictConfig) -> None:
         _refuse_unsupported(config)
     elif config.algorithm.adv_estimator == "gdpo" and config.algorithm.use_kl_in_reward:
         raise OptionError(
-            "GDPO normalises each reward by itself, and a KL penalty in the reward belongs to none of them; set "
+            "GDPO normalises each reward separately, and a KL penalty in the reward belongs to none of them; set "
             "algorithm.use_kl_in_reward=False (and actor_rollout_ref.actor.use_kl_loss=True)."
         )
     if config.reward.reward_manager.name == REWARD_MANAGER:
@@ -44,7 +44,7 @@ def _choose_reward_manager(config: DictConfig) -> None:
     manager = config.reward.reward_manager
     if OmegaConf.select(config, "reward_model.reward_manager") is not None:
         raise OptionError(
-            "reward_model.reward_manager is verl's old place for it, which its v1 trainers do not read; set "
+            "reward_model.reward_manager is verl's old name of the setting, and its v1 trainers do not read it; set "
             f"reward.reward_manager.name={REWARD_MANAGER} instead."
         )
     registered = manager.get("source", "register") == "register"
@@ -91,8 +91,8 @@ def _check_image_sizes(config: DictConfig) -> None:
     if (low is None) != (high is None):
         given, lost = ("max_pixels", "min_pixels") if low is None else ("min_pixels", "max_pixels")
         raise OptionError(
-            f"{node}.{given} has no effect on transformers' Qwen processors by itself; set {node}.{lost} too "
-            "(the checkpoint's own stands in its preprocessor_config.json)."
+            f"{node}.{given} alone has no effect on transformers' Qwen processors; set {node}.{lost} too "
+            "(preprocessor_config.json has the checkpoint's value)."
         )
     if low is not None and low > high:
         raise OptionError(
@@ -128,14 +128,14 @@ def _check_reward_model(config: DictConfig, options: DictConfig) -> None:
     scorer = Path(__file__).parents[3] / "reward_fns" / "custom_reward.py"
     needs = {
         f"{prefix}.enable=True": model.enable,
-        # Else verl rates when the rollouts are done, by a call that brings no gold answer and keeps no step labels.
+        # Otherwise verl scores all rollouts at the end, without gold answers, and keeps no step labels.
         f"{prefix}.enable_resource_pool=True": model.enable_resource_pool,
         f"{prefix}.nnodes=1": model.nnodes > 0,
         f"{prefix}.model_path=MODEL": model.model_path is not None,
         f"{prefix}.rollout.name=vllm": OmegaConf.select(model, "rollout.name") is not None,
-        # Else verl 0.9.1 puts the engine to sleep at the start, and with a pool of its own nothing wakes it.
+        # Otherwise verl 0.9.1 puts the engine to sleep at the start; in a separate pool it is never woken.
         f"{prefix}.rollout.free_cache_engine=False": not model.rollout.free_cache_engine,
-        # Else verl takes the model for a classifier and asks it instead of the reward manager.
+        # Otherwise verl treats the model as a classifier and asks it instead of the reward manager.
         f"reward.custom_reward_function.path={scorer}": config.reward.custom_reward_function.path is not None,
     }
     missing = [override for override, met in needs.items() if not met]

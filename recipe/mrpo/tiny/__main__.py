@@ -1,6 +1,6 @@
 """``python -m recipe.mrpo.tiny --backbone qwen2_5_vl --data train.parquet --out DIR``: a tiny model to train on a CPU.
 
-A model of the real architecture with random weights and a vocabulary of its own, then (unless --no-warmup) supervised
+A model of the real architecture with random weights and its own vocabulary, then (unless --no-warmup) supervised
 on the gold reasoning of the data until it answers in the asked format, in several steps, and wrong often enough to
 learn from. With the same inputs DIR is left as it is.
 """
@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; 0, or 2 for inputs that cannot be used."""
     arguments = parser().parse_args(argv)
     if arguments.steps < 1:
-        return _refuse(f"--steps {arguments.steps} is no number of steps; use --no-warmup for random weights.")
+        return _refuse(f"--steps must be at least 1, not {arguments.steps}; use --no-warmup for random weights.")
     _prepare_transformers()
     from recipe.mrpo.tiny.build import build
 

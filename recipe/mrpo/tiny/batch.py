@@ -16,7 +16,7 @@ class Prompt(NamedTuple):
     """Processor output for one row."""
 
     sequence: dict[str, torch.Tensor]
-    """Tensors of shape (L,): input_ids and what else there is per token."""
+    """Tensors of shape (L,): input_ids and other tensors per token."""
     media: dict[str, torch.Tensor]
     """The other tensors, which are joined along dimension 0."""
 

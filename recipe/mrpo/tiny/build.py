@@ -93,7 +93,7 @@ def _manifest(out: Path) -> dict:
         return json.loads(path.read_text())
     if out.is_dir() and not any(out.iterdir()):
         return {}
-    raise ValueError(f"{out} exists and is no tiny model of this builder: choose another --out, or remove it.")
+    raise ValueError(f"{out} exists and is not a tiny model of this builder; choose another --out, or remove it.")
 
 
 def _make(name: str, rows: Sequence[Row], taught: Sequence[Row], out: Path, *, seed: int, steps: int, progress) -> dict:

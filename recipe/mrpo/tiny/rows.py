@@ -37,7 +37,7 @@ def read_rows(path: Path) -> list[Row]:
     table = pandas.read_parquet(path)
     missing = {"prompt", "images", "reward_model", "extra_info"} - set(table.columns)
     if missing:
-        raise ValueError(f"{path} has no column {', '.join(sorted(missing))}: it is no parquet of data_preprocess.")
+        raise ValueError(f"{path} has no column {', '.join(sorted(missing))}: it was not made by data_preprocess.")
     return [_row(record, f"{path}, row {number}") for number, record in enumerate(table.to_dict("records"))]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SYSTEM = "You are a helpful assistant."
-CHAT_WORDS = f"system\n{SYSTEM}\nuser\nassistant\n"  # what the templates write beside control tokens
+CHAT_WORDS = f"system\n{SYSTEM}\nuser\nassistant\n"  # plain text that the templates write beside control tokens
 
 
 def chat_template(*, system: str | None, image: str, video: str) -> str:

@@ -71,7 +71,7 @@ def warm_up(
 def _step(model, optimizer, prompts, completions, pad: int) -> float:
     inputs = collate(prompts, completions, pad)
     labels = completion_labels(completions)
-    # The last token is nobody's input: leave its logits out, and those of the prompt.
+    # No token follows the last one: leave its logits out, and those of the prompt.
     logits = model(**inputs, logits_to_keep=labels.shape[1] + 1, use_cache=False).logits[:, :-1]
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
     loss.backward()

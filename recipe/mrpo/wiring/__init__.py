@@ -1,4 +1,4 @@
-"""MRPO inside verl 0.9.1: what verl's registries and hooks are given (`recipe.mrpo.hooks` says where).
+"""MRPO inside verl 0.9.1: the parts for verl's registries and hooks (`recipe.mrpo.hooks` lists the places).
 
 estimators.py       the advantage estimators `mrpo` and `gdpo`
 reward_manager.py   the reward manager `mrpo`

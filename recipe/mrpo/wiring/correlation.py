@@ -1,4 +1,4 @@
-"""A guard against training that looks healthy and is not: do rollout engine and trainer compute one model?"""
+"""A guard against training that only looks healthy: do rollout engine and trainer compute the same model?"""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ def check_correlation(value: float | None, *, minimum: float, action: str) -> No
     if value is None or value >= minimum:
         return
     message = (
-        f"{CORRELATION} is {value:.4f}, below mrpo.guards.min_probs_correlation={minimum}: the rollout engine does not "
-        "run the model that is trained. A known cause: with actor_rollout_ref.rollout.load_format=dummy some engines "
-        "keep random image-normalisation buffers, so that rollouts see no image; set "
-        "actor_rollout_ref.rollout.load_format=auto. Sampling with top_p < 1 or top_k > 0 lowers it as well (0.97 at "
-        "0.8 and 20): the engine's probabilities are then those of the truncated distribution, the trainer's are not."
+        f"{CORRELATION} is {value:.4f}, below mrpo.guards.min_probs_correlation={minimum}: the rollout engine's "
+        "token probabilities do not match the trained model's. A known cause: with "
+        "actor_rollout_ref.rollout.load_format=dummy some engines keep random image-normalisation buffers, so that "
+        "rollouts see no image; set actor_rollout_ref.rollout.load_format=auto. Sampling with top_p < 1 or top_k > 0 "
+        "lowers it as well (0.97 at 0.8 and 20): the engine's probabilities are then those of the truncated "
+        "distribution, the trainer's are not."
     )
     if action == "stop":
         raise RolloutMismatch(message)

@@ -1,4 +1,4 @@
-"""What verl's JSONL dumps say of a rollout beside verl's own columns: its steps, labels and advantages."""
+"""Columns of a rollout that MRPO adds to verl's JSONL dumps: its steps, labels and advantages."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def training_columns(
 
 
 def advantage_columns(record: RolloutRecord, advantages: Sequence[float], mask: Sequence[int]) -> dict[str, Any]:
-    """What a dump says of a row's token advantages: A of the tokens outside every step, and of each step.
+    """The token advantages of a row in a dump: A of the tokens outside every step, and of each step.
 
-    A step without a token of its own has None; so has the outside when every token belongs to a step.
+    A step without tokens has None; the outside has None if every token belongs to a step.
     """
     inside = {t for t0, t1 in record.spans for t in range(t0, t1)}
     outside = [a for t, (a, m) in enumerate(zip(advantages, mask, strict=True)) if m and t not in inside]

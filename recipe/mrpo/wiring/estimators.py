@@ -1,7 +1,7 @@
 """Advantage estimators registered in verl, and the way step labels reach them.
 
-verl hands a custom estimator rewards, mask, group ids and the algorithm node, nothing else. What the reward manager
-knows about each row travels beside it in a context variable, set by the trainer mixin for the length of one call.
+verl gives a custom estimator only rewards, mask, group ids and the algorithm node. The record of the reward manager
+about each row travels in a context variable, set by the trainer mixin for the length of one call.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Advantages = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass
 class StepCredit:
-    """What the rows of one `_compute_advantage` call are, in row order, and what the estimator found out about them."""
+    """The rows of one `_compute_advantage` call, in row order, and the estimator's findings about them."""
 
     records: Sequence[RolloutRecord | None]
     options: DictConfig
@@ -41,7 +41,7 @@ class StepCredit:
     use_kl_in_reward: bool
     rows: Sequence[RolloutRow] = ()
     rollouts_missing: int = 0
-    """Rollouts that verl should have had for these prompts and has not."""
+    """Number of rollouts that are missing for these prompts."""
     token_counts: dict[str, int] = field(default_factory=dict)
     """Tokens whose advantage shaping raised, lowered, left alone. verl's estimators return two tensors and no more."""
 
@@ -102,7 +102,7 @@ def step_credit_advantages(
 def _kl_penalty(
     records: Sequence[RolloutRecord | None], token_level_rewards: torch.Tensor, response_mask: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What verl has put into the token rewards beyond our rewards (B, 1), and the rows of which nothing is known."""
+    """The part of the token rewards that verl added to our rewards (B, 1), and the rows without a record."""
     ours = torch.tensor([0.0 if r is None else r.total for r in records], dtype=torch.float64)
     given = (token_level_rewards * response_mask).sum(dim=1).to("cpu", torch.float64)
     unknown = torch.tensor([r is None or all(v is None for v in r.rewards.values()) for r in records])

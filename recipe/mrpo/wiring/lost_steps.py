@@ -1,4 +1,4 @@
-"""A run whose rollouts have no steps trains on answers alone; it says so at its first step, with the likely cause."""
+"""A run without steps trains on answers alone; a warning at its first step names the likely cause."""
 
 from __future__ import annotations
 

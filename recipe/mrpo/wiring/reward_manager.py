@@ -101,7 +101,7 @@ class MRPORewardManager(RewardManagerBase):
         )
 
     def _unscored(self, ids: list[int], **why: Any) -> RolloutRecord:
-        """The record of a rollout of which nothing is known: it stays in its group, unrewarded and unshaped."""
+        """The record of a rollout with unknown rewards and labels: it stays in its group, unrewarded and unshaped."""
         weights = dict(self.scorer.weights)
         return RolloutRecord(
             steps=[], spans=[], labels=None, judge_status="skipped:unscored", rewards=dict.fromkeys(weights),
@@ -120,7 +120,7 @@ class MRPORewardManager(RewardManagerBase):
 
 
 def read_row(fields: dict[str, Any]) -> Row | BadRow:
-    """The row of a rollout, or what is wrong with it."""
+    """The row of a rollout, or its fault."""
     try:
         model = fields.get("reward_model")
         gold = model.get("ground_truth") if isinstance(model, dict) else None

@@ -13,7 +13,7 @@ from recipe.mrpo.credit.group import group_advantages
 from recipe.mrpo.rollout.record import RolloutRecord
 
 LARGEST = 1e30
-"""Of a weighted reward: advantages without division by the group's deviation must fit into float32."""
+"""Largest weighted reward: advantages without division by the group's deviation must fit into float32."""
 
 Records = Sequence[RolloutRecord | None]
 
@@ -21,7 +21,7 @@ Records = Sequence[RolloutRecord | None]
 def reward_matrix(records: Records) -> tuple[torch.Tensor, dict[str, float], torch.Tensor]:
     """Rewards (B, M) float64 before weights, the weight of each by name, and which of them are unknown (B, M) bool.
 
-    Rewards of weight 0 are left out. Of a row without a record nothing is known. Raises ValueError naming the reward
+    Rewards of weight 0 are left out. A row without a record has unknown rewards. Raises ValueError naming the reward
     for a value that is not finite or so large that no advantage can be computed with it.
     """
     seen: dict[str, float] = {}
@@ -40,7 +40,7 @@ def reward_matrix(records: Records) -> tuple[torch.Tensor, dict[str, float], tor
         name = names[column]
         raise ValueError(
             f"mrpo.rewards.{name} is {values[row, column]:g} with weight {weights[name]:g} for a rollout of this "
-            f"batch; weight times value must be a number of at most {LARGEST:g} in size. Mend the reward, or lower "
+            f"batch; weight times value must be a number of at most {LARGEST:g} in size. Correct the reward, or lower "
             f"mrpo.rewards.{name}.weight."
         )
     return torch.from_numpy(values), weights, torch.from_numpy(missing)
@@ -63,7 +63,7 @@ def weighted_rewards(records: Records, *, process_only_if_right: bool) -> tuple[
 
 
 def answer_states(records: Records) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which rollouts are wrong (B,) bool, and which are neither right nor wrong: those nobody could tell of."""
+    """Which rollouts are wrong (B,) bool, and which are neither right nor wrong because their answer is unknown."""
     states = [None if r is None else r.wrong for r in records]
     wrong = np.fromiter((state is True for state in states), dtype=bool, count=len(states))
     undecided = np.fromiter((state is None for state in states), dtype=bool, count=len(states))

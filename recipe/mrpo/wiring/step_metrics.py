@@ -97,7 +97,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
 
 
 def _without_record(credit: StepCredit) -> int:
-    """Real rows of which nothing is known: verl's padding rows are not among them."""
+    """Real rows without a record; verl's padding rows are not among them."""
     return sum(record is None for record in credit.records) - sum(row.padding for row in credit.rows)
 
 
@@ -108,7 +108,7 @@ def _failures(records: Sequence[RolloutRecord]) -> dict[str, float]:
 
 
 def _latency(judged: Sequence[RolloutRecord]) -> dict[str, float]:
-    """Seconds of a judgement that asked somebody: mean, median, 95th percentile and the longest."""
+    """Seconds of a judgement that made calls: mean, median, 95th percentile and the longest."""
     seconds = [r.judge["latency_s"] for r in judged if "latency_s" in r.judge and not r.judge.get("cached")]
     if not seconds:
         return {}
@@ -143,7 +143,7 @@ def _waiting(credits: Sequence[StepCredit]) -> dict[str, float | None]:
 
 
 def _spread(credits: Sequence[StepCredit], options: DictConfig) -> dict[str, float]:
-    """The share of groups in which all rollouts are worth the same, so that nothing is learned from them."""
+    """The share of groups with equal rewards for all rollouts, from which nothing is learned."""
     gated = get_shaping(options.shaping).process_only_if_right
     counts = [
         flat_groups(credit.records, [row.uid for row in credit.rows], process_only_if_right=gated)

@@ -1,4 +1,4 @@
-"""Why a run stops after a batch: an error that no rollout would escape, failing rewards, a failing or dear judge."""
+"""Reasons to stop a run after a batch: an error of every rollout, failing rewards, a failing or expensive judge."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ class StepCreditMixin:
             texts = reward_extra_infos_dict.get(RECORD_KEY, [None] * len(sample_uids))
             records = [RolloutRecord.from_extra_info({RECORD_KEY: text}) for text in texts]
             stop_if_scoring_failed([record for record in records if record is not None], self.config.mrpo)
-            # verl counts a rollout without `acc` as wrong; here it is one that nobody could tell of.
+            # verl counts a rollout without `acc` as wrong; here its answer is unknown.
             expected_acc_counts = dict(expected_acc_counts or {})
             for source, uid, record in zip(data_sources, sample_uids, records, strict=True):
                 place = str(source), str(uid)

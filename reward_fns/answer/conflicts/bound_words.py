@@ -1,4 +1,4 @@
-"""What stands right before a word, the side or the number that it goes with."""
+"""The words bound to a word: the word right before it, its side and its number."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _letter_conflict(prediction: str, gold: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _poles(text: str) -> dict[str, frozenset[str]]:
-    """What is positive and what negative: by the word before, or behind "positive for"; "" holds all of them."""
+    """Positive and negative things: by the word before, or behind "positive for"; "" holds all of them."""
     words = tokens(text, ALL_RULES)
     found: dict[str, set[str]] = {}
     for i, word in enumerate(words):

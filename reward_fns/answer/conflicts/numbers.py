@@ -17,7 +17,7 @@ _NAMED_NUMBER = re.compile(r"([^\W\d_]+)(\d+)")
 _NAMED_NUMBERS = re.compile(r"(?:[^\W\d_]+\d+)+([a-c])?")  # T2, T2N0M0, T1a
 _NUMBERED = re.compile(r"(\d+)([a-c])?")  # the 3a of "stage 3a"
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
-_ALLOWED = {  # what a sign before n leaves possible
+_ALLOWED = {  # the values that a sign before n permits
     **{"<": {"below"}, "≤": {"below", "n"}, "": {"n"}, "+": {"n"}, "≥": {"above", "n"}, ">": {"above"}},
     **{"±": {"margin"}, "√": {"root"}, "≠": {"below", "above"}},
 }
@@ -70,7 +70,7 @@ def number_conflict(prediction: str, gold: str) -> bool:
             return True
         return bound_to_others(prediction, gold, is_number)
     if {COUNT, SUM} & (p_values.keys() | g_values.keys()):
-        # A unit left out is no conflict as long as the number is the same and counts nothing ("2 mm" and "2 lesions").
+        # A missing unit is not a conflict if the number is the same and is not a count ("2 mm" and "2 lesions").
         p_raw, g_raw = ({q.as_written for q in _quantities(text)} for text in (prediction, gold))
         return p_raw != g_raw or bound_to_others(prediction, gold, lambda head: is_number(head) and "." not in head)
     return True  # 3.5 cm against 3.5 kg
@@ -84,7 +84,7 @@ def _by_dimension(quantities: tuple[Quantity, ...]) -> dict[str, set[Fraction | 
 
 
 def _bounds(text: str, *, units: bool) -> dict[str, set[str]]:
-    """What is said of each number: "<5 mm, 7, 8 to 9" -> 5mm: below, 7: n, 8 and 9: range."""
+    """The relation of each number: "<5 mm, 7, 8 to 9" -> 5mm: below, 7: n, 8 and 9: range."""
     bounds: dict[str, set[str]] = {}
     plain, quantities = spell_out(text, ALL_RULES), _quantities(text)
     ends = [plain[a.end : b.start].strip() in ("to", "-") for a, b in pairwise(quantities)]
@@ -101,7 +101,7 @@ def _exclude(p: set[str], g: set[str]) -> bool:
 
 @lru_cache(maxsize=8192)
 def _larger(text: str) -> frozenset[tuple[str, str]]:
-    """Pairs of which the first is said to be the larger: "left > right" -> (left, right), "> half" -> ("", half)."""
+    """Pairs whose first member is the larger one: "left > right" -> (left, right), "> half" -> ("", half)."""
     words = ("", *tokens(text, ALL_RULES))
     pairs = set()
     for left, sign, right in zip(words, words[1:], words[2:], strict=False):
@@ -112,7 +112,7 @@ def _larger(text: str) -> frozenset[tuple[str, str]]:
 
 def comparison_conflict(prediction: str, gold: str) -> bool:
     p, g = _quantities(prediction), _quantities(gold)
-    units = bool({q.dimension for q in p} & {q.dimension for q in g})  # else a unit was left out
+    units = bool({q.dimension for q in p} & {q.dimension for q in g})  # otherwise a unit was left out
     p_bounds, g_bounds = _bounds(prediction, units=units), _bounds(gold, units=units)
     if any(_exclude(p_bounds[number], g_bounds[number]) for number in p_bounds.keys() & g_bounds.keys()):
         return True

@@ -1,4 +1,4 @@
-"""Lists of candidates of which the gold answer is one: "liver, heart, spleen" for "liver"."""
+"""Lists of candidates that include the gold answer: "liver, heart, spleen" for "liver"."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _has_stranger(chain: list[tuple[str, ...]], sentence: Sentence, wanted: Gold
         return True  # "anterior, middle and posterior cerebral artery"
     if any(kinds & kinds_of(words) for words in strangers):
         return True
-    if kinds:  # what the table of terms does not know may be of the kind; in a sentence it seldom is
+    if kinds:  # a term that the table does not know may be of this kind; in a sentence it seldom is
         strangers = [words for words in strangers if bare and not kinds_of(words)]
     few = 1 if bare and ("and" in sentence.stated or len(wanted.items) > 1) else 2
     return len(strangers) >= few and all(len(words) <= _MAX_WORDS for words in strangers)

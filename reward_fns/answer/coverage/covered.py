@@ -67,7 +67,7 @@ def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]
 
 
 def is_part(prediction: str, gold: str, question: str) -> bool:
-    """Does the answer say a part of the gold answer ("lung" of "right lung") and nothing else?"""
+    """Does the answer state only a part of the gold answer ("lung" of "right lung")?"""
     wanted = read_gold(gold, question)
     said = {stem_of(word) for word in tokens(prediction, ALL_RULES) if word not in STOP}
     return not said.isdisjoint(wanted.stems) and said <= wanted.stems | wanted.question

@@ -52,7 +52,7 @@ class Item:
     names: tuple[tuple[frozenset[int], tuple[str, ...]], ...]
     """Positions that another name covers, and the stems of that name."""
     kinds: frozenset[str]
-    """Of what kinds the item is, as the table of terms has them; empty: unknown."""
+    """The kinds of the item in the table of terms; empty: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _content(text: str) -> tuple[str, ...]:
 
 
 def _in_question(stems: frozenset[str], asked: frozenset[str]) -> frozenset[str]:
-    """The gold answer's stems that need not be said again; none if the question holds them all, as a choice does."""
+    """Stems of the gold answer that need not be repeated; none if the question holds them all, as a choice does."""
     if stems - _idle_nouns() <= asked:
         return frozenset()
     axes: dict[tuple[str, int], int] = {}

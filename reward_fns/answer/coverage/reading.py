@@ -1,4 +1,4 @@
-"""What an answer states: its sentences without what they deny, compare with, locate by or leave open."""
+"""The statements of an answer: its sentences without denials, comparisons, landmarks and open questions."""
 
 from __future__ import annotations
 

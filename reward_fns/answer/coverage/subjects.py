@@ -1,4 +1,4 @@
-"""Is the gold answer's word said of what the question asks about? "The liver is enlarged, the spleen is normal" is no
+"""Is the gold answer's word about the subject of the question? "The liver is enlarged, the spleen is normal" is no
 answer "enlarged" to a question about the spleen.
 """
 
@@ -17,7 +17,7 @@ _POINTS_BACK = frozenset("it this they these which that there".split())
 def said_of_another(sentences: tuple[Sentence, ...], wanted: Gold) -> bool:
     """Does one clause hold the gold answer and no word of the question, and another clause the reverse?
 
-    Only clauses with a verb say something of their own; one that points back (it, this) is about the clause before.
+    Only a clause with a verb has its own subject; a clause that points back (it, this) is about the clause before.
     """
     asked = wanted.question - wanted.stems
     with_gold: list[bool] = []

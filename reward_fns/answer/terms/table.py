@@ -42,7 +42,7 @@ class Table:
         return [name for number in self._found.get(key_of(words), ()) for name in self._entries[number]]
 
     def kinds(self, words: Iterable[str]) -> frozenset[str]:
-        """Of what kinds the thing is that these words name; empty: unknown, or of no kind."""
+        """The kinds of the thing that these words name; empty: unknown, or of no kind."""
         return frozenset(self._kinds[number] for number in self._found.get(key_of(words), ())) - {NO_KIND}
 
 

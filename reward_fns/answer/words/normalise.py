@@ -1,6 +1,6 @@
 """One spelling for answers that mean the same: case, articles, punctuation, number words, units, synonyms.
 
-Signs that change what is said are no punctuation: a + or - behind a name, < > ≤ ≥ ± before a number, the dash of a
+Signs that change the meaning are not punctuation: a + or - behind a name, < > ≤ ≥ ± before a number, the dash of a
 range.
 """
 

@@ -46,7 +46,7 @@ _GRADED = re.compile(
     rf"|level|segment)\s+(?!via\b)(?P<roman>{'|'.join(sorted(_ROMAN, key=len, reverse=True))})(?P<letter>[a-c])?\b",
     re.IGNORECASE,
 )
-_ROMAN_ALONE = re.compile(r"\b(?:ii|iii|vii|viii|xii)\b", re.IGNORECASE)  # those that are nothing else; IV may be
+_ROMAN_ALONE = re.compile(r"\b(?:ii|iii|vii|viii|xii)\b", re.IGNORECASE)  # those with no other meaning; IV has one
 
 
 def number_words(text: str) -> str:

@@ -67,7 +67,7 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
 
     `1,200` groups thousands, `3,5` is a decimal comma, `1/2` and `2 1/2` are fractions, `5x10^4` is one number. Numbers
     joined by x, by, to, -, and, or share the unit behind the last (`3 x 2 cm`). What follows a slash or `per` belongs
-    to the unit: `5 mg/dl` is no mass. Numbers glued to letters (`T2`, `L4`, `4th`) are names, not quantities.
+    to the unit: `5 mg/dl` is not a mass. Numbers glued to letters (`T2`, `L4`, `4th`) are names, not quantities.
     """
     found: list[Quantity] = []
     for match in reversed(list(_QUANTITY.finditer(text))):

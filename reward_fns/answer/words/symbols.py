@@ -1,10 +1,10 @@
-"""Signs that change what is said: + and - behind a name, < > ≤ ≥ ± before a number, ranges, sums, pairs."""
+"""Signs that change the meaning: + and - behind a name, < > ≤ ≥ ± before a number, ranges, sums, pairs."""
 
 from __future__ import annotations
 
 import re
 
-# Is a + or - behind a word its sign? Always behind these names, else only where the word or the clause ends: "HER2-" is
+# Is a + or - behind a word its sign? Always behind these names, otherwise only where a word or clause ends: "HER2-" is
 # negative, "pre- and post-contrast" is not.
 _MARKER = (
     r"(?:CD\d+[a-z]?|CK-?\d+|HER-?2(?:/neu)?|p\d{2,3}|TTF-?1|S-?100|BRCA-?\d|GATA-?3|PAX-?\d|SOX-?\d+|BCL-?\d|MLH-?1|MSH-?\d|PMS-?2|WT-?1|DOG-?1"
@@ -43,7 +43,7 @@ _RANGE = re.compile(r"(?<=\d)\s*-\s*(?=\d)")
 _MORE = r"(?:more|greater|larger|bigger|higher|longer|older|wider|thicker|deeper)"
 _LESS = r"(?:less|fewer|smaller|lower|shorter|younger|narrower|thinner)"
 _A_NUMBER = r"\s+(?=-?\.?\d)(?!\d+(?:st|nd|rd|th)\b)"
-# "over 2 weeks" is no comparison
+# "over 2 weeks" is not a comparison
 _TIME = r"(?!\d[\d.,]*[\s-]?(?:s|secs?|seconds?|mins?|minutes?|h|hrs?|hours?|days?|weeks?|months?)\b)"
 _COMPARISONS = tuple(
     (re.compile(rf"\b(?:{words})", re.IGNORECASE), f" {sign} ")
@@ -81,7 +81,7 @@ def symbols_to_words(text: str) -> str:
 def _polarity(match: re.Match) -> str:
     pole = "positive" if match["sign"] == "+" else "negative"
     name = match.groupdict().get("name")
-    return f"{name}-{pole} " if name else f" {pole} "  # a hyphen, for the A of A+ is no article
+    return f"{name}-{pole} " if name else f" {pole} "  # a hyphen, because the A of A+ is not an article
 
 
 def comparisons_to_symbols(text: str) -> str:
@@ -100,7 +100,7 @@ def glue_numbers(text: str) -> str:
 
 
 def _sum(match: re.Match) -> str:
-    """ "3 + 4 = 7" says no more than "3+4"; a wrong total stays, and is then a number of its own."""
+    """ "3 + 4 = 7" says no more than "3+4"; a wrong total stays as a separate number."""
     parts = re.findall(r"\d+", match["sum"])
     total = match["total"]
     rest = "" if total is None or int(total) == sum(map(int, parts)) else f" = {total}"

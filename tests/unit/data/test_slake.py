@@ -102,7 +102,7 @@ def test_the_original_zips_name_of_the_validation_file(slake, tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"q_lang": "fr"}, "row 0: q_lang 'fr' is none of en, zh"),
+        ({"q_lang": "fr"}, "row 0: q_lang 'fr' is not one of en, zh"),
         ({"triple": "vhead"}, "row 0: triple must be a list"),
         ({"answer": ""}, "row 0: answer is empty"),
         ({"img_name": "../x.jpg"}, "row 0: image ../x.jpg: the file name '../x.jpg' leads out of its folder"),

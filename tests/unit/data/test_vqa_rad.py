@@ -318,7 +318,7 @@ def test_a_broken_source_is_told_in_one_line(rad, written, capsys, damage, messa
         (lambda f: hf_copy(f, column="label"), "lacks the columns answer; it has image, question, label"),
         (
             lambda f: [(f / "data").mkdir(parents=True), (f / "data" / "train-0.parquet").write_bytes(b"PAR1 half")],
-            "train-0.parquet is no parquet file (truncated download?)",
+            "train-0.parquet is not a parquet file (truncated download?)",
         ),
     ],
 )

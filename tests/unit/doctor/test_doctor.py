@@ -253,7 +253,7 @@ def test_a_file_whose_name_begins_like_an_option_is_a_file(doctor, data, tmp_pat
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["module=nope", "name=x"], "mrpo.judge.module=nope is no module"),
+        (["module=nope", "name=x"], "mrpo.judge.module=nope is not a module"),
         (["name=x"], "mrpo.judge.name=x is unknown"),
         (["name=x", "module=json"], "mrpo.judge.name=x is unknown"),
     ],
@@ -339,7 +339,7 @@ def test_a_flag_that_is_no_boolean_fails_the_data_and_counts_as_private(doctor, 
     ("model_type", "without", "says"),
     [
         ("internvl_chat", (), "remote-code layout (internvl_chat), which verl cannot train"),
-        ("llama", (), "is a llama, no backbone of this recipe (qwen2_5_vl"),
+        ("llama", (), "is a llama, not a backbone of this recipe (qwen2_5_vl"),
         ("qwen3_vl", ("model-2.safetensors",), "lacks model-2.safetensors"),
         ("qwen3_vl", ("preprocessor_config.json",), "lacks preprocessor_config.json"),
         ("qwen3_vl", ("config.json",), "config.json cannot be read"),

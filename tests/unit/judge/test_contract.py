@@ -185,7 +185,7 @@ def test_an_ensemble_refuses_private_rows_if_one_member_does(options_of, own):
         ("{own}:sys", {}, "must be a class or a function that makes a judge"),
         ("{own}:Judgement", {}, "Judgement cannot be made: ValueError"),
         ("{own}:Own", {"dose": "x"}, "mrpo.judge.options.dose is not an option of mrpo.judge.name="),
-        ("overlap", {"does": "x"}, "mrpo.judge.options holds options of your own judge"),
+        ("overlap", {"does": "x"}, "mrpo.judge.options is for your own judge"),
         ("{own}:needy", {}, "needs the option strength; set mrpo.judge.options.strength"),
         ("{own}:broken", {}, "broken cannot be made: ZeroDivisionError"),
         ("{own}:half", {}, "half must make an object with async methods label and close; close is not one"),

@@ -72,7 +72,7 @@ REFUSED = [
     ({"semantic": {"enabled": True, "mode": "x"}}, r"mrpo\.rewards\.semantic\.mode"),
     ({"mine": {"weight": 1.0, "function": "math"}}, r"mrpo\.rewards\.mine\.function=math cannot be loaded"),
     ({"mine": {"weight": 1.0, "function": "math:none"}}, r"mrpo\.rewards\.mine\.function=math:none cannot be loaded"),
-    ({"mine": {"weight": 1.0, "function": "math:pi"}}, r"mrpo\.rewards\.mine\.function=math:pi is no function"),
+    ({"mine": {"weight": 1.0, "function": "math:pi"}}, r"mrpo\.rewards\.mine\.function=math:pi is not a function"),
     ({"mine": {"weight": 1.0, "function": "/no/such.py:f"}}, r"mrpo\.rewards\.mine\.function"),
     ({"mine": {"weight": float("nan")}}, r"mrpo\.rewards\.mine\.weight must be a number"),
     ({"mine": {"weight": 1e300}}, r"mrpo\.rewards\.mine\.weight must be a number"),  # its square is infinite
@@ -88,7 +88,9 @@ def test_what_cannot_run_is_refused_with_the_option_to_change(over, message):
 
 def test_a_mistyped_option_is_named_with_the_closest_known_one():
     node = dict(load_options().rewards.length)
-    with pytest.raises(ValueError, match=r"mrpo\.rewards\.length\.kmin is no option .* mrpo\.rewards\.length\.k_min\?"):
+    with pytest.raises(
+        ValueError, match=r"mrpo\.rewards\.length\.kmin is not an option .* mrpo\.rewards\.length\.k_min\?"
+    ):
         build_rewards({"length": {**node, "kmin": 3}})
     node.pop("k_max")
     with pytest.raises(ValueError, match=r"mrpo\.rewards\.length\.k_max is missing"):
@@ -144,8 +146,8 @@ def test_ones_own_reward_by_dotted_path_or_file_with_its_options(own, rollout):
 
 # what is named, the options beside it, what the message says
 MISUSED = [
-    ("short", {"limt": 2}, r"mrpo\.rewards\.mine\.limt is no option of this reward; did you mean .*\.limit\?"),
-    ("unknown", {"limit": 2}, r"mrpo\.rewards\.mine\.limit is no option of this reward; it has no options"),
+    ("short", {"limt": 2}, r"mrpo\.rewards\.mine\.limt is not an option of this reward; did you mean .*\.limit\?"),
+    ("unknown", {"limit": 2}, r"mrpo\.rewards\.mine\.limit is not an option of this reward; it has no options"),
     ("needs_one", {}, r"mrpo\.rewards\.mine\.limit is missing"),
     ("later", {}, r"mrpo\.rewards\.mine\.function=.*:later is async"),
     ("takes_nothing", {}, r"mrpo\.rewards\.mine\.function=.* must take the rollout as its first argument"),
@@ -168,7 +170,7 @@ def test_a_function_may_take_any_option_or_be_an_object(own, rollout):
 def test_ones_own_reward_may_take_the_place_of_one_of_ours(own, rollout):
     answer = built(answer={"function": "own_rewards_for_a_test:short", "limit": 1})["answer"]
     assert answer.fn(rollout(prediction="left lung")) == 0.0
-    with pytest.raises(ValueError, match=r"mrpo\.rewards\.answer\.limmit is no option"):
+    with pytest.raises(ValueError, match=r"mrpo\.rewards\.answer\.limmit is not an option"):
         built(answer={"function": "own_rewards_for_a_test:short", "limmit": 1})
 
 

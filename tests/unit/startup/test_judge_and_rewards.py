@@ -19,7 +19,7 @@ from tests.unit.startup.helpers import BASE, refusal
 )
 def test_the_log_says_where_a_failed_judgement_would_count_as_zero(config_of, caplog, overrides, said, why):
     prepare(config_of("reward.reward_manager.name=mrpo", *overrides))
-    assert ("counts what a failed judgement leaves unknown as a reward of 0" in caplog.text) is said, why
+    assert ("counts the unknown reward of a failed judgement as 0" in caplog.text) is said, why
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ def test_changed_rows_replace_the_model(data, tmp_path):
 def test_directory_of_something_else_is_left_alone(data, tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "config.json").write_text("{}")
-    with pytest.raises(ValueError, match="no tiny model of this builder"):
+    with pytest.raises(ValueError, match="is not a tiny model of this builder"):
         make(data, tmp_path / "theirs")
     assert [path.name for path in (tmp_path / "theirs").iterdir()] == ["config.json"]
 

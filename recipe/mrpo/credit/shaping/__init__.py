@@ -5,7 +5,7 @@ mrpo.py       step credit, the method of this package (arXiv 2606.31825)
 none.py       GRPO: every step keeps the rollout's advantage
 vppo.py       the steps before the first error are rewarded (idea of arXiv 2601.18984)
 pgrpo.py      the process reward counts only where the answer is right (arXiv 2508.05170)
-apply.py      calls a rule with its options and checks what it returns
+apply.py      calls a rule with its options and checks its result
 contract.py   the laws that every rule keeps, checked at start-up for a user's own
 """
 

@@ -1,4 +1,4 @@
-"""MRPO: in a wrong rollout valid steps are pushed up and invalid ones down, the earliest most."""
+"""MRPO: in a wrong rollout valid steps are reinforced and invalid ones penalised, early steps the most."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class StepRule(Protocol):
 
     `advantages`: (B,) float64, A_i. `labels`: (B, K) float64 with 1 valid, 0 invalid, NaN unknown; columns beyond a
     rollout's own steps are NaN, too, and so are right rollouts unless the rule `changes_right_rollouts`.
-    `num_steps`: (B,) int64. `wrong`: (B,) bool. `options`: what the rule names in its own signature, from
+    `num_steps`: (B,) int64. `wrong`: (B,) bool. `options`: those that the rule's signature names, from
     `mrpo.shaping_options`.
     """
 
@@ -39,7 +39,7 @@ class StepRule(Protocol):
 
 @dataclass(frozen=True)
 class Shaping:
-    """A rule, and what the rest of the run has to know about it."""
+    """A rule, and the facts about it that the rest of the run needs."""
 
     rule: StepRule
     reads_labels: bool = True
@@ -76,7 +76,7 @@ def register_shaping(name: str, **about: bool) -> Callable[[Rule], Rule]:
 def get_shaping(name: str) -> Shaping:
     """The rule of that name, or the user's own one (`package.module:name`, `folder/file.py:name`).
 
-    An own rule is a function or a Shaping; a function decorated with `register_shaping` keeps what was said there.
+    A user's rule is a function or a Shaping; a function decorated with `register_shaping` keeps its declarations.
     Raises ValueError with the option's name for a name that leads to no rule.
     """
     found: Any = SHAPINGS.get(name, OPTION)

@@ -1,7 +1,7 @@
 """What a run will need, computed from the checkpoint's configuration and the composed options: before anything starts.
 
 sizes.py         the checkpoint: parameters, KV cache of a token, longest position
-settings.py      what of the composed configuration decides about memory and time
+settings.py      the settings that decide about memory and time
 memory.py        GPU and host, item by item, each with its formula
 kv_cache.py      does the longest sequence fit beside the weights, by vLLM's own rule?
 processes.py     CPUs that verl's actors hold

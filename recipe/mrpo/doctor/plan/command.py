@@ -1,4 +1,4 @@
-"""`mrpo doctor --plan`: what a run would need on its machine, before anything starts.
+"""`mrpo doctor --plan`: the memory, disk and time that a run needs, before anything starts.
 
     mrpo doctor --plan --gpu-gb 80 backbone=qwen3_vl actor_rollout_ref.model.path=DIR trainer.n_gpus_per_node=4
 
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def machine_of(args: argparse.Namespace) -> Machine:
-    """The named machine; what is not named is this machine's where it has a GPU, and unknown elsewhere."""
+    """The named machine. Other values come from this machine if it has a GPU, otherwise they are unknown."""
     gpus = find_gpus()
     here = bool(gpus)
     gpu = args.gpu_gb * GB if args.gpu_gb else (min(g.gigabytes for g in gpus) * 2**30 if here else 80 * GB)

@@ -8,11 +8,11 @@ from recipe.mrpo.doctor.plan.sizes import ModelSizes
 BLOCK = 16
 """Tokens of a KV block, vLLM's default on GPUs."""
 PROFILED = 3e9
-"""What vLLM's profiling run leaves aside: activations of its largest batch, the vision tower's cache, CUDA graphs."""
+"""Memory that vLLM's profiling run reserves: activations of its largest batch, vision tower's cache, CUDA graphs."""
 
 
 def longest_allowed(model: ModelSizes, run: RunSettings) -> int:
-    """Tokens of the longest sequence that vLLM makes room for: `max_model_len`, or what the checkpoint allows."""
+    """Tokens of the longest sequence that vLLM makes room for: `max_model_len`, or the checkpoint's limit."""
     return run.max_model_len if run.max_model_len is not None else model.longest
 
 
@@ -25,7 +25,7 @@ def needed_bytes(model: ModelSizes, tokens: int, *, tensor_parallel: int = 1) ->
 
 
 def available_bytes(model: ModelSizes, run: RunSettings, *, gpu_bytes: float) -> float:
-    """What vLLM's share of a GPU leaves for the cache: share minus bf16 weights minus the profiled rest."""
+    """Bytes of vLLM's share of a GPU that are left for the cache: share minus bf16 weights minus the profiled rest."""
     weights = 2 * model.parameters / run.tensor_parallel
     return run.gpu_memory_utilization * gpu_bytes - weights - PROFILED
 

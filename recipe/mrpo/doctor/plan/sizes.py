@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """What memory and time depend on."""
+    """The sizes of a model on which memory and time depend."""
 
     parameters: int
     """All of them, vision tower included."""

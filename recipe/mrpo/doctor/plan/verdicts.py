@@ -1,4 +1,4 @@
-"""What of a plan does not fit, each with the override that mends it."""
+"""The parts of a plan that do not fit, each with the override that corrects it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def check_host(model: ModelSizes, run: RunSettings, machine: Machine) -> list[Ch
     if machine.cpus is None:
         out.append(Check("cpus", None, f"{cpus} CPUs are held by verl's actors"))
     elif machine.cpus < cpus:
-        says = f"verl's actors hold {cpus} CPUs, {machine.cpus} are there: Ray would wait for ever"
+        says = f"verl's actors hold {cpus} CPUs, {machine.cpus} are there: so Ray would wait for ever"
         do = "use a machine with more CPUs, or set transfer_queue.backend.SimpleStorage.num_data_storage_units=1."
         out.append(Check("cpus", False, says, do))
     else:
@@ -143,7 +143,7 @@ def check_levels(model: ModelSizes) -> Check:
         False,
         says + "through another output layer than the one that is trained",
         f"set +actor_rollout_ref.rollout.engine_kwargs.vllm.hf_overrides.tie_word_embeddings={inner} and "
-        f"+actor_rollout_ref.model.override_config.tie_word_embeddings={inner}, or mend config.json.",
+        f"+actor_rollout_ref.model.override_config.tie_word_embeddings={inner}, or correct config.json.",
     )
 
 

@@ -50,7 +50,7 @@ async def judged(options: DictConfig, requests: Sequence[JudgeRequest]) -> tuple
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)  # what is awaited by nobody is told as a traceback
+        await asyncio.gather(*tasks, return_exceptions=True)  # a task that is not awaited prints a traceback
         await judge.close()
     failures = Counter(j.failure for j in judgements if j.failure is not None)
     return [None if j.labels is None else list(j.labels) for j in judgements], failures

@@ -22,7 +22,7 @@ RowKey = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Rollout:
-    """A labelled rollout of a dump: where it stands, its labels, and what a judge must know of it."""
+    """A labelled rollout of a dump: its place, its labels, and the case for a judge."""
 
     step: int
     uid: str

@@ -8,6 +8,6 @@ address.py            address and key, told by the names of a run's options
 rubric.py             request -> messages; prompts/ holds the texts
 reply.py              reply -> labels, or the kind of its failure
 quotation.py          is a verdict in prose the judge's own?
-detail.py             what people are told about a failure
+detail.py             the explanation of a failure for people
 router.py             the same judge at verl's own reward model
 """

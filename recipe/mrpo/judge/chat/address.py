@@ -1,4 +1,4 @@
-"""Address and key of the judge at `mrpo.judge.openai`; a mistake is told by the names of a run's options."""
+"""Address and key of the judge at `mrpo.judge.openai`; errors name the options of the run."""
 
 from __future__ import annotations
 

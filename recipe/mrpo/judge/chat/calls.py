@@ -1,4 +1,4 @@
-"""The calls of one judgement: retries, structured output, permits and limits; what they cost is counted in any case."""
+"""The calls of one judgement: retries, structured output, permits and limits. Their cost is always counted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from recipe.mrpo.judge.usage import Usage
 logger = logging.getLogger(__name__)
 
 REPLY_FAILURES = ("bad_response", "refused")
-"""The endpoint answered, but not with a completion: another ask may bring one."""
+"""The endpoint answered, but not with a completion; a second call may bring one."""
 
 
 @dataclass
 class Service:
-    """What all judgements of a judge share: its settings, the job's limits, and what is known about the endpoint."""
+    """State that all judgements of a judge share: its settings, the job's limits, and facts about the endpoint."""
 
     settings: OpenAISettings
     host: str
@@ -40,7 +40,7 @@ class Service:
 
 
 class Calls:
-    """The calls of one judgement; `permit` is asked before each. `usage` is what they have cost so far."""
+    """The calls of one judgement; `permit` is asked before each. `usage` is their cost so far."""
 
     def __init__(self, service: Service, client: ChatClient, permit: Permit) -> None:
         self.service, self.client, self.permit = service, client, permit
@@ -133,9 +133,8 @@ class Calls:
         if result.estimated and not self.service.warned_of_usage:
             self.service.warned_of_usage = True
             logger.warning(
-                "judge endpoint %s does not say how many tokens a call has used, or not credibly; they are estimated "
-                "from the length of request and reply, and such calls are counted "
-                "(mrpo/judge/estimated_calls_total).",
+                "judge endpoint %s reports no credible token counts; they are estimated from the length of request and "
+                "reply, and such calls are counted (mrpo/judge/estimated_calls_total).",
                 self.service.host,
             )
         return result

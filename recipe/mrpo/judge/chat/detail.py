@@ -1,4 +1,4 @@
-"""What people are told about a judgement that failed: what to change, and nothing that may not be shown."""
+"""The explanation of a failed judgement: it says what to change, and quotes nothing private or secret."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from recipe.mrpo.judge.chat.reply import ReplyLabels
 from recipe.mrpo.judge.protect.breaker import OWN_LIMITS
 
 DETAIL_CHARS = 300
-"""Of what a failed judgement tells people."""
+"""Longest explanation of a failed judgement."""
 
 _OUR_WORDS = frozenset((*OWN_LIMITS, "timeout", "connection", "tls", "truncated", "empty"))
 """Failures with details that never quote the endpoint."""
 
 
 def explained(outcome: ReplyLabels, completion: Completion, *, max_tokens: int | None) -> ReplyLabels:
-    """The outcome with a detail that says what to change, where the reply's own words would not."""
+    """The outcome with a detail that says what to change, if the reply itself does not."""
     if outcome.failure == "truncated":
         by = f"mrpo.judge.openai.max_tokens={max_tokens}" if max_tokens else "the endpoint's own limit of tokens"
         if completion.cut_off_by_length:
@@ -37,7 +37,7 @@ def explained(outcome: ReplyLabels, completion: Completion, *, max_tokens: int |
 
 
 def detail_of(outcome: ReplyLabels, *, key: Secret, private: bool) -> str:
-    """What may stand in a log: one printable line without the key, and without a quotation if the row is private."""
+    """The text for a log: one printable line without the key, and without a quotation if the row is private."""
     if private and outcome.failure not in _OUR_WORDS:
         return f"{len(outcome.detail)} characters that are not shown, because the row is private" * bool(outcome.detail)
     # Redact, then escape, then cut: a truncated key may no longer match.

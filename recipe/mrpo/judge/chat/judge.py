@@ -59,7 +59,7 @@ from recipe.mrpo.judge.registry import register_judge
 
 @dataclass
 class _LoopState:
-    """What belongs to one event loop: sockets and semaphores cannot be shared between loops."""
+    """The state of one event loop: sockets and semaphores cannot be shared between loops."""
 
     client: ChatClient
     slots: asyncio.Semaphore
@@ -95,7 +95,7 @@ class ChatJudge:
             StructuredOutput(settings.response_format, endpoint.host),
         )
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopState] = weakref.WeakKeyDictionary()
-        self._client()  # what cannot work is said before the first rollout
+        self._client()  # wrong settings raise before the first rollout
 
     @classmethod
     def from_judge_options(cls, options: Mapping[str, Any]) -> ChatJudge:
@@ -123,13 +123,13 @@ class ChatJudge:
         return build_messages(request, self.rubric, images=images, max_step_chars=self.settings.max_step_chars)
 
     def schema(self, request: JudgeRequest) -> dict[str, Any] | None:
-        """Hook: the JSON schema of a verdict, for structured output; None: none is asked for."""
+        """Hook: the JSON schema of a verdict, for structured output; None: no structured output."""
         return reply_schema(len(request.steps), overall=request.overall)
 
     def parse(self, reply: str, request: JudgeRequest, *, cut_off: bool) -> ReplyLabels:
         """Hook: the labels that a reply gives, or the kind of its failure; then the judge is asked once more.
 
-        Never raises: the reply is untrusted. `cut_off`: it did not end by itself.
+        Never raises: the reply is untrusted. `cut_off`: the reply was cut off.
         """
         steps = request.steps
         return parse_reply(reply, num_steps=len(steps), quoted=steps, overall=request.overall, cut_off=cut_off)
@@ -189,7 +189,7 @@ class ChatJudge:
         """Hash of all that labels depend on: judge, address, model, settings of the reply, and the whole prompt.
 
         The address is there because servers call different models by one name; `cache_address` None leaves it to
-        mrpo.judge.cache.namespace to tell them apart. Waits and limits change what a call costs, not what it says. It
+        mrpo.judge.cache.namespace to tell them apart. Waits and limits change the cost of a call, not its reply. It
         takes as long as preparing an image: call it outside the event loop.
         """
         s = self.settings
@@ -223,7 +223,7 @@ class ChatJudge:
         return self._loops[loop]
 
     async def _ask_twice(self, calls: Calls, request: JudgeRequest, messages: list[dict[str, Any]]) -> ReplyLabels:
-        """Ask; after a reply that is not a verdict once more, at another temperature: the same may say the same."""
+        """Ask. If the reply is not a verdict, ask once more at another temperature: the same one may repeat it."""
         outcome = ReplyLabels(None, "unparsable", "")
         for temperature in self.settings.temperatures:
             completion = await calls.complete(messages, temperature=temperature, schema=self.schema(request))

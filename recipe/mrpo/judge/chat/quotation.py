@@ -1,7 +1,7 @@
 """Is a verdict in the judge's prose its own, or does it quote the rollout's steps?
 
-The policy writes the steps. It can put a verdict of its own into them, in a disguise that the judge takes off when it
-explains the step. In structured output, or as the whole reply, a verdict is the judge's.
+The policy writes the steps. It can hide a verdict in them, in a disguise that the judge decodes when it explains the
+step. In structured output, or as the whole reply, a verdict is the judge's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def is_quotation(verdict: str, steps: Sequence[str]) -> bool:
 
 
 def may_hide_a_verdict(steps: Sequence[str]) -> bool:
-    """Do the steps hold what a verdict is made of, in a form that cannot be compared with one?
+    """Do the steps hold the parts of a verdict, in a form that cannot be compared with one?
 
     Both of its words without braces (it is spelled out), or a long run without a space (an unknown code).
     """
@@ -90,7 +90,7 @@ def _from_code(code: str, base: int) -> str:
 
 
 def _bare(text: str) -> str:
-    """What of a JSON text survives re-spacing, other quotes, letter forms, escapes and invisible characters."""
+    """The part of a JSON text that survives other spaces, quotes, letter forms, escapes and invisible characters."""
     return _DRESSING.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 

@@ -37,8 +37,8 @@ def parse_reply(
     step numbers. The verdict is the whole reply, in a fence or box or bare, after the model's reasoning; in prose it
     counts only if it ends the reply and cannot come from `quoted`, the rollout's own steps. Two verdicts that differ
     are ambiguous. A reply that was `cut_off` must be a verdict and nothing else: its prose may hold a draft. With
-    `overall` the verdict must hold a grade of the whole beside the steps, `"overall": 0|1`; without, one that is there
-    is not looked at.
+    `overall` the verdict must hold a grade of the whole beside the steps, `"overall": 0|1`; without it, such a grade
+    is ignored.
 
     Failures: empty, truncated, unparsable, ambiguous, bad_label, extra_step, duplicate_step, missing_step,
     missing_overall.
@@ -101,10 +101,10 @@ def _read(verdict: dict[str, Any], num_steps: int, overall: bool) -> ReplyLabels
         return ReplyLabels(None, "duplicate_step", "a step stands twice")
     for entry in _entries(verdict["steps"]):
         if not isinstance(entry, dict) or "\0doubled" in entry:
-            return ReplyLabels(None, "bad_label", f"an entry is no object with distinct keys: {_short(entry)}")
+            return ReplyLabels(None, "bad_label", f"an entry is not an object with distinct keys: {_short(entry)}")
         number = entry.get("step")
         if type(number) is not int:
-            return ReplyLabels(None, "bad_label", f"step is no whole number: {_short(number)}")
+            return ReplyLabels(None, "bad_label", f"step is not a whole number: {_short(number)}")
         if not 1 <= number <= num_steps:
             return ReplyLabels(None, "extra_step", f"step {_short(number)} of {num_steps}")
         if number in labels:
@@ -126,12 +126,12 @@ def _read(verdict: dict[str, Any], num_steps: int, overall: bool) -> ReplyLabels
 
 
 def _is_binary(value: object) -> bool:
-    # type(), not isinstance: 1.0 and "1" are no binary labels; true and false are.
+    # type(), not isinstance: 1.0 and "1" are not binary labels; true and false are.
     return type(value) in (int, bool) and value in (0, 1)
 
 
 def _entries(steps: dict[str, Any] | list[Any]) -> list[Any]:
-    """Entries with their step number inside, as a list of them has it; a key that is no number stays text."""
+    """Entries with their step number inside, as a list of them has it; a key that is not a number stays text."""
     if isinstance(steps, list):
         return steps
     return [

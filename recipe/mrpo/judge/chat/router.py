@@ -16,13 +16,13 @@ def router_judge(options: Mapping[str, Any]) -> Judge:
     """An OpenAI-compatible judge at `http://<router>/v1`.
 
     The host counts as this machine: it is a node of the job, and Ray has brought the case to the job's nodes already.
-    Raises ValueError outside a training run, where no reward manager has been told the address by verl: an address by
-    anyone else is not believed.
+    Raises ValueError outside a training run: only verl knows the address and gives it to the reward manager, and an
+    address from another source is not accepted.
     """
     served = options.get("router")
     if not isinstance(served, RouterAddress):
         raise ValueError(
-            "mrpo.judge.name=router is verl's own reward model, which is there during a training run only; to ask the "
+            "mrpo.judge.name=router is verl's reward model, which exists only during a training run; to ask the "
             "same model elsewhere, serve it and set mrpo.judge.name=openai mrpo.judge.openai.base_url=<address>."
         )
     here = {"openai": {"base_url": f"http://{served.address}/v1", "model": served.model, "api_key_env": None}}

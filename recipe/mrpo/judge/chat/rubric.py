@@ -1,4 +1,4 @@
-"""A request -> chat messages: what all calls share first, what a group shares next, the steps last.
+"""A request -> chat messages: first the part that all calls share, then the part of the group, last the steps.
 
 The order serves prefix caching: the rollouts of one group differ only in the last lines of the prompt.
 """
@@ -78,7 +78,7 @@ class Rubric:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """`{{name}}` -> values[name], in one pass: what a value holds is never substituted again."""
+    """`{{name}}` -> values[name], in one pass: the text of a value is never substituted again."""
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
@@ -94,7 +94,7 @@ def steps_json(steps: tuple[str, ...], *, max_step_chars: int) -> str:
 
 
 def case_json(request: JudgeRequest) -> str:
-    """What the rollouts of a group share, as one line of JSON data."""
+    """The part that the rollouts of a group share, as one line of JSON data."""
     case: dict[str, Any] = {"question": request.question, "gold_answer": request.answer}
     if request.alternatives:
         case["other_gold_answers"] = request.alternatives

@@ -58,7 +58,7 @@ class OpenAISettings:
 
     @property
     def temperatures(self) -> tuple[float | None, float | None]:
-        """Of the first ask and of the one more; an endpoint that takes no temperature is sent none at all."""
+        """Temperatures of the first and the second call; an endpoint that takes no temperature gets none in both."""
         return self.temperature, None if self.temperature is None else self.reask_temperature
 
     @property

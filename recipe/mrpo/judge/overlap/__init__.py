@@ -2,5 +2,5 @@
 
 judge.py           the rules, in their order
 statement.py       is a step a statement at all?
-clinical_words.py  words of a clinical sentence, their sides, and what is denied
+clinical_words.py  words of a clinical sentence, their sides, and the denied words
 """

@@ -1,4 +1,4 @@
-"""Words of a clinical sentence: content stems, the sides they are said of, and what is denied.
+"""Words of a clinical sentence: content stems, their sides, and the denied words.
 
 Rules of the kind of NegEx (Chapman et al. 2001, doi:10.1006/jbin.2001.1029), cut down to the head noun of the phrase
 after a negation, so that "no lung nodules" denies the nodules and not the lung.
@@ -76,7 +76,7 @@ _STOP_STEMS = frozenset(map(stem, _GENERIC)) | _GENERIC
 
 @dataclass(frozen=True)
 class Facts:
-    """What a text says, by content stem: `sides` of each stem, stems that are `denied` and stems that are `stated`."""
+    """A text by content stem: `sides` of each stem, stems that are `denied` and stems that are `stated`."""
 
     words: frozenset[str]
     all_sides: frozenset[str]
@@ -128,7 +128,7 @@ def content_words(text: str) -> frozenset[str]:
 
 
 def sides_in(text: str) -> frozenset[str]:
-    """The sides a text names, whatever it says them of."""
+    """All sides that a text names, of anything."""
     return frozenset(_SIDES[w] for w in _WORD.findall(_BOTH.sub("bilateral", text.lower())) if w in _SIDES)
 
 
@@ -165,7 +165,7 @@ def facts(text: str) -> Facts:
 
 
 def _around_and(tokens: list[str]) -> list[list[str]]:
-    """Split at "and" where both halves name a side of their own ("left lung and right heart")."""
+    """Split at "and" where both halves name their own side ("left lung and right heart")."""
     for i, token in enumerate(tokens):
         if token == "and" and _SIDES.keys() & set(tokens[:i]) and _SIDES.keys() & set(tokens[i:]):
             return [tokens[:i], *_around_and(tokens[i + 1 :])]

@@ -92,8 +92,8 @@ def judge_steps(
         aligned   : |new & gold reasoning| / |new| >= min_alignment
         contributes: |answer & step| / |answer|    >= min_contribution, for one of the right `answers`
 
-    A step that only repeats the question's words is valid when it denies what the gold reasoning denies. Where the
-    answer is a number, a step whose numbers are all others is invalid.
+    A step that only repeats the question's words is valid if it denies the same as the gold reasoning. If the
+    answer is a number, a step with only other numbers is invalid.
     """
     question, gold_reasoning, answers = synonyms(question), synonyms(gold_reasoning), [synonyms(a) for a in answers]
     told = "\n".join((gold_reasoning, *answers))
@@ -121,7 +121,7 @@ def judge_whole(
     gold_reasoning: str,
     thresholds: Thresholds,
 ) -> int:
-    """1 if the steps together say what the gold reasoning says: none contradicts it, and
+    """1 if the steps together say the same as the gold reasoning: no step contradicts it, and
 
     |gold & steps| / |gold| >= min_alignment,   |answer & steps| / |answer| >= min_contribution      (content words)
 
@@ -147,7 +147,7 @@ def _judge_step(
     seen: set[frozenset[str]],
     thresholds: Thresholds,
 ) -> Verdict:
-    if not any(c.isalpha() for c in step):  # a bare number is no statement either
+    if not any(c.isalpha() for c in step):  # a bare number is not a statement either
         return Verdict(0, "empty")
     said = facts(step)
     # "no effusion" does not repeat "effusion", nor "left" "right".

@@ -36,8 +36,8 @@ def is_statement(text: str) -> bool:
     """Does the text say something, rather than name or list something?
 
     Three words at least, one of them a word that joins others (a verb, a preposition, an article, "no"), and not too
-    many words of content in a row or in all. Of a script without spaces every character counts as a word, and its
-    joining words are not known, so only the number is looked at.
+    many words of content in a row or in all. In a script without spaces every character counts as a word. Its
+    joining words are unknown, so only the number of characters counts.
     """
     words = words_of(text)
     numbered = any(word.isdecimal() for word in words)

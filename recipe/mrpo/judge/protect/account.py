@@ -1,4 +1,4 @@
-"""What the judges of a job have used, counted by worker, and what the calls under way are expected to use."""
+"""The tokens that a job's judges have used, counted by worker, and those that the running calls are expected to use."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TokenAccount:
         self.budget.check(self.used)
 
     def has_room(self) -> bool:
-        """May one more call begin? Yes, if none is under way, or if those under way are not expected to use all up."""
+        """May one more call begin? Yes if none is running, or if the running ones leave some of the budget."""
         if not self.budget.any or not self._under_way:
             return True
         try:

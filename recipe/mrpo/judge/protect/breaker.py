@@ -1,4 +1,4 @@
-"""A judge that is down is left alone for a while, so that a run does not wait for every timeout in turn."""
+"""Calls to a judge that is down are paused for a while, so that a run does not wait for every timeout in turn."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 CIRCUIT_OPEN = "circuit_open"
 OWN_LIMITS = (CIRCUIT_OPEN, *OVER_BUDGET, "limiter_lost")
-"""Failures by limits of our own: they say nothing about the endpoint."""
+"""Failures by our own limits: they say nothing about the endpoint."""
 
 
 _OUTAGES_4XX = frozenset({"401", "402", "407", "408", "409", "425", "429"})
-"""Key, payment, proxy and limits: of the caller, whatever it asks."""
+"""Key, payment, proxy and limits: faults of the caller's account, for any request."""
 
 
 class CircuitBreaker:
@@ -56,7 +56,7 @@ class CircuitBreaker:
         return True
 
     def record(self, permit: Permit, *, outage: bool | None) -> None:
-        """How a request ended; None: without a word on the endpoint (cancelled, never sent, stopped by our limits)."""
+        """How a request ended; None: nothing is learned about the endpoint (cancelled, never sent, our limits)."""
         probed = permit is self._probe
         if probed:
             self._probe = None
@@ -82,7 +82,7 @@ class CircuitBreaker:
 
 
 class Permit:
-    """One request on its way through a breaker: it asks before every call, and says at the end what became of it."""
+    """One request on its way through a breaker: it asks before every call, and reports its outcome at the end."""
 
     def __init__(self, breaker: CircuitBreaker) -> None:
         self.breaker = breaker
@@ -95,7 +95,7 @@ class Permit:
         return self.breaker.admit(self)
 
     def may_retry(self) -> bool:
-        """Is another try after a failed call worth its wait? Not while the breaker is open: a probe is one try."""
+        """May a failed call be tried again? Not while the breaker is open: a probe is one try."""
         return not self.breaker.is_open
 
     async def wait(
@@ -142,8 +142,8 @@ class WaitingJudge(CacheableJudge, Protocol):
 def is_outage(failure: str | None) -> bool:
     """Does this failure say that the endpoint does not work, rather than that it would not answer this one request?
 
-    A rollout decides how long its request is and what it says. A refusal of one request (400, 404, 413, 422, most other
-    4xx) is therefore not an outage: otherwise rollouts that nobody can judge would shut the judge for all others.
+    A rollout decides the length and the text of its request. A refusal of one request (400, 404, 413, 422, most other
+    4xx) is therefore not an outage: otherwise a rollout that cannot be judged would shut off the judge for all others.
     """
     if failure is None or not failure.startswith("http_"):
         return failure in ("timeout", "connection", "tls")

@@ -64,7 +64,7 @@ class InProcessLimits:
 
 
 class JobLimits:
-    """The limits of a job, as one of its workers sees them: kept in a named actor of Ray, else in this process.
+    """The limits of a job, as one of its workers sees them: kept in a named Ray actor, without Ray in this process.
 
     Every call takes a lease first and gives it back with the tokens it used. The actor lives with the worker that made
     it first. Should that one die, the others make a new one and tell it what every worker has used.
@@ -85,14 +85,14 @@ class JobLimits:
         return endpoint.limits.any or self.budget.any
 
     async def acquire(self, endpoint: EndpointKey, hold_s: float) -> int:
-        """Raises BudgetSpent when the budget is used up, LimiterLost if nobody keeps it any more.
+        """Raises BudgetSpent when the budget is used up, LimiterLost if its keeper cannot be reached.
 
         A request that is cancelled here takes nothing, or gives it back.
         """
         return await self._ask("acquire", endpoint, hold_s, self._account.by_worker)
 
     async def release(self, endpoint: EndpointKey, lease: int, tokens: Tokens | None) -> None:
-        """Give a lease back; the tokens count even if nobody keeps the limits at the moment."""
+        """Give a lease back; the tokens count even if the keeper of the limits cannot be reached."""
         mine = self._account.by_worker.get(self._worker, Tokens())
         self._account.learn({self._worker: total((mine, tokens or Tokens()))})
         try:
@@ -103,7 +103,7 @@ class JobLimits:
         self._account.learn(by_worker)
 
     async def _ask(self, method: str, *arguments: Any) -> Any:
-        # What was never imported here is not running here, and its import costs a second.
+        # If Ray was never imported here, it is not running here; its import costs a second.
         ray: Any = sys.modules.get("ray")
         if self._here is None and (ray is None or not ray.is_initialized()):
             self._here = InProcessLimits(self.budget)
@@ -131,7 +131,7 @@ class JobLimits:
         raise LimiterLost(f"{self.actor_name} died {self.ATTEMPTS} times in a row")
 
     async def _withdraw(self, ray: Any, call: Any, endpoint: EndpointKey) -> None:
-        """End a wait in the actor: otherwise it would take its permit there for nobody, and others wait behind it."""
+        """End a wait in the actor; otherwise it would take an unused permit, and others would wait behind it."""
         ray.cancel(call)
         try:
             lease = await call

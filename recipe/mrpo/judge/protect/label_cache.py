@@ -86,7 +86,7 @@ class CachedJudge:
         return None, 1
 
     def _warn(self, kind: str, what: str, error: Exception) -> None:
-        """Once a kind: at full rate the log of a run would hold nothing else; the metric counts them all."""
+        """Log each kind only once, because the log would fill up otherwise; the metric counts all of them."""
         if kind not in self._warned:
             logger.warning("judge cache %s %s: %s (mrpo/judge/cache_faults_total)", self.store.path, what, error)
         self._warned.add(kind)

@@ -26,7 +26,7 @@ OPEN_TIMEOUT_S = 30.0
 LOCK_TIMEOUT_S = 1.0
 """How long a judgement waits for another process that holds the file."""
 PAUSE_S = 60.0
-"""How long the file is left alone after such a wait, so that not every judgement waits in turn."""
+"""How long the file is not used after such a wait, so that not every judgement waits in turn."""
 
 APPLICATION_ID = 0x4D52504F
 """Stands in the header of our files: "MRPO"."""
@@ -35,11 +35,11 @@ _HEADER = b"SQLite format 3\0"
 
 
 class BadEntry(ValueError):
-    """An entry that no judge has given: damaged, or written by something else."""
+    """An entry that does not come from a judge: damaged, or written by another program."""
 
 
 class StoreHeld(sqlite3.OperationalError):
-    """Another process has held the file for too long; it is left alone for a while."""
+    """Another process has locked the file for too long; the file is not used for a while."""
 
 
 def used_bytes(db: sqlite3.Connection) -> int:
@@ -169,7 +169,7 @@ class LabelStore:
     def get(self, key: bytes, *, count: int) -> tuple[int, ...] | None:
         """The `count` labels stored for `key`, None if there are none.
 
-        Raises BadEntry for what no judge has given, sqlite3.Error for a file that fails.
+        Raises BadEntry for a damaged entry, sqlite3.Error for a file that fails.
         """
         with self._turn():
             row = self._db.execute("SELECT labels FROM labels WHERE key = ?", (key,)).fetchone()
@@ -181,7 +181,7 @@ class LabelStore:
         return labels
 
     def put(self, key: bytes, labels: tuple[int, ...]) -> None:
-        """Store labels; they replace what stands there, which only a damaged entry or another process can have left."""
+        """Store labels. They replace an older entry, which is either damaged or comes from another process."""
         with self._turn():
             row = (key, json.dumps(labels), time.time())
             self._db.execute("INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", row)

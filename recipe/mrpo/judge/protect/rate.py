@@ -81,7 +81,7 @@ class EndpointLimiter:
         self.limits, self.account, self.clock = limits, account, clock
         self._answered, self._answered_tokens = 0, Tokens()
         self._leases: dict[int, _Lease] = {}
-        # Not from 0: what a lost limiter has handed out must not name a lease of the next one.
+        # Not from 0: a lease of a lost limiter must not have the number of a lease of the next one.
         self._numbers = itertools.count(secrets.randbits(48))
         self._turn, self._freed = asyncio.Lock(), asyncio.Event()
         self._requests = self._bucket(limits.requests_per_minute, 1.0)
@@ -92,7 +92,7 @@ class EndpointLimiter:
 
         Raises BudgetSpent when the budget of the job is used up. A request that is cancelled here has taken nothing.
         """
-        async with self._turn:  # in the order of arrival; later ones see what the calls before have really used
+        async with self._turn:  # in the order of arrival; later ones see the real use of the calls before them
             # The rates come last: a permit that waits for a slot would be one more call at once when slots are free.
             await self._pass_slots()
             expected = await self._pass_rates()

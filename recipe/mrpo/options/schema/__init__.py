@@ -1,4 +1,4 @@
-"""Type, range and choices of every option, once; defaults stand in config/options.yaml and nowhere else.
+"""Type, range and choices of every option, once; defaults stand only in config/options.yaml.
 
 kinds.py     kinds of values, each with the words that an error uses
 options.py   the root `mrpo`, with shaping, steps, metrics and guards

@@ -15,9 +15,9 @@ from recipe.mrpo.options.schema.rewards import group_of
 
 
 def first_fault(options: Mapping[str, Any]) -> str | None:
-    """What is wrong with a whole tree of plain values, such as "mrpo.tau must be a number in [0, 1], not 'abc'."
+    """The first fault of a whole tree of plain values, such as "mrpo.tau must be a number in [0, 1], not 'abc'."
 
-    None if nothing is. A member of an ensemble is checked with its options over those of `mrpo.judge`.
+    None if there is no fault. A member of an ensemble is checked with its options over those of `mrpo.judge`.
     """
     fault = _fault(Options, options, "mrpo")
     if fault is not None:
@@ -54,7 +54,7 @@ def _sentence(model: type[BaseModel], error: Mapping[str, Any], path: str) -> st
     if kind is None:
         return f"{name} must be a group of options, not {shown(value)}."
     if kind.secret:
-        return f"{name} must be {kind.wanted()}; its value is not shown, for it may hold a key or a password."
+        return f"{name} must be {kind.wanted()}; its value is not shown, because it may hold a key or a password."
     return f"{name} must be {kind.wanted()}, not {shown(value)}."
 
 

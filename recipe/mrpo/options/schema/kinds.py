@@ -1,4 +1,4 @@
-"""Kinds of option values as pydantic fields; each knows the words in which an error tells what is wanted."""
+"""Kinds of option values as pydantic fields; each knows the words for its allowed values in an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Kind:
     """What a value must be (`words`, after "must be") and the checks that pydantic has no word for.
 
     `choices`: the allowed names, asked for when a value is checked. `own`: the form of a user's own part beside them.
-    `check`: a sentence on what is wrong with a value of the right type, or None. `secret`: no error shows the value.
+    `check`: a sentence on the fault of a value of the right type, or None. `secret`: no error shows the value.
     """
 
     words: str

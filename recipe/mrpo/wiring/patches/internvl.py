@@ -61,7 +61,7 @@ def load_processor(name_or_path, **kwargs):
     try:
         # As it stands: to make the remote-code layout's config, transformers would ask for trust_remote_code=True.
         raw, _ = PreTrainedConfig.get_config_dict(name_or_path, **kwargs)
-    except (OSError, ValueError) as error:  # verl has already said that it found no processor, and goes on without
+    except (OSError, ValueError) as error:  # verl has already logged that it found no processor, and continues without
         logger.debug("no config in %s: %s", name_or_path, error)
         return None
     if raw.get("model_type") == "internvl_chat":

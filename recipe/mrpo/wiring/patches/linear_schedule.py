@@ -1,14 +1,14 @@
 """Patch of verl 0.9.1: linear decay of the learning rate, as the study used, for FSDP actors (verl: constant, cosine).
 
 Two places of verl know the names of schedules. The optimiser's configuration class checks the name: Hydra's `_target_`
-chooses another class, the one below. The engine builds the schedule from the name: it has no registry of its own, so a
+chooses another class, the one below. The engine builds the schedule from the name: it has no registry, so a
 post-import hook answers the one name that verl refuses. Nothing is touched in a run that does not name this class:
 
     actor_rollout_ref.actor.optim._target_=recipe.mrpo.wiring.patches.linear_schedule.ScheduledOptimizerConfig
     actor_rollout_ref.actor.optim.lr_scheduler_type=linear
 
 Upstream: no issue or pull request was found; verl's Megatron and Automodel engines have a linear schedule.
-To be deleted when verl's FSDP engine builds `linear` by itself (tests/upstream says so).
+To be deleted when verl's FSDP engine itself builds `linear` (a test in tests/upstream fails then).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def bound_weight_sync(module: ModuleType) -> None:
         return
     if difference(ACK_TIMEOUT) is None:
         logger.warning(
-            "verl has a limit of its own on the weight sync, actor_rollout_ref.rollout.checkpoint_engine."
+            "verl has its own limit on the weight sync, actor_rollout_ref.rollout.checkpoint_engine."
             "update_weights_ack_timeout_seconds; mrpo.guards.weight_sync_timeout_s is not used."
         )
         return

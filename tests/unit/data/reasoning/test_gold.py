@@ -93,8 +93,8 @@ LINE = {"image_name": "synpic1.jpg", "question": "What plane is this?", "answer"
     [
         ("a.json", '{"1": {', "a.json is no JSON"),
         ("a.json", "3", "a.json must hold a JSON object of records"),
-        ("a.json", {"1": MEDTHINK["1"] | {"answer": 1}}, "a.json, record 1: answer 1 is no index of its 1 choices"),
-        ("a.json", {"1": MEDTHINK["1"] | {"answer": -1}}, "a.json, record 1: answer -1 is no index"),
+        ("a.json", {"1": MEDTHINK["1"] | {"answer": 1}}, "a.json, record 1: answer 1 is not an index of its 1 choices"),
+        ("a.json", {"1": MEDTHINK["1"] | {"answer": -1}}, "a.json, record 1: answer -1 is not an index"),
         ("a.json", {"1": MEDTHINK["1"] | {"solution": " "}}, "a.json, record 1: solution is empty"),
         ("a.json", {"1": {"question": "What?"}}, "a.json, record 1: no field image"),
         ("a.json", {"1": MEDTHINK["1"] | {"choices": [""]}}, "a.json, record 1: answer is empty"),

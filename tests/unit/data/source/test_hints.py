@@ -81,4 +81,4 @@ def test_an_image_folder_that_is_not_there_is_said_once(tmp_path, capsys):
         tmp_path / "in", "data/train-0.parquet", [{"image": hf_image(draw()), "question": "a?", "answer": "b"}] * 9
     )
     assert run("vqa_rad", tmp_path / "in", tmp_path / "out", "--images", tmp_path / "NOPE") == 1
-    assert capsys.readouterr().err == f"error: --images {tmp_path / 'NOPE'} is no folder\n"
+    assert capsys.readouterr().err == f"error: --images {tmp_path / 'NOPE'} is not a folder\n"

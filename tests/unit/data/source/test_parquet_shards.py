@@ -103,7 +103,7 @@ def test_a_class_label_becomes_its_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "message"), [(7, "the label 7 is none of its 2 names"), (-1, "row 0: answer is empty")]
+    ("value", "message"), [(7, "the label 7 is not one of its 2 names"), (-1, "row 0: answer is empty")]
 )
 def test_a_label_without_a_name_is_a_bad_row(tmp_path, capsys, value, message):
     labelled(tmp_path / "in", ["no", "yes"], value)

@@ -227,7 +227,7 @@ def test_an_endpoint_that_is_not_there_fails_every_row_but_not_the_run(annotate,
 def test_another_file_is_neither_appended_to_nor_cut(annotate, capsys, content):
     annotate.out.write_bytes(content)
     assert annotate() == 1
-    assert "is no annotation of this tool" in capsys.readouterr().err and annotate.out.read_bytes() == content
+    assert "is not an annotation of this tool" in capsys.readouterr().err and annotate.out.read_bytes() == content
 
 
 def test_the_key_named_is_sent_and_no_other_and_is_not_told_when_the_endpoint_quotes_it(annotate, capsys, monkeypatch):

@@ -181,7 +181,7 @@ def test_near_alone_makes_no_sense(tmp_path, capsys):
     assert "--near needs --drop-overlap" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("content", "message"), [(None, "does not exist"), (b"PAR1", "is no parquet file")])
+@pytest.mark.parametrize(("content", "message"), [(None, "does not exist"), (b"PAR1", "is not a parquet file")])
 def test_a_file_that_cannot_be_read_is_told(tmp_path, capsys, content, message):
     file = tmp_path / "a.parquet"
     if content is not None:

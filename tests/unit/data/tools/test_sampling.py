@@ -185,7 +185,7 @@ def test_a_sample_has_a_card_with_the_terms_of_what_it_is_made_of(files, tmp_pat
     ("content", "message"),
     [
         ("[" * 100_000, "train.card.json is no JSON"),
-        ("[1]", "train.card.json is no dataset card: it must be a JSON object"),
+        ("[1]", "train.card.json is not a data set card: it must be a JSON object"),
         ('{"made_of": [1]}', "made_of must hold the files with their terms"),
         ('{"made_of": {"a": 1}}', "made_of must hold the files with their terms"),
     ],

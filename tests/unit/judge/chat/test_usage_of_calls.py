@@ -33,7 +33,7 @@ def test_tokens_that_an_endpoint_does_not_report_are_estimated_and_counted(optio
         assert told.usage.completion_tokens <= judgement.usage.completion_tokens <= 2048, (
             "the whole body, bounded by max_tokens"
         )
-    assert caplog.text.count("does not say how many tokens") == 1
+    assert caplog.text.count("reports no credible token counts") == 1
 
 
 def texts_of(messages):
