@@ -2,7 +2,7 @@
 
     python benchmarks/bench_data.py --rows 13000 --kilobytes 400 --out /tmp/bench_data
 
-Every row has an image of its own (other bytes, so each is hashed and decoded). Three processes convert: one to the end,
+Every row has a different image, so each is hashed and decoded. Three processes convert: one to the end,
 one that is killed when half of its chunks are there, one that goes on. Needs 2 x rows x kilobytes of disk.
 """
 

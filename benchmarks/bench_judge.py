@@ -1,6 +1,6 @@
 """How fast the `openai` judge labels a batch, and what the client costs: against a local endpoint with a fixed latency.
 
-The endpoint runs in a process of its own, so that CPU time is the client's alone. Ideal is ceil(rollouts / slots) times
+The endpoint runs in a separate process, so that CPU time is the client's alone. Ideal is ceil(rollouts / slots) times
 the latency. A call is as in training: rubric, image, case and steps, structured output, parsed and checked.
 """
 
