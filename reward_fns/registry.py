@@ -38,7 +38,7 @@ class RewardInput:
 
 
 RewardFn = Callable[[RewardInput], "float | None"]
-"""A reward of one rollout; None: not known. Its attribute `reads_labels` False says that it reads no step label."""
+"""A reward of one rollout; None: unknown. `reads_labels` = False declares that it reads no step label."""
 Factory = Callable[..., RewardFn]
 
 
@@ -58,7 +58,7 @@ class Reward:
     weight: float
     fn: RewardFn
     reads_labels: bool = True
-    """Does `fn` read the judge's labels or its grade of the whole? A function that does not say so is taken to."""
+    """Does `fn` read the judge's labels or its grade of the whole? A function without a declaration is assumed to."""
 
 
 REWARDS: Registry[Factory] = Registry(

@@ -1,4 +1,4 @@
-"""Files that a command will write: none of them may be one of its inputs, or a folder; neighbours of another source."""
+"""Files that a command will write: not inputs, not folders; files of another source are reported."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _card(parquet: Path) -> dict[str, Any] | None:
 
 
 def _difference(new: dict[str, Any], old: dict[str, Any] | None) -> str | None:
-    """Why two cards are not of one data set in one form; None if nothing speaks against it."""
+    """Why two cards do not belong to one data set in one form; None: they may belong together."""
     if old is None:
         return "no card of this package lies beside it"
     if old.get("data_source") != new["data_source"]:

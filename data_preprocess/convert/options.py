@@ -21,7 +21,7 @@ class TextLimits:
     reasoning: int = 20000
 
     def problem(self, record: Record) -> str | None:
-        """A sentence on the first text that is too long, with the option to change; None if none is."""
+        """A sentence on the first text that is too long, with the option to change; None: all are short enough."""
         texts = [("question", record.question), *(("answer", answer) for answer in record.answers)]
         texts.append(("reasoning", record.gold_reasoning or ""))
         for name, text in texts:

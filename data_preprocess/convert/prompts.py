@@ -35,7 +35,7 @@ def response_tag(text: str, own_tag: str = "") -> str | None:
 
 
 def control_token(text: str) -> str | None:
-    """The first control token of a chat template in a text; None: none."""
+    """The first control token of a chat template in a text; None: there is none."""
     found = _CONTROL_TOKEN.search(text)
     return found and found[0]
 

@@ -14,7 +14,7 @@ _NOT_ALNUM = re.compile(r"[^a-z0-9]+")
 
 
 def published_draft(prediction: str, gold: str, completion: str, options: AnswerOptions) -> Draft:
-    """What the published code makes of one gold answer; `completion` is all that math-verify reads."""
+    """The published code's score for one gold answer, as a draft; `completion` is all that math-verify reads."""
     if get_worker(options.math_timeout_s).accepts(completion, gold):
         return Draft(1.0, parts_of(accepted="math"), {})
     rouge = rouge1_f1(reference_rouge_tokens(prediction), reference_rouge_tokens(gold))

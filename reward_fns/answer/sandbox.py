@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _MEMORY_BYTES = 4 << 30
 _ENVIRONMENT = frozenset("PATH PYTHONPATH PYTHONHOME VIRTUAL_ENV LD_LIBRARY_PATH HOME TMPDIR LANG LC_ALL".split())
-"""What the child sees of the environment: no key."""
+"""Environment variables that the child gets; a key is not among them."""
 
 
 _workers: weakref.WeakSet[MathWorker] = weakref.WeakSet()

@@ -28,7 +28,7 @@ class Failed(Exception):
 
 
 class Quickstart:
-    """Runs the stages in order; what exists is reused."""
+    """Runs the stages in order; existing results are reused."""
 
     def __init__(self, args: argparse.Namespace):
         self.args, self.layout = args, stages.Layout(args.out)

@@ -55,7 +55,7 @@ class RunProcesses:
         return total
 
     def stop(self) -> int:
-        """Terminate, after some seconds kill, until none is left; returns how many there were at first."""
+        """Terminate all processes, kill them after some seconds; returns their number at the beginning."""
         first = self.find()
         for process in first:
             _signal(process, signal.SIGTERM)

@@ -44,7 +44,7 @@ def values_of(line: str) -> tuple[int, dict[str, float]] | None:
 
 
 class Progress:
-    """Says a line per milestone and step, with the seconds since the start; keeps the first error."""
+    """Prints a line per milestone and step, with the seconds since the start; keeps the first error."""
 
     def __init__(self, total_steps: int, say: Callable[[str], None]):
         self.total_steps, self.say, self.first_error = total_steps, say, None

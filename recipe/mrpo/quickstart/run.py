@@ -36,7 +36,7 @@ def ray_folder(run_id: str) -> Path:
 
 
 def clean_up_previous(run_id_file: Path) -> int:
-    """Stop what an attempt that was killed has left behind; returns how many processes there were."""
+    """Stop processes that a killed attempt has left; returns their number."""
     if not run_id_file.exists():
         return 0
     run_id, since = run_id_file.read_text().strip(), run_id_file.stat().st_mtime

@@ -1,4 +1,4 @@
-"""What an answer must state to be right: the gold answer's items, without the words that the question holds already."""
+"""The statements that make an answer right: the gold answer's items, without the words that the question has."""
 
 from __future__ import annotations
 

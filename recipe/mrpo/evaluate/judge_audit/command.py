@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
             if rows is not None:
                 raise
             raise PermissionError(
-                "without --data nothing says that these cases may leave this machine; give the run's parquet files "
+                "without --data it is unknown whether these cases may leave this machine; give the run's parquet files "
                 "with --data, use a judge on this machine, or allow its host with mrpo.judge.allow_hosts=[<host>]."
             ) from error
     audit = compare(first, second)

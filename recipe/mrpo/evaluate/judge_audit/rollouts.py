@@ -87,7 +87,7 @@ def rollout_fault(row: Mapping[str, Any]) -> str | None:
 
 
 def labels_fault(labels: object, num_steps: int | None) -> str | None:
-    """Why these are not labels of so many steps (None: any number of steps); None if they are."""
+    """The fault of these labels for `num_steps` steps (None: any number); None if there is no fault."""
     # type(), not isinstance: true is not a label, nor are 1.0 and "1".
     if not isinstance(labels, list) or any(type(label) is not int or label not in (0, 1) for label in labels):
         return "labels must be a list of 0 and 1"
