@@ -125,7 +125,7 @@ UNREADABLE = [
     (part(type="image", image="/no/such/image.png"), "there is no image at"),
     (part(type="image", image="https://example.org/x.png"), "address on the web"),
     (part(type="image_url", image_url={"url": "http://example.org/x.png"}), "address on the web"),
-    (part(type="image", image="data:image/png;base64,@@"), "no base64"),
+    (part(type="image", image="data:image/png;base64,@@"), "without valid base64"),
     (part(type="image", image=7), "type int"),
     (part(type="image"), "without bytes and without a path"),
     (part(type="image", bytes=None, path=None), "without bytes and without a path"),
