@@ -105,7 +105,7 @@ def test_a_run_that_needs_a_lost_hook_stops_before_it_starts(compose, monkeypatc
     [
         ([], {"always", "vllm", "linear"}),
         (["mrpo.guards.weight_sync_timeout_s=0"], {"always", "linear"}),
-        (["actor_rollout_ref.rollout.name=sglang", "data.mm_processor_kwargs=null"], {"always", "linear"}),
+        (["actor_rollout_ref.rollout.name=sglang", "backbone=none"], {"always", "linear"}),
         (["actor_rollout_ref.model.path=OpenGVLab/InternVL3-8B-hf"], {"always", "vllm", "linear", "internvl"}),
         (["actor_rollout_ref.actor.optim.lr_scheduler_type=cosine"], {"always", "vllm"}),
         (["trainer.v1.trainer_mode=separate_async"], {"always", "vllm", "linear", "separate_async"}),

@@ -84,8 +84,8 @@ def _check_image_sizes(config: DictConfig) -> None:
     kwargs = OmegaConf.select(config, node) or {}
     if kwargs and OmegaConf.select(config, "actor_rollout_ref.rollout.name") == "sglang":
         raise OptionError(
-            f"verl 0.9.1's SGLang server takes no {node}, so the first rollout would fail; leave {node} empty and "
-            "bound the images in the checkpoint's preprocessor_config.json."
+            f"verl 0.9.1's SGLang server takes no {node}, so the first rollout would fail; set backbone=none, or "
+            f"leave {node} empty, and bound the images in the checkpoint's preprocessor_config.json."
         )
     low, high = kwargs.get("min_pixels"), kwargs.get("max_pixels")
     if (low is None) != (high is None):

@@ -41,7 +41,7 @@ from tests.unit.startup.helpers import BASE, refusal
         ),
         (
             ["+data.mm_processor_kwargs.do_resize=False", "actor_rollout_ref.rollout.name=sglang"],
-            "leave data.mm_processor_kwargs empty",
+            "set backbone=none, or leave data.mm_processor_kwargs empty",
         ),
         (["+mrpo.judge.ask_for=wrong"], "mrpo.judge.ask_for must be one of all, needed, wrong_answers"),
         (["+mrpo.judge.price_per_million.prompt=1"], "mrpo.judge.price_per_million needs both"),
