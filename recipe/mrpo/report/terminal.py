@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,8 @@ VALIDATION = ("acc", "answer_reward", "process_reward", "length_reward", "steps"
 
 
 MAX_COLUMNS = 8
-MAX_CHARS = 1000
-"""Characters of a text that are shown."""
-
-
-def safe(text: object) -> str:
-    """Text of a model or of a file: one line, not too long, without characters that a terminal would obey."""
-    line = printable(str(text)[: MAX_CHARS + 1])
-    return line if len(line) <= MAX_CHARS else f"{line[:MAX_CHARS]}…"
+# Text of a model or of a file: at most this many characters are shown.
+safe = partial(printable, limit=1000)
 
 
 def metrics_table(steps: dict[int, dict[str, float]]) -> Table:

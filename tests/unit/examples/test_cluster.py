@@ -215,3 +215,14 @@ def test_the_image_gets_every_package_that_setup_looks_for():
     copied = {name for names in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE) for name in names.split()}
     assert {"recipe", "reward_fns", "data_preprocess", "examples"} <= copied
     assert all((ROOT / name).exists() for name in copied)
+
+
+def test_the_image_ends_as_a_user_with_a_home_of_its_own_who_may_write_to_the_outputs():
+    text = (ROOT / "examples" / "docker" / "Dockerfile").read_text()
+    user = re.findall(r"^USER (\S+)$", text, re.MULTILINE)[-1]
+    assert user not in ("root", "0")
+    assert re.search(rf"useradd .*--create-home .* {user} ", text) and f"chown -R {user} /opt/verl-mrpo" in text
+    assert f"ENV HOME=/home/{user}" in text
+    assert text.rindex("USER ") > text.rindex("RUN "), "nothing is installed after it"
+    manifest = (ROOT / "examples" / "cluster" / "kuberay.yaml").read_text()
+    assert "fsGroup: " + re.search(r"ARG UID=(\d+)", text).group(1) in manifest
