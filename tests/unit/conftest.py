@@ -154,7 +154,7 @@ def verl(background):
 
 
 VERL_CONFIG = Path(find_spec("verl").origin).parent / "trainer" / "config"
-_composed: dict[str, DictConfig] = {}
+_composed: dict[tuple[str, ...], DictConfig] = {}
 
 
 @pytest.fixture(scope="session")
@@ -173,16 +173,17 @@ def compose():
     parser = OverridesParser.create()
 
     def composed(name: str, *overrides: str) -> DictConfig:
-        if name not in _composed:
+        groups = tuple(o for o in overrides if o.startswith("backbone="))  # Hydra alone can choose a group's file
+        if (name, *groups) not in _composed:
             with initialize_config_dir(str(VERL_CONFIG), version_base=None):
-                _composed[name] = hydra_compose(name)
+                made = _composed[(name, *groups)] = hydra_compose(name, list(groups))
             for place, value in (
                 ("data.train_files", None), ("data.val_files", None), ("actor_rollout_ref.model.path", "hdfs://host/m")
             ):  # fmt: skip
-                if str(OmegaConf.select(_composed[name], place)).startswith("~"):  # verl's placeholders
-                    OmegaConf.update(_composed[name], place, value)
-        config = _composed[name].copy()
-        for override in parser.parse_overrides(list(overrides)):
+                if str(OmegaConf.select(made, place)).startswith("~"):  # verl's placeholders
+                    OmegaConf.update(made, place, value)
+        config = _composed[(name, *groups)].copy()
+        for override in parser.parse_overrides([o for o in overrides if o not in groups]):
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=override.is_add())
         return config
 
