@@ -34,7 +34,7 @@ quickstart: $(STAMP)
 	@$(BIN)/python -m recipe.mrpo.quickstart --out $(OUT) $(if $(FRESH),--fresh) $(QUICKSTART_ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow and not verl and not long" --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
