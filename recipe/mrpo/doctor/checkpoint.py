@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from recipe.mrpo.backbones import BACKBONES, get_backbone
@@ -53,8 +54,8 @@ def asked_tag(file: Path) -> str | None:
 
 
 def _folder(path: str) -> Path | None:
-    folder = Path(path).expanduser()
-    if folder.is_dir():
+    folder = Path(os.path.expanduser(path))
+    if os.path.isdir(folder):
         return folder
     if path.count("/") != 1 or path.startswith(("/", "~", ".")):
         return None

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +82,20 @@ def _device(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
     from recipe.mrpo.doctor.device import check_device, find_gpus
 
     platform = os.environ.get(PLATFORM, "")
+    if not on_cpu() and find_spec("torch") is None:
+        return [Check("device", False, "torch is not installed", "install the GPU stack (docs/gpu.md).")]
     return [check_device(platform, [] if on_cpu() else find_gpus(), args.n_gpus)]
 
 
 def _disk(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
-    from recipe.mrpo.doctor.disk import check_disk, check_shared_memory
+    from recipe.mrpo.doctor.disk import check_disk, check_output, check_shared_memory, check_temporary
 
     disk, memory = NEEDS["cpu" if on_cpu() else "gpu"]
+    temporary = check_temporary(os.environ.get("TMPDIR"))
     return [
-        check_disk(args.output, disk if args.min_disk_gb is None else args.min_disk_gb),
+        check_output(args.output) or check_disk(args.output, disk if args.min_disk_gb is None else args.min_disk_gb),
         check_shared_memory(SHARED_MEMORY, memory if args.min_shm_gb is None else args.min_shm_gb),
+        *([temporary] if temporary else []),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +24,11 @@ def check_dataset(file: Path, *, rows: int, gold_reasoning: str) -> Check:
     where a run asks for no gold reasoning: missing gold reasoning is then reported, but not as a fault.
     """
     name = "data"
-    if not file.is_file():
+    if os.path.isdir(file):
+        return Check(
+            name, False, f"{file} is a folder, not a parquet file", f"name its files: --data {file}/*.parquet."
+        )
+    if not os.path.isfile(file):
         return Check(name, False, f"there is no {file}", "correct --data, or make the file with `mrpo data <dataset>`.")
     try:
         parquet = pq.ParquetFile(file)
@@ -72,6 +77,8 @@ def _fault(row: dict) -> str | None:
 
 def has_private_rows(file: Path) -> bool:
     """Does a row say, or not say clearly, that it must not leave this machine? False for a file that cannot be read."""
+    if not os.path.isfile(file):
+        return False  # as below; pyarrow would read a folder
     try:
         infos = pq.read_table(file, columns=["extra_info"]).column(0).to_pylist()
     except (pa.ArrowException, OSError):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +17,44 @@ GB = 10**9
 def existing(path: Path) -> Path:
     """`path`, or the closest folder above it that exists."""
     path = path.absolute()
-    return next(p for p in (path, *path.parents) if p.exists())
+    return next(p for p in (path, *path.parents) if os.path.exists(p))
+
+
+def hindrance(path: Path) -> str | None:
+    """Why no folder can be made at `path`, or nothing be written into the one there; None if both can be done."""
+    place = existing(path)
+    if not place.is_dir():
+        return f"{place} is not a folder"
+    try:
+        if os.path.islink(path) and not os.path.exists(path):
+            return f"{path} is a link to nothing"
+        with contextlib.suppress(FileNotFoundError):  # it is still to be made
+            os.stat(path)
+        with tempfile.TemporaryDirectory(prefix=".mrpo-doctor-", dir=place):
+            return None
+    except OSError as error:
+        return f"{place}: {error.strerror}"
+    except ValueError as error:  # a NUL in the path
+        return str(error)
+
+
+def check_output(path: Path) -> Check | None:
+    """Can checkpoints be written there? None if they can."""
+    why = hindrance(path)
+    if why is None:
+        return None
+    return Check("disk", False, f"{path} cannot be made or written to ({why})", "choose another --output (OUTPUT_DIR).")
+
+
+def check_temporary(folder: str | None) -> Check | None:
+    """`folder`: value of TMPDIR. None where it is not set, or can be used."""
+    if not folder:
+        return None
+    why = hindrance(Path(folder)) if os.path.exists(folder) else "there is no such folder"
+    if why is None:
+        return None
+    do = "make that folder, or set TMPDIR to one that you may write to."
+    return Check("temporary", False, f"TMPDIR={folder} cannot be used ({why})", do)
 
 
 def check_disk(path: Path, need_gb: float, usage: Callable = shutil.disk_usage) -> Check:

@@ -11,14 +11,23 @@ from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.doctor.checkpoint import try_checkpoint
 
 REMOTE_CODE = "internvl_chat"
+OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")  # both are huggingface_hub's, which reads these values as true
 
 
 def check_model(path: str, backbone: str | None = None) -> Check:
     """`path`: value of actor_rollout_ref.model.path, a folder or a hub id; `backbone`: your own row, if it has one."""
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
+    folder = Path(os.path.expanduser(path))
+    if not os.path.isdir(folder):
+        if os.path.exists(folder):
+            return Check("model", False, f"{path} is a file, not the folder of a checkpoint",
+                         "set --model (MODEL_PATH) to the folder with config.json.")  # fmt: skip
         if path.count("/") != 1 or path.startswith(("/", "~", ".")):  # a hub id is owner/name
-            return Check("model", False, f"there is no folder {path}", "correct MODEL_PATH.")
+            return Check(
+                "model",
+                False,
+                f"there is no folder {path}",
+                "correct --model (MODEL_PATH).",
+            )
         return _hub(path)
     try:
         config = json.loads((folder / "config.json").read_text())
@@ -77,10 +86,10 @@ def _files(path: str, folder: Path, config: dict, backbone: str | None = None) -
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         try:
-            shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+            shards = sorted({Path(shard).name for shard in json.loads(index.read_text())["weight_map"].values()})
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             return Check("model", False, f"{index} cannot be read: {error}", "download the checkpoint anew.")
-        missing += [shard for shard in shards if not (folder / Path(shard).name).is_file()]
+        missing += [shard for shard in shards if not (folder / shard).is_file()]
     elif not any(folder.glob("*.safetensors")):
         missing.append("*.safetensors")
     if missing:
@@ -90,12 +99,21 @@ def _files(path: str, folder: Path, config: dict, backbone: str | None = None) -
 
 def _hub(path: str) -> Check:
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    cached = try_to_load_from_cache(path, "config.json")
+    try:
+        cached = try_to_load_from_cache(path, "config.json")
+    except HFValidationError:
+        return Check("model", False, f"{path} is neither a folder nor a name that the hub can have",
+                     "correct --model (MODEL_PATH).")  # fmt: skip
     if isinstance(cached, str):
-        return check_config(path, json.loads(Path(cached).read_text()))
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes"):
-        return Check("model", False, f"{path} is neither a folder nor in the hub's cache, and HF_HUB_OFFLINE is set",
-                     f"download it first: hf download {path}.")  # fmt: skip
+        try:
+            return check_config(path, json.loads(Path(cached).read_text()))
+        except (OSError, ValueError) as error:
+            return Check("model", False, f"{cached} cannot be read: {error}", f"download it again: hf download {path}.")
+    offline = [name for name in OFFLINE if os.environ.get(name, "").lower() in ("1", "on", "yes", "true")]
+    if offline:
+        return Check("model", False, f"{path} is neither a folder nor in the hub's cache, and {offline[0]} is set",
+                     f"download it first, without {offline[0]}: hf download {path}.")  # fmt: skip
     known = [name for name, row in BACKBONES.items() if path in (row.checkpoint, row.base_checkpoint)]
     return Check("model", None, f"{path} is not on this machine yet" + (f" ({known[0]})" if known else ""))

@@ -94,7 +94,7 @@ def check_processes(environment: Mapping[str, str], limit_s: float) -> list[Chec
 def check_hooks(hooks: Sequence[Hook] = HOOKS) -> list[Check]:
     """Each place of verl that a part of MRPO is put into: is it as the part needs it? Reads verl's sources only."""
     if module_file("verl") is None:
-        return [Check("hooks", None, "verl cannot be found")]
+        return [Check("hooks", False, "verl is not installed", f"install verl=={MADE_FOR}.")]
     return [check_hook(hook) for hook in hooks]
 
 

@@ -85,6 +85,9 @@ def check_versions(wanted: Wanted, installed: Callable[[str], str | None]) -> Ch
     verl = installed("verl")
     if wanted.pins.get("verl") and verl not in (wanted.pins["verl"], None):
         wrong.setdefault("verl", f"verl is {verl}, tested with {wanted.pins['verl']}")
+    if verl is None:  # also where our own package, which asks for it, is not installed
+        pin = wanted.pins.get("verl")
+        wrong.setdefault("verl", f"verl{f'=={pin}' if pin else ''} is missing")
     if wanted.one_of and not any(installed(name) for name in wanted.one_of):
         wrong["engine"] = f"none of {' and '.join(wanted.one_of)} is installed"
     if not wrong:
