@@ -141,7 +141,7 @@ def test_a_router_judge_without_a_reward_model_is_refused(options_of):
 @pytest.mark.parametrize("node", [None, {"address": "judge.example.org:80", "model": "m"}, "judge.example.org:80"])
 def test_only_the_reward_manager_says_where_the_router_is(options_of, node):
     own = {"name": "router"} | ({} if node is None else {"router": node})
-    with pytest.raises(ValueError, match=r"mrpo\.judge\.name=router is verl's own reward model.*openai\.base_url"):
+    with pytest.raises(ValueError, match=r"mrpo\.judge\.name=router is verl's reward model.*openai\.base_url"):
         get_judge(options_of(**own))
     members = {"a": own, "b": {"name": "overlap"}, "c": {"name": "overlap"}}
     with pytest.raises(ValueError, match=r"mrpo\.judge\.name=router is verl's own reward model"):
