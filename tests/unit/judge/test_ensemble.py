@@ -144,7 +144,7 @@ def test_only_the_reward_manager_says_where_the_router_is(options_of, node):
     with pytest.raises(ValueError, match=r"mrpo\.judge\.name=router is verl's reward model.*openai\.base_url"):
         get_judge(options_of(**own))
     members = {"a": own, "b": {"name": "overlap"}, "c": {"name": "overlap"}}
-    with pytest.raises(ValueError, match=r"mrpo\.judge\.name=router is verl's own reward model"):
+    with pytest.raises(ValueError, match=r"mrpo\.judge\.name=router is verl's reward model"):
         get_judge(options_of(name="ensemble", members=members))
     # Within a run verl's address takes the place of any other.
     found = with_router_address(options_of(name="ensemble", members=members), address="10.0.0.1:80", model="m")
