@@ -74,7 +74,7 @@ OWN = """
             if self.does == "no file":
                 open("/no/such/file")
             if self.does == "forbidden file":
-                raise PermissionError(13, "Permission denied", "/root/labels")
+                raise PermissionError(13, "Permission denied", "/no/such/labels")
             if self.does == "raise":
                 raise KeyError(request.steps[0])
             if self.does == "too few":
