@@ -1,5 +1,8 @@
 """Measures judges and models.
 
+rollouts.py       the one reader of rollouts: training runs, dump files, evaluations
+rows/             rows of files made rollouts, checked
+ids.py            stable names of questions and rollouts
 judge_audit/      how far two judges agree on the steps of a run
 cache_command.py  entries and size of a label cache
 statistics/       intervals, paired comparisons, power

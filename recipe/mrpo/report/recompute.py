@@ -1,6 +1,6 @@
 """The arithmetic of MRPO once more, in plain Python from a dump: an independent check of the actor's advantages.
 
-Nothing here comes from `algorithm.py`; a test holds the two against each other. Source: arXiv 2606.31825.
+No arithmetic here comes from `credit/`; a test holds the two against each other. Source: arXiv 2606.31825.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from recipe.mrpo.evaluate.rows.dump import group_of
+
 EPSILON = 1e-4
-
-
-def group_of(uid: str) -> str:
-    """The prompt that a dumped row belongs to: its uid is `{prompt}_{session}_{output}`."""
-    return uid.rsplit("_", 2)[0]
 
 
 def group_advantages(rows: Sequence[dict[str, Any]]) -> list[float]:

@@ -5,52 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from typing import Any
 
 from recipe.mrpo.common.jsonl import numbered_rows
+from recipe.mrpo.evaluate.rows.dump import row_fault
 
 logger = logging.getLogger(__name__)
-
-
-class Record(BaseModel):
-    """What the report reads of a rollout's record (recipe/mrpo/rollout/record.py)."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    steps: list[str]
-    labels: list[Literal[0, 1]] | None
-    judge_status: str
-    rewards: dict[str, float | None]
-    weights: dict[str, float]
-    answer: str | None
-    wrong: bool | None
-    advantage: float | None = None
-    step_advantages: list[float | None] | None = None
-    case: dict[str, Any] | None = None
-
-    @model_validator(mode="after")
-    def _one_value_a_step(self) -> Record:
-        for name in ("labels", "step_advantages"):
-            values = getattr(self, name)
-            if values is not None and len(values) != len(self.steps):
-                raise ValueError(f"{len(self.steps)} steps and {len(values)} {name}")
-        if set(self.rewards) - set(self.weights):
-            raise ValueError("a reward without a weight")
-        return self
-
-
-class DumpedRow(BaseModel):
-    """A row of trainer.rollout_data_dir or trainer.validation_data_dir."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    uid: str
-    score: float
-    gts: Any = None
-    input: str = ""
-    mrpo: Record
 
 
 def metrics_by_step(run: Path, *, left_out: Callable[[str], None] = logger.warning) -> dict[int, dict[str, float]]:
@@ -90,21 +50,12 @@ def dump(run: Path, kind: str, step: int, *, left_out: Callable[[str], None] = l
     if not file.exists():
         return found
     for number, row in numbered_rows(file, left_out=left_out):
-        fault = _fault(row)
+        fault = row_fault(row)
         if fault is None:
             found.append(row)
         else:
             left_out(f"{file}:{number} is not a rollout of MRPO: {fault}")
     return found
-
-
-def _fault(row: dict[str, Any]) -> str | None:
-    try:
-        DumpedRow.model_validate(row)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg'].removeprefix('Value error, ')}"
-    return None
 
 
 def steps_of(run: Path, kind: str) -> list[int]:

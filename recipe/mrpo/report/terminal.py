@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recipe.mrpo.common.printable import printable
-from recipe.mrpo.report.recompute import group_of
+from recipe.mrpo.evaluate.rows.dump import group_of
 from recipe.mrpo.report.run_files import dump, metrics_by_step, steps_of
 
 ROWS = (

@@ -10,6 +10,11 @@ from typing import Any
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 from reward_fns.gold_answers import golds_of
 
+ATTRIBUTES = (
+    "answer_type", "question_type", "modality", "organ", "language", "image_sha256", "patient", "study",
+)  # fmt: skip
+"""Fields of extra_info by which results are told apart, or by which rows hang together (image, patient, study)."""
+
 
 class BadRow(ValueError):
     """A row that cannot be scored as it stands; the message names the row and the column."""
@@ -63,8 +68,10 @@ class Row:
             raise BadRow(str(error)) from error
 
     def case(self) -> dict[str, Any]:
-        """The part of the row that a record holds."""
+        """The part of the row that a record holds; of the attributes those that are known."""
         info = self.extra_info
+        given = {name: info[name] for name in ATTRIBUTES if name in info}
+        known = {name: str(value) for name, value in given.items() if type(value) in (str, int) and value != ""}
         return {
             "question": self.question,
             "gold": list(self.gold),
@@ -73,6 +80,7 @@ class Row:
             "data_source": self.data_source,
             "split": str(info.get("split") or ""),
             "index": str(info.get("index", "")),
+            **known,
         }
 
 
