@@ -92,7 +92,7 @@ def get_method(name: str) -> Method:
 def table() -> str:
     """The methods as lines of text, and the shaping rules that `mrpo.shaping` knows."""
     rows = [f"{name:8} {row.source:28} {row.what}" for name, row in METHODS.items()]
-    rules = f"Shaping rules (mrpo.shaping): {', '.join(SHAPINGS.names())}, or your own (docs/own_parts.md)."
+    rules = f"Shaping rules (mrpo.shaping, docs/shaping.md): {', '.join(SHAPINGS.names())}, or your own."
     return "\n".join([*rows, "", rules])
 
 

@@ -11,7 +11,8 @@ right rollouts of all other groups as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from recipe.mrpo.credit.shaping import get_shaping
 
@@ -20,16 +21,23 @@ SKIP_REASONS = ("unused", "right")
 """Why `needed` and `wrong_answers` leave a rollout out, as in the judge status `skipped:<reason>`."""
 
 
-def shaping_reads_labels(shaping: str, *, estimator: str | None, ours: Collection[str], wrong: bool | None) -> bool:
+def shaping_reads_labels(
+    shaping: str,
+    *,
+    shaping_options: Mapping[str, Any],
+    estimator: str | None,
+    ours: Collection[str],
+    wrong: bool | None,
+) -> bool:
     """Does the estimator read the labels of such a rollout? Only ours do, and only if `mrpo.shaping` declares it.
 
-    `wrong` None: it is unknown whether its answer is right, so it is not shaped. Raises ValueError if `shaping` leads
-    to no rule.
+    `shaping_options`: those of the rule. `wrong` None: it is unknown whether its answer is right, so it is not shaped.
+    Raises ValueError if `shaping` leads to no rule.
     """
     if estimator not in ours:
         return False
     rule = get_shaping(shaping)
-    return rule.reads_labels and (wrong is True or (wrong is False and rule.changes_right_rollouts))
+    return rule.reads_labels and (wrong is True or (wrong is False and rule.changes_right(shaping_options)))
 
 
 def skip_reason(ask_for: str, *, wrong: bool | None, read_by_rewards: bool, shaped: bool) -> str | None:

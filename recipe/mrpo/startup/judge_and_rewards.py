@@ -61,7 +61,11 @@ def check_skip(config: DictConfig, options: DictConfig, rewards: Sequence[Reward
     ask_for = options.judge.ask_for
     try:
         shapes_right = ask_for == "wrong_answers" and shaping_reads_labels(
-            options.shaping, estimator=estimator, ours=ESTIMATORS, wrong=False
+            options.shaping,
+            shaping_options=options.shaping_options,
+            estimator=estimator,
+            ours=ESTIMATORS,
+            wrong=False,
         )
     except ValueError as error:
         raise OptionError(_sentence(error)) from error

@@ -87,9 +87,9 @@ def step_credit_advantages(
     advantages = group_advantages(rewards, list(index), norm_by_std=credit.norm_by_std, missing=missing)
 
     wrong, undecided = answer_states(records)
-    labels, num_steps = label_matrix(records, (wrong | shaping.changes_right_rollouts).tolist())
     named = rule_options(name, shaping, **shaping_options(credit.options))
-    per_step = shape_steps(name, shaping, advantages, labels, num_steps, wrong, **named)
+    labels, num_steps = label_matrix(records, (wrong | shaping.changes_right(named)).tolist())
+    per_step = shape_steps(name, shaping, advantages, labels, num_steps, wrong, groups=list(index), **named)
     per_step = torch.where(undecided[:, None], advantages[:, None], per_step)
 
     # A rollout with one advantage on all its tokens is one run, so only the others' spans are read.

@@ -46,7 +46,13 @@ class MRPORewardManager(RewardManagerBase):
             ask_for=self.options.judge.ask_for,
             read_by_rewards=self.scorer.reads_labels,
             shaped={
-                wrong: shaping_reads_labels(self.options.shaping, estimator=estimator, ours=ESTIMATORS, wrong=wrong)
+                wrong: shaping_reads_labels(
+                    self.options.shaping,
+                    shaping_options=self.options.shaping_options,
+                    estimator=estimator,
+                    ours=ESTIMATORS,
+                    wrong=wrong,
+                )
                 for wrong in (False, True, None)
             },
             overall=bool(semantic.enabled and semantic.mode == "verdict"),

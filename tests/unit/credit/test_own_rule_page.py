@@ -35,7 +35,7 @@ def test_the_example_runs_with_its_option(rules, given, strength):
     named = rule_options(options.shaping, shaping, **shaping_options(options))
     out = shape_steps(
         options.shaping, shaping, torch.tensor([-0.5, 1.0]), torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
-        torch.tensor([3, 3]), torch.tensor([True, False]), **named,
+        torch.tensor([3, 3]), torch.tensor([True, False]), groups=[0, 0], **named,
     )  # fmt: skip
     assert out.tolist() == [[-0.5, -0.5, -strength * 0.5], [1.0, 1.0, 1.0]]
 

@@ -47,7 +47,9 @@ class TestEveryRule:
 
     def test_its_signature_takes_the_four_tensors_by_keyword(self, name):
         tensors = dict.fromkeys(("advantages", "labels", "num_steps", "wrong"), torch.zeros(1))
-        inspect.signature(get_shaping(name).rule).bind(**tensors, **self.options(name))
+        if "groups" in (taken := inspect.signature(get_shaping(name).rule)).parameters:
+            tensors["groups"] = torch.zeros(1)
+        taken.bind(**tensors, **self.options(name))
 
     def test_it_keeps_the_laws_that_a_users_rule_is_held_to(self, name):
         assert broken_law(name, get_shaping(name), self.options(name)) is None
@@ -55,18 +57,20 @@ class TestEveryRule:
     @given(batch=batches())
     def test_on_every_batch(self, name, batch):
         shaping, before = get_shaping(name), {key: tensor.clone() for key, tensor in batch.items()}
-        raw = shaping.rule(**batch, **self.options(name))
+        groups = [i // 2 for i in range(len(batch["wrong"]))]
+        given = {"groups": torch.tensor(groups)} if "groups" in inspect.signature(shaping.rule).parameters else {}
+        raw = shaping.rule(**batch, **given, **self.options(name))
         for key, tensor in batch.items():
             assert torch.equal(tensor.nan_to_num(9), before[key].nan_to_num(9)), f"{key} was changed in place"
         assert raw.shape == batch["labels"].shape and raw.dtype == torch.float64 and torch.isfinite(raw).all()
         plain = batch["advantages"][:, None].expand_as(raw)
-        assert (raw[plain == 0] == 0).all(), "A = 0 gives 0"
+        assert shaping.learns_at_zero or (raw[plain == 0] == 0).all(), "A = 0 gives 0"
         unknown = torch.isnan(batch["labels"])
         assert torch.equal(raw[unknown], plain[unknown]), "unknown labels and padding columns keep A_i"
         right = ~batch["wrong"][:, None].expand_as(raw)
-        if not shaping.changes_right_rollouts:
+        if not shaping.changes_right(self.options(name)):
             assert torch.equal(raw[right], plain[right]), "right rollouts keep A_i"
-        assert torch.equal(shape_steps(name, shaping, **batch, **self.options(name)), raw)
+        assert torch.equal(shape_steps(name, shaping, **batch, groups=groups, **self.options(name)), raw)
 
 
 # --- rules of a user's own, from a file
@@ -140,7 +144,9 @@ def test_a_rule_that_keeps_the_contract_gets_its_option(own):
     named = rule_options(name, shaping, shared=SHARED, own={"size": 3.0})
     one, zero = torch.ones(1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     assert named == {"size": 3.0}
-    assert shape_steps(name, shaping, one, zero, torch.tensor([1]), torch.tensor([True]), **named).tolist() == [[-3.0]]
+    assert shape_steps(
+        name, shaping, one, zero, torch.tensor([1]), torch.tensor([True]), groups=[0], **named
+    ).tolist() == [[-3.0]]
 
 
 def test_a_built_in_rule_takes_no_options_of_a_users_own():
@@ -154,7 +160,7 @@ def test_an_unknown_label_keeps_a_whatever_an_own_rule_returns(own):
     shaping = get_shaping(name)
     shaping = type(shaping)(lambda advantages, labels, num_steps, wrong: torch.where(labels == 1, 1.0, -1.0))
     unknown = torch.tensor([[torch.nan, torch.nan]], dtype=torch.float64)
-    out = shape_steps(name, shaping, torch.tensor([0.5]), unknown, torch.tensor([2]), torch.tensor([True]))
+    out = shape_steps(name, shaping, torch.tensor([0.5]), unknown, torch.tensor([2]), torch.tensor([True]), groups=[0])
     assert out.tolist() == [[0.5, 0.5]]
 
 

@@ -35,7 +35,7 @@ def test_wrong_answers_leaves_out_right_rollouts_and_no_other(wrong, read, shape
 
 
 def test_a_rollout_of_unknown_answer_is_not_shaped():
-    assert not shaping_reads_labels("mrpo", estimator="mrpo", ours=("mrpo",), wrong=None)
+    assert not shaping_reads_labels("mrpo", shaping_options={}, estimator="mrpo", ours=("mrpo",), wrong=None)
 
 
 def test_an_unknown_option_is_an_error():
@@ -47,8 +47,16 @@ def test_an_unknown_option_is_an_error():
 @pytest.mark.parametrize("estimator", ["mrpo", "grpo", "gdpo", None])
 @pytest.mark.parametrize("wrong", [False, True])
 def test_labels_shape_only_wrong_rollouts_and_only_where_our_estimator_reads_them(shaping, estimator, wrong):
-    expected = estimator == "mrpo" and shaping in ("mrpo", "vppo") and wrong
-    assert shaping_reads_labels(shaping, estimator=estimator, ours=("mrpo",), wrong=wrong) is expected
+    reads = shaping == "srar" or (shaping in ("mrpo", "vppo", "step_credit") and wrong)
+    expected = estimator == "mrpo" and reads
+    given = {"shaping_options": {}, "estimator": estimator, "ours": ("mrpo",)}
+    assert shaping_reads_labels(shaping, wrong=wrong, **given) is expected
+
+
+def test_step_credit_reads_the_labels_of_right_rollouts_if_it_penalises_their_invalid_steps():
+    given = {"estimator": "mrpo", "ours": ("mrpo",), "wrong": False}
+    assert not shaping_reads_labels("step_credit", shaping_options={"invalid_of_right": 0}, **given)
+    assert shaping_reads_labels("step_credit", shaping_options={"invalid_of_right": 0.5}, **given)
 
 
 OWN = """
@@ -68,7 +76,7 @@ everywhere = Shaping(rule, changes_right_rollouts=True)
 def test_labels_of_a_right_rollout_are_read_only_by_a_rule_that_says_so(tmp_path, name, wrong, read):
     (tmp_path / "rules.py").write_text(OWN)
     own = f"{tmp_path}/rules.py:{name}"
-    assert shaping_reads_labels(own, estimator="mrpo", ours=("mrpo",), wrong=wrong) is read
+    assert shaping_reads_labels(own, shaping_options={}, estimator="mrpo", ours=("mrpo",), wrong=wrong) is read
 
 
 @pytest.mark.parametrize("ask_for", ASK_FOR)

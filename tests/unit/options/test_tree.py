@@ -88,7 +88,7 @@ def test_a_name_close_to_none_points_to_the_list_of_options():
         ({"factor_base": float("nan")}, "mrpo.factor_base"),
         (
             {"shaping": "MRPO"},
-            "mrpo.shaping must be one of mrpo, none, vppo, pgrpo, or your own as package.module:rule or",
+            "mrpo.shaping must be one of mrpo, none, vppo, pgrpo, step_credit, srar, or your own as",
         ),
         ({"gdpo": {"final_norm": "batch"}}, "mrpo.gdpo.final_norm must be one of rollout, token, none, not 'batch'."),
         ({"steps": {"splitter": "nltk"}}, "mrpo.steps.splitter"),

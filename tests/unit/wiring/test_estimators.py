@@ -295,7 +295,8 @@ def test_leaving_out_unused_labels_changes_no_advantage(advantages, make_record,
         make_record(answer=float(generator.random()), labels=generator.integers(0, 2, 3).tolist(), weights=weights)
         for _ in range(8)
     ]
-    shaped = [shaping_reads_labels(shaping, estimator="mrpo", ours=("mrpo",), wrong=r.wrong) for r in records]
+    given = {"shaping_options": {}, "estimator": "mrpo", "ours": ("mrpo",)}
+    shaped = [shaping_reads_labels(shaping, wrong=r.wrong, **given) for r in records]
     reasons = [
         skip_reason("needed", wrong=r.wrong, read_by_rewards=False, shaped=s)
         for r, s in zip(records, shaped, strict=True)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from recipe.mrpo.credit.shaping.registry import OPTION, Shaping
+from recipe.mrpo.credit.shaping.registry import OPTION, Shaping, ShapingError
 
 _OWN = "mrpo.shaping_options"
-
-
-class ShapingError(ValueError):
-    """A shaping rule that cannot be used; the message names the option to change."""
+_GROUPS = "groups"
+"""The one tensor that a rule gets only if its signature names it."""
 
 
 def rule_options(name: str, shaping: Shaping, *, shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,6 +32,7 @@ def rule_options(name: str, shaping: Shaping, *, shared: Mapping[str, Any], own:
             f"{OPTION}={name} must take (advantages, labels, num_steps, wrong), not {len(places)} tensors."
         )
     named = {p.name: p for p in [*places[4:], *(p for p in parameters if p.kind == p.KEYWORD_ONLY)]}
+    named.pop(_GROUPS, None)
     takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters)
     for key in own:
         if key in shared:
@@ -55,16 +54,26 @@ def shape_steps(
     labels: torch.Tensor,
     num_steps: torch.Tensor,
     wrong: torch.Tensor,
+    *,
+    groups: Sequence[Hashable],
     **options: Any,
 ) -> torch.Tensor:
     """The advantage of every step by the rule `name`, (B, K) float64; arguments as in `registry.StepRule`.
+
+    `groups`: B prompt ids; the rule gets them as numbers, if it names them.
 
     The rule works on copies. Two places keep A_i whatever it returns: the columns beyond a rollout's own steps, and
     the steps without a label where the rule reads labels, so that an unknown label is never taken for an invalid step.
     Raises ShapingError if the rule raises, or returns another shape or a number that is not finite.
     """
+    if _GROUPS in inspect.signature(shaping.rule).parameters:
+        numbers: dict[Hashable, int] = {}
+        members = [numbers.setdefault(group, len(numbers)) for group in groups]
+        options[_GROUPS] = torch.tensor(members, dtype=torch.int64, device=labels.device)
     try:
         out = shaping.rule(advantages.clone(), labels.clone(), num_steps.clone(), wrong.clone(), **options)
+    except ShapingError:
+        raise
     except Exception as error:
         raise ShapingError(f"{OPTION}={name} raised {type(error).__name__}: {error}") from error
     expected = tuple(labels.shape)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from recipe.mrpo.worlds.judges import EXACT, JudgeFaults
-
-RULES = "recipe.mrpo.worlds.rules"
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Arm:
     what: str
     shaping: str = "none"
     """Name of a shaping rule, or `module:name`."""
+    shaping_options: Mapping[str, Any] = field(default_factory=dict)
     process_weight: float = 1.0
     """Weight of the process reward beside the answer's."""
     gdpo: bool = False
@@ -25,16 +26,21 @@ class Arm:
     norm_by_std: bool = True
 
 
+def _variant(what: str, **options: Any) -> Arm:
+    return Arm(what, shaping="step_credit", shaping_options=options)
+
+
 MAIN = {
     "outcome": Arm("answer reward alone", process_weight=0.0),
     "grpo": Arm("answer and process reward, no shaping"),
     "gdpo": Arm("the same rewards, each normalised by itself", gdpo=True),
     "mrpo": Arm("published step credit", shaping="mrpo"),
-    "flat": Arm("step credit with one factor of the same mean", shaping=f"{RULES}:flat_factor"),
-    "reversed": Arm("step credit, the last step hardest", shaping=f"{RULES}:reversed_factor"),
-    "no_lift": Arm("step credit without +|A| for valid steps", shaping=f"{RULES}:no_lift"),
-    "first_failure": Arm("step credit up to the first failure only", shaping=f"{RULES}:first_failure"),
+    "flat": _variant("step credit with one factor of the same mean", factor="flat", equal_mean=True),
+    "reversed": _variant("step credit, the last step hardest", factor="reversed"),
+    "no_lift": _variant("step credit without +|A| for valid steps", valid_of_wrong="keep"),
+    "first_failure": _variant("step credit up to the first failure only", after_first_failure="keep"),
     "vppo": Arm("verified prefix rewarded, the rest penalised", shaping="vppo"),
+    "srar": Arm("step labels normalised in the group, answer reward alone", shaping="srar", process_weight=0.0),
 }
 
 

@@ -58,8 +58,8 @@ def advantages(
         plain = group_advantages(both * weights, groups, norm_by_std=arm.norm_by_std, missing=missing)
     shaping = get_shaping(arm.shaping)
     shared = {"factor_base": arm.factor_base, "round_factors": False}
-    options = rule_options(arm.shaping, shaping, shared=shared, own={})
-    return shape_steps(arm.shaping, shaping, plain, step_labels, steps, wrong, **options)
+    options = rule_options(arm.shaping, shaping, shared=shared, own=dict(arm.shaping_options))
+    return shape_steps(arm.shaping, shaping, plain, step_labels, steps, wrong, groups=groups, **options)
 
 
 def update(policy: Policy, start: Policy, optimizer, scenes: Scenes, choices, credit, *, kl: float) -> None:
