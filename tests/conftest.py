@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -19,6 +20,10 @@ settings.register_profile(
 )
 settings.register_profile("thorough", database=None, deadline=None, max_examples=3000, print_blob=True)
 settings.load_profile("default")
+
+
+# The library reads it at its import; without a network it would otherwise try each unknown name for half a minute.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 def pytest_configure() -> None:

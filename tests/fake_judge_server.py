@@ -24,6 +24,8 @@ from typing import Any
 
 from tests.fake_judge_replies import RULES, content_of, label_steps, read_prompt, verdict_of
 
+LONGER_THAN_THE_CONTEXT = "This model's maximum context length is 4096 tokens. However, your request has 5000 tokens."
+
 __all__ = ["FakeJudgeServer", "label_steps", "parse_faults", "read_prompt"]
 
 
@@ -34,7 +36,8 @@ class FakeJudgeServer:
     half_body, drip (a byte a time, for ever), html (502), html_200, not_json, bad_gzip, gzip (well, packed), bomb (of
     zeros, packed), bomb_twice, long_body (5 MB), bad_charset, charset:<name>, no_choices, cookie (500, with one that is
     not ASCII), redirect:<url>, no_schema and no_schema_<status> (400 or <status> if the call asks for structured
-    output), error_in_200:<code>, error_in_choice:<code>, echo_key (401 that quotes the key), body:<text>.
+    output), error_in_200:<code>, error_in_choice:<code>, says_<status>:<body>,
+    context_400, context_500, context_in_200 (the prompt is too long for the model), echo_key (401 that quotes the key), body:<text>.
     Of a completion: refusal, content_filter, cut (finish_reason=length), draft:<finish reason> (a verdict in prose that
     ends in the middle), parts (content as a list), parts_with_thoughts, reasoning_only (the verdict in
     reasoning_content), thoughts_only (prose there, no content), bom, no_usage (well, but without a count of tokens),
@@ -178,6 +181,12 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
                 self._send(200, kind.partition(":")[2])
             elif kind.startswith("error_in_200:"):
                 self._send(200, json.dumps({"error": {"code": _number(kind), "message": "made to fail"}}))
+            elif kind in ("context_400", "context_500"):
+                self._send(int(kind[8:]), json.dumps({"error": {"message": LONGER_THAN_THE_CONTEXT}}))
+            elif kind == "context_in_200":
+                self._send(200, json.dumps({"error": {"code": 400, "message": LONGER_THAN_THE_CONTEXT}}))
+            elif kind.startswith("says_"):
+                self._send(int(kind[5:8]), kind.partition(":")[2])
             elif kind.startswith("error_in_choice:"):
                 error = {"code": _number(kind), "message": "made to fail"}
                 choice = {"message": {"content": ""}, "finish_reason": "error", "error": error}

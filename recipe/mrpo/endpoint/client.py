@@ -19,6 +19,7 @@ from recipe.mrpo.endpoint.address import Endpoint
 from recipe.mrpo.endpoint.body import BadBody, read_body
 from recipe.mrpo.endpoint.certificates import check_proxies, is_certificate_fault, trusted_certificates
 from recipe.mrpo.endpoint.completion import Completion, error_detail, read_completion
+from recipe.mrpo.endpoint.refusals import CAUSES, cause_of
 from recipe.mrpo.endpoint.request import request_body
 from recipe.mrpo.endpoint.retry import retry_after_s
 from recipe.mrpo.endpoint.secret_key import Secret
@@ -32,7 +33,7 @@ class Response:
     """A response: `failure` is None for a whole body with a status below 300, otherwise its kind, with a detail.
 
     Kinds: timeout, connection, tls (the certificate is not accepted), bad_response (a body too long or unreadable),
-    http_<status>.
+    http_<status>, and those of `refusals`.
     """
 
     body: bytes = b""
@@ -86,7 +87,7 @@ class ChatClient:
             return Completion(failure=response.failure, detail=response.detail, wait_s=response.wait_s)
         if response.failure is None:
             read = read_completion(response.body)
-            if read.failure is not None and read.failure.startswith("http_"):
+            if read.failure is not None and (read.failure.startswith("http_") or read.failure in CAUSES):
                 return replace(read, wait_s=response.wait_s)
         else:
             read = Completion(failure=response.failure, detail=response.detail)
@@ -128,5 +129,6 @@ class ChatClient:
                     return Response(failure=failure, detail=str(error), wait_s=wait)
                 return Response(error.read or b"?", "bad_response", str(error), wait)
         if failure is not None:
-            return Response(failure=failure, detail=error_detail(body), wait_s=wait)
+            cause = cause_of(response.status_code, body.decode("utf-8", errors="replace"))
+            return Response(failure=cause or failure, detail=error_detail(body), wait_s=wait)
         return Response(body, wait_s=wait)

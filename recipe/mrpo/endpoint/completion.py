@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from recipe.mrpo.endpoint.refusals import cause_of
 from recipe.mrpo.endpoint.tokens import NO_TOKENS, Tokens
 
 # Far more than is shown to anyone: who shows a detail redacts the key in it first, and a cut could leave half a key.
@@ -63,7 +64,7 @@ def read_completion(body: bytes | str) -> Completion:
     """Read `choices[0]` and `usage`; never raises.
 
     Failures: bad_response (not a chat completion at all), refused (the model or a filter declined), and http_<status>
-    where a body reports an error of that status although the response itself has status 200.
+    or a kind of `refusals` where a body reports such an error although the response itself has status 200.
     """
     text = body.decode("utf-8-sig", errors="replace") if isinstance(body, bytes) else body.removeprefix("\ufeff")
     try:
@@ -160,7 +161,8 @@ def _reported_error(data: dict[str, Any], choice: dict[str, Any]) -> tuple[str, 
             status = _status(said, ("code", "status", "status_code", "statusCode", "type")) or _status(data, ("code",))
             if status is None and error is not choice.get("error") and _dict(choice.get("message")).get("content"):
                 continue  # a field that says "no error" in its own way, beside a reply
-            return (f"http_{status}" if status else "bad_response"), f"an error in a body with status 200: {message}"
+            kind = cause_of(status or 400, json.dumps(error)) or (f"http_{status}" if status else "bad_response")
+            return kind, f"an error in a body with status 200: {message}"
     if str(choice.get("finish_reason")).lower() == "error":
         return "http_502", "finish_reason=error: the model behind the endpoint failed"
     if "choices" in data:
@@ -169,7 +171,7 @@ def _reported_error(data: dict[str, Any], choice: dict[str, Any]) -> tuple[str, 
     if status is None:
         return None
     message = next((data[n] for n in ("message", "detail", "title") if isinstance(data.get(n), str)), "no message")
-    return f"http_{status}", f"an error in a body with status 200: {message}"
+    return cause_of(status, message) or f"http_{status}", f"an error in a body with status 200: {message}"
 
 
 def _status(source: dict[str, Any], names: tuple[str, ...]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recipe.mrpo.common.printable import printable
+from recipe.mrpo.endpoint import refusals
 from recipe.mrpo.endpoint.completion import Completion
 from recipe.mrpo.endpoint.secret_key import Secret
 from recipe.mrpo.judge.chat.reply import ReplyLabels
@@ -13,6 +14,16 @@ DETAIL_CHARS = 300
 
 _OUR_WORDS = frozenset((*OWN_LIMITS, "timeout", "connection", "tls", "truncated", "empty"))
 """Failures with details that never quote the endpoint."""
+
+
+REMEDIES = {
+    refusals.CONTEXT_LENGTH: "the judge's context is too short for request and reply: serve it with a longer one "
+    "(--max-model-len), or lower mrpo.judge.openai.max_prompt_chars, max_tokens or image_max_pixels",
+    refusals.IMAGE_COUNT: "the endpoint takes fewer images in a request: serve it with more (--limit-mm-per-prompt), or "
+    "set mrpo.judge.openai.send_image=false",
+    refusals.NO_IMAGES: "the judge reads no images: serve a model that does, or set mrpo.judge.openai.send_image=false",
+}
+"""What to change after the refusal of a request, by its kind."""
 
 
 def explained(outcome: ReplyLabels, completion: Completion, *, max_tokens: int | None) -> ReplyLabels:
@@ -38,7 +49,10 @@ def explained(outcome: ReplyLabels, completion: Completion, *, max_tokens: int |
 
 def detail_of(outcome: ReplyLabels, *, key: Secret, private: bool) -> str:
     """The text for a log: one printable line without the key, and without a quotation if the row is private."""
+    remedy = REMEDIES.get(outcome.failure or "")
     if private and outcome.failure not in _OUR_WORDS:
-        return f"{len(outcome.detail)} characters that are not shown, because the row is private" * bool(outcome.detail)
-    # Redact, then escape, then cut: a truncated key may no longer match.
-    return printable(key.hide(outcome.detail), DETAIL_CHARS)
+        said = f"{len(outcome.detail)} characters that are not shown, because the row is private" * bool(outcome.detail)
+    else:
+        # Redact, then escape, then cut: a truncated key may no longer match.
+        said = printable(key.hide(outcome.detail), DETAIL_CHARS)
+    return printable(f"{remedy}; {said}", DETAIL_CHARS) if remedy else said

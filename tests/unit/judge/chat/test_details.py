@@ -45,6 +45,9 @@ def test_a_detail_is_one_printable_line_and_quotes_no_private_case(asked, reques
         (["draft:abort"] * 2, {}, "truncated", "finish_reason=abort"),
         (["thoughts_only"] * 2, {}, "empty", "28 characters came as reasoning_content. Serve the model without"),
         (["empty"] * 2, {}, "empty", "the reply is blank"),
+        (["context_400"], {}, "context_length", "lower mrpo.judge.openai.max_prompt_chars, max_tokens or"),
+        (["says_400:m is not a multimodal model"], {}, "no_images", "set mrpo.judge.openai.send_image=false; m is not"),
+        (["says_400:At most 1 image(s) may be provided"], {}, "too_many_images", "--limit-mm-per-prompt"),
         (["ok"], {"openai__max_prompt_chars": 100}, "too_long", "characters, mrpo.judge.openai.max_prompt_chars=100"),
     ],
 )
@@ -53,6 +56,15 @@ def test_a_detail_says_what_to_change(asked, request_of, script, options, failur
         judgement = asked(request_of(), name="openai", openai__base_url=server.base_url, **options)
     assert judgement.failure == failure and says in judgement.detail
     assert failure != "too_long" or (judgement.usage.calls == 0 and server.requests == [])
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_the_remedy_is_told_of_private_rows_too_and_the_endpoint_s_words_are_not(asked, request_of, private):
+    with FakeJudgeServer(script=["says_400:maximum context length is 10, PATIENT"]) as server:
+        request = request_of(may_leave_machine=not private)
+        judgement = asked(request, name="openai", openai__base_url=server.base_url)
+    assert judgement.failure == "context_length" and "serve it with a longer one" in judgement.detail
+    assert ("PATIENT" in judgement.detail) == (not private)
 
 
 def test_letters_of_other_scripts_do_not_make_a_rollout_too_long(asked, request_of):
