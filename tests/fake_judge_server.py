@@ -37,7 +37,8 @@ class FakeJudgeServer:
     zeros, packed), bomb_twice, long_body (5 MB), bad_charset, charset:<name>, no_choices, cookie (500, with one that is
     not ASCII), redirect:<url>, no_schema and no_schema_<status> (400 or <status> if the call asks for structured
     output), error_in_200:<code>, error_in_choice:<code>, says_<status>:<body>,
-    context_400, context_500, context_in_200 (the prompt is too long for the model), echo_key (401 that quotes the key), body:<text>.
+    context_400, context_500, context_in_200 (the prompt is too long for the model), echo_key (401 that quotes the key),
+    body:<text>.
     Of a completion: refusal, content_filter, cut (finish_reason=length), draft:<finish reason> (a verdict in prose that
     ends in the middle), parts (content as a list), parts_with_thoughts, reasoning_only (the verdict in
     reasoning_content), thoughts_only (prose there, no content), bom, no_usage (well, but without a count of tokens),

@@ -26,8 +26,8 @@ TOO_LONG = {
     "Anthropic": (400, "prompt is too long: 210123 tokens > 200000 maximum"),
     "Anthropic, reply": (400, "input length and `max_tokens` exceed context limit: 199000 + 20000 > 200000"),
     "Gemini": (400, "The input token count (1100000) exceeds the maximum number of tokens allowed (1048576)."),
-    "llama.cpp": (400, '{"error":{"code":400,"type":"exceed_context_size_error","message":"request (5012 tokens) exceeds '
-                       'the available context size (4096 tokens), try increasing it"}}'),
+    "llama.cpp": (400, '{"error":{"code":400,"type":"exceed_context_size_error","message":"request (5012 tokens) '
+                       'exceeds the available context size (4096 tokens), try increasing it"}}'),
     "llama.cpp, older": (500, "the request exceeds the available context size. try increasing the context size"),
     "TGI": (422, "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs`"),
     "Mistral": (400, "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context "
@@ -60,7 +60,8 @@ OTHERS = {
     "a model": (404, "The model `x` does not exist."),
     "a setting": (400, "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
                        "'max_completion_tokens' instead."),
-    "a limit of the reply": (400, "max_tokens is too large: 32768. This model supports at most 16384 completion tokens."),
+    "a limit of the reply": (400, "max_tokens is too large: 32768. This model supports at most 16384 completion "
+                                  "tokens."),
     "structured output": (400, "response_format is not supported"),
     "a schema": (400, "Invalid schema for response_format: In context=('properties', 'steps'), too many properties"),
     "a body": (413, "<html><head><title>413 Request Entity Too Large</title></head></html>"),

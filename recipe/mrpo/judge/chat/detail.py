@@ -19,8 +19,8 @@ _OUR_WORDS = frozenset((*OWN_LIMITS, "timeout", "connection", "tls", "truncated"
 REMEDIES = {
     refusals.CONTEXT_LENGTH: "the judge's context is too short for request and reply: serve it with a longer one "
     "(--max-model-len), or lower mrpo.judge.openai.max_prompt_chars, max_tokens or image_max_pixels",
-    refusals.IMAGE_COUNT: "the endpoint takes fewer images in a request: serve it with more (--limit-mm-per-prompt), or "
-    "set mrpo.judge.openai.send_image=false",
+    refusals.IMAGE_COUNT: "the endpoint takes fewer images in a request: serve it with more (--limit-mm-per-prompt), "
+    "or set mrpo.judge.openai.send_image=false",
     refusals.NO_IMAGES: "the judge reads no images: serve a model that does, or set mrpo.judge.openai.send_image=false",
 }
 """What to change after the refusal of a request, by its kind."""
