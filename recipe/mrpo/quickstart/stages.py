@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SAMPLE = Path("examples/data/vqa_rad_sample")
+CHAIN = Path("recipe/mrpo/worlds/chain")
 PLAIN = re.compile(r"[\w./+-]*")
 
 
@@ -36,6 +37,10 @@ class Layout:
     @property
     def export(self) -> Path:
         return self.out / "export"
+
+    @property
+    def learning(self) -> Path:
+        return self.out / "learning.json"
 
     @property
     def metrics(self) -> Path:
@@ -138,6 +143,10 @@ def export_command(layout: Layout, step: int) -> list[str]:
         sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp", "--local_dir",
         str(layout.checkpoints / f"global_step_{step}" / "actor"), "--target_dir", str(layout.export),
     ]  # fmt: skip
+
+
+def learning_command(layout: Layout) -> list[str]:
+    return [sys.executable, "-m", "recipe.mrpo.worlds.chain", "--curve", str(layout.learning)]
 
 
 def as_typed(command: Sequence[str], env: Mapping[str, str]) -> str:

@@ -1,7 +1,6 @@
-"""Exact judges, and their faults by option: flipped labels, labels flipped early, judgements that fail.
+"""How an exact judge is degraded on purpose: flipped labels, labels flipped early, judgements that fail.
 
-scene   a step is valid if it is true in the scene
-local   a step is valid if it follows from the scene and the step before, inherited errors forgiven
+The exact labels are those of world.py, for both worlds.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 
 import torch
 
-KINDS = ("scene", "local")
 FAILED = ("unknown", "zero")
 
 

@@ -110,6 +110,9 @@ def test_two_quickstarts_do_not_share_a_folder(tmp_path):
 
 # --- the whole, with stand-ins ---
 
+TESTED = [{"accuracy": 0.25, "early_rate": 0.5}, {"accuracy": 0.75, "early_rate": 0.25}]
+CURVE = json.dumps({"updates": 7, "grpo": TESTED, "mrpo": TESTED})
+
 TRAINED = """
 import os, pathlib, sys
 out, last = pathlib.Path(sys.argv[1]), int(sys.argv[2])
@@ -142,6 +145,7 @@ def start(tmp_path, monkeypatch, capsys):
     stand_in("model", files("tiny-qwen2_5_vl/tiny_model.json"))
     stand_in("training", TRAINED, out)
     stand_in("export", files("export/config.json"))
+    stand_in("learning", f"import pathlib; pathlib.Path({str(out / 'learning.json')!r}).write_text({CURVE!r})")
     monkeypatch.setattr(stages, "model_is_current", lambda layout, seed: (layout.model / "tiny_model.json").exists())
     monkeypatch.setattr(stages, "as_typed", lambda command, env: "COMMAND")
     run = quickstart.run.run
@@ -164,12 +168,18 @@ def start(tmp_path, monkeypatch, capsys):
 
 def test_the_second_start_runs_nothing_and_says_how_to_begin_anew(start):
     code, said, ran = start()
-    assert (code, ran) == (0, 4) and "COMMAND" in said and "step 3" in said
+    assert (code, ran) == (0, 5) and "COMMAND" in said and "step 3" in said
     result = json.loads((start.out / "result.json").read_text())
-    assert result["exit_code"] == 0 and set(result["seconds"]) == {"data", "model", "training", "export"}
+    assert result["exit_code"] == 0 and set(result["seconds"]) == {"data", "model", "training", "export", "learning"}
     code, said, ran = start()
     assert (code, ran) == (0, 0) and "--fresh" in said and "Training" in said
     assert json.loads((start.out / "result.json").read_text()) == result, "times are those of the run, not of a look"
+
+
+def test_the_summary_says_what_improved_and_what_is_too_short(start):
+    said = start()[1]
+    assert "In 7 updates with mrpo right answers went from 25% to 75% and early failures from 50% to 25%" in said
+    assert "Too short to improve: the 3 steps on VQA-RAD" in said
 
 
 def test_fresh_trains_and_exports_again_and_keeps_data_and_model(start):

@@ -10,9 +10,10 @@ import torch
 from recipe.mrpo.credit.shaping.mrpo import step_advantages
 from recipe.mrpo.worlds import compare
 from recipe.mrpo.worlds.chain.arms import MAIN, Arm, with_judge
-from recipe.mrpo.worlds.chain.scene import ChainWorld, Scenes, draw, labels, right_value
+from recipe.mrpo.worlds.chain.scene import ChainWorld, Scenes, draw, labels
 from recipe.mrpo.worlds.chain.train import RunSettings, run
 from recipe.mrpo.worlds.judges import JudgeFaults, degrade
+from recipe.mrpo.worlds.world import right_value
 
 WORLD = ChainWorld()
 
@@ -45,7 +46,7 @@ def test_the_truth_follows_from_the_clues():
 @pytest.mark.parametrize(("cascade", "dependent"), [(0.0, 0), (0.5, 2), (1.0, 4)])
 def test_cascade_is_the_share_of_dependent_steps(cascade, dependent):
     world = ChainWorld(cascade=cascade)
-    assert int(world.dependent.sum()) == dependent
+    assert sum(world.dependent) == dependent
     clue = torch.tensor([2])
     independent = [k for k in range(world.steps) if not world.dependent[k]]
     assert all(right_value(world, clue, torch.tensor([5]), k).item() == 2 for k in independent)

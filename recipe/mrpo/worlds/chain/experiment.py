@@ -11,6 +11,7 @@ from pathlib import Path
 from recipe.mrpo.common.jsonl import read_jsonl
 from recipe.mrpo.worlds import compare
 from recipe.mrpo.worlds.chain.arms import MAIN, Arm, with_failures, with_flips, with_judge
+from recipe.mrpo.worlds.chain.curve import curve, lines
 from recipe.mrpo.worlds.chain.scene import ChainWorld
 from recipe.mrpo.worlds.chain.train import RunSettings, run
 
@@ -51,8 +52,14 @@ def main(argv: list[str] | None = None) -> int:
     add("--prompts", type=int, default=8, help="prompts of an update")
     add("--rollouts", type=int, default=8, help="rollouts of a prompt")
     add("--cascade", type=float, default=1.0, help="share of steps that depend on the one before")
+    add("--curve", type=Path, metavar="FILE", help="write one curve of grpo and mrpo as JSON, and nothing else")
     add("--lr", type=float, help="one learning rate for all; without, each arm's is chosen by the same rule")
     args = parser.parse_args(argv)
+    if args.curve:
+        found = curve(seed=0)
+        args.curve.write_text(json.dumps(found) + "\n", encoding="utf-8")
+        print("\n".join(lines(found)))
+        return 0
     known = every_arm()
     wrong = [name for name in [*args.arms, args.baseline] if name not in known]
     if wrong:

@@ -34,7 +34,7 @@ class RunSettings:
     """Weight of the k3 estimate of the divergence from the start, in the loss."""
     test_scenes: int = 2000
     test_every: int = 0
-    """Updates between two tests; 0: at the end alone."""
+    """Updates between two tests, the first one before any update; 0: at the end alone."""
 
 
 def advantages(
@@ -101,6 +101,12 @@ def run(world: ChainWorld, arm: Arm, settings: RunSettings, *, seed: int) -> lis
     policy = copy.deepcopy(start)
     optimizer = torch.optim.Adam(policy.parameters(), lr=settings.lr)
     results = []
+
+    def tested(number: int) -> None:
+        results.append({"update": number, **test(world, policy, scenes=settings.test_scenes, seed=7_919 + seed)})
+
+    if settings.test_every:
+        tested(0)
     groups = [p for p in range(settings.prompts) for _ in range(settings.rollouts)]
     for number in range(1, settings.updates + 1):
         generator = torch.Generator().manual_seed(1_000_003 * (seed + 1) + number)
@@ -112,6 +118,5 @@ def run(world: ChainWorld, arm: Arm, settings: RunSettings, *, seed: int) -> lis
         credit = advantages(arm, reward, judged, groups, wrong)
         update(policy, start, optimizer, scenes, choices, credit, kl=settings.kl)
         if number == settings.updates or (settings.test_every and number % settings.test_every == 0):
-            measured = test(world, policy, scenes=settings.test_scenes, seed=7_919 + seed)
-            results.append({"update": number, **measured})
+            tested(number)
     return results
