@@ -140,9 +140,8 @@ class Quickstart:
         show(self.args.out)
         say("\nLearning in the chain world, made-up scenes and a policy of 5,000 weights (docs/evidence.md)\n")
         say("\n".join(f"  {line}" for line in lines(json.loads(self.layout.learning.read_text()))))
-        say(
-            f"  Too short to improve: the {self.args.steps} steps on VQA-RAD above. They show every part of real verl at work."
-        )
+        steps = self.args.steps
+        say(f"  Too short to improve: the {steps} steps on VQA-RAD above. They show every part of real verl at work.")
         took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self.state.seconds.items())
         say(f"\n{took}; peak memory of all processes together {self.state.peak_memory_bytes / 2**30:.1f} GiB")
         for name, path in (
