@@ -3,6 +3,7 @@
     mrpo doctor --data train.parquet --model MODEL     # is this machine ready?
     mrpo data vqa_rad --source DIR --out DIR           # data sets to parquet (python -m data_preprocess)
     mrpo judge ...                                     # the judge's own command line
+    mrpo evaluate --model CHECKPOINT --data FILE --out DIR   # answers of a model, judgements of them, figures
     mrpo report RUN_DIR                                # metrics and rollouts of a run, in the terminal or as SVG
     mrpo backbones | methods                           # the tables
 
@@ -21,6 +22,7 @@ from importlib.util import find_spec
 DELEGATES = {  # first word: the module whose own command line takes the rest
     "data": "data_preprocess",
     "judge": "recipe.mrpo.judge",
+    "evaluate": "recipe.mrpo.evaluate",
     "report": "recipe.mrpo.report",
     "backbones": "recipe.mrpo.backbones",
     "methods": "recipe.mrpo.methods",

@@ -38,7 +38,7 @@ _CODE_NAMES = (
 class Completion:
     """What one call gave: the reply's text or a failure, and the tokens it cost.
 
-    `cut_off`: the reply is not complete. `thoughts`: characters of reasoning that came beside the content.
+    `cut_off`: the reply is not complete. `thoughts`: characters of `reasoning`, which came beside the content.
     `usage`: the endpoint's token report, unread; `tokens`: those counted for the call; `estimated`: a guess.
     `wait_s`: seconds that the endpoint asks to wait before the next try.
     """
@@ -49,6 +49,7 @@ class Completion:
     cut_off: bool = False
     finish_reason: str = ""
     thoughts: int = 0
+    reasoning: str = ""
     usage: object = None
     tokens: Tokens = NO_TOKENS
     estimated: bool = False
@@ -119,6 +120,7 @@ def _read_message(message: dict[str, Any], reason: Any, usage: object) -> Comple
         cut_off=bool(bare) and bare not in _WHOLE,
         finish_reason=finish,
         thoughts=len(thoughts),
+        reasoning="" if content is thoughts else thoughts,
         usage=usage,
     )
 

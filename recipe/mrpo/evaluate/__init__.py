@@ -3,6 +3,7 @@
 rollouts.py       the one reader of rollouts: training runs, dump files, evaluations
 rows/             rows of files made rollouts, checked
 ids.py            stable names of questions and rollouts
+phases/           `mrpo evaluate`: answers of a model, judgements of them, each phase resumable
 judge_audit/      how far two judges agree on the steps of a run
 cache_command.py  entries and size of a label cache
 statistics/       intervals, paired comparisons, power

@@ -23,6 +23,8 @@ class ParsedRollout:
     answer_closed: bool
     well_formed: bool
     """One closed think block, then one closed answer, both not empty, and nothing but white space around them."""
+    answer_span: Span | None = None
+    """The last `<answer>` block, tags excluded, white space around the answer included."""
 
 
 def parse(text: str) -> ParsedRollout:
@@ -88,4 +90,4 @@ def parse(text: str) -> ParsedRollout:
         and all(not text[a:b].strip() for a, b in outside)
         and all(text[a:b].strip() for a, b in think)
     )
-    return ParsedRollout(text, tuple(think), open_think, answer, answer_closed, well_formed)
+    return ParsedRollout(text, tuple(think), open_think, answer, answer_closed, well_formed, answer_span)

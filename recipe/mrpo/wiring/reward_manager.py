@@ -19,6 +19,7 @@ from recipe.mrpo.options.tree import ESTIMATORS, OptionError, load_options
 from recipe.mrpo.rollout.record import RolloutRecord
 from recipe.mrpo.rollout.tokens import TokenTable, TokenText, align
 from recipe.mrpo.scoring.faults import CAUGHT, ends_the_run
+from recipe.mrpo.scoring.judged import judged_rollout, unscored_record
 from recipe.mrpo.scoring.labels import Labeller, judge_is_shown_images
 from recipe.mrpo.scoring.rollout import Scorer
 from recipe.mrpo.scoring.row import BadRow, Row
@@ -87,32 +88,19 @@ class MRPORewardManager(RewardManagerBase):
         """Everything about one rollout, from its sampled ids and the columns of its row."""
         tokens = TokenText.from_ids(ids, self._table or await asyncio.to_thread(self._token_table))
         row = read_row(fields)
-        case = await asyncio.to_thread(self.scorer.begin, tokens.text, row)
-        found = await self.labeller.label(self.judge, case, row, prompt=fields.get("raw_prompt"))
-        score = await asyncio.to_thread(self.scorer.finish, case, found.labels, found.overall)
-        return RolloutRecord(
-            steps=case.step_texts,
-            spans=align(case.steps, tokens),
-            labels=found.labels,
-            judge_status=found.status,
-            rewards=dict(score.values),
-            weights=dict(score.weights),
-            answer=case.given.prediction,
-            case=row.case() if isinstance(row, Row) else {},
-            wrong=case.wrong,
-            well_formed=case.given.parsed.well_formed,
+        return await judged_rollout(
+            tokens.text,
+            row,
+            scorer=self.scorer,
+            labeller=self.labeller,
+            judge=self.judge,
+            prompt=fields.get("raw_prompt"),
+            spans=lambda steps: align(steps, tokens),
             response_tokens=len(ids),
-            judge=found.judge or {},
-            errors=dict(score.errors),
         )
 
     def _unscored(self, ids: list[int], **why: Any) -> RolloutRecord:
-        """The record of a rollout with unknown rewards and labels: it stays in its group, unrewarded and unshaped."""
-        weights = dict(self.scorer.weights)
-        return RolloutRecord(
-            steps=[], spans=[], labels=None, judge_status="skipped:unscored", rewards=dict.fromkeys(weights),
-            weights=weights, answer=None, wrong=None, well_formed=False, response_tokens=len(ids), **why,
-        )  # fmt: skip
+        return unscored_record(self.scorer, response_tokens=len(ids), **why)
 
     def _token_table(self) -> TokenTable:
         """Made once, though many rollouts may be waiting for it. Raises OptionError for an unknown tokenizer."""

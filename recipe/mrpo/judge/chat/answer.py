@@ -1,0 +1,71 @@
+"""The study's question about the answer alone: right (O) or wrong (X)? For evaluations; training never asks it.
+
+Source: the evaluation of arXiv 2606.31825 asks a model, with the image, whether an answer is right, for one letter.
+There a reply that is neither letter leaves the denominator; here it is a failure with a kind, and is counted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from recipe.mrpo.endpoint.image import BadImage, data_url
+from recipe.mrpo.endpoint.thoughts import after_thoughts, unwrapped
+from recipe.mrpo.endpoint.untrusted_json import untrusted_json
+from recipe.mrpo.judge.chat.judge import ChatJudge
+from recipe.mrpo.judge.chat.reply import ReplyLabels
+from recipe.mrpo.judge.chat.rubric import PROMPTS, fenced
+from recipe.mrpo.judge.protocol import JudgeRequest
+
+FILE = "answer.txt"
+LETTERS = {"O": 1, "X": 0}
+
+
+def answer_prompt(folder: str | None) -> str:
+    """The system prompt: answer.txt of mrpo.judge.openai.prompts, if that folder has one, else this package's."""
+    own = Path(folder) / FILE if folder else PROMPTS / FILE
+    return (own if own.is_file() else PROMPTS / FILE).read_text(encoding="utf-8")
+
+
+class AnswerJudge(ChatJudge):
+    """Labels one step, the answer: 1 for O, 0 for X. Everything but the question and the reply is `ChatJudge`'s."""
+
+    name = "answer"
+
+    def messages(self, request: JudgeRequest) -> list[dict[str, Any]]:
+        images = []
+        if self.settings.send_image:
+            if request.unread_image is not None:
+                raise BadImage(request.unread_image)
+            images = [data_url(data, self.settings.image_max_pixels) for data, _ in request.images]
+        (answer,), limit = request.steps, self.settings.max_step_chars
+        data: dict[str, Any] = {"question": request.question, "gold_answer": request.answer}
+        if request.alternatives:
+            data["other_gold_answers"] = request.alternatives
+        data["model_answer"] = answer[:limit]
+        if len(answer) > limit:
+            data["cut_after"] = limit
+        text = fenced(untrusted_json(data))
+        content: str | list[dict[str, Any]] = text
+        if images:
+            content = [*({"type": "image_url", "image_url": {"url": url}} for url in images),
+                       {"type": "text", "text": text}]  # fmt: skip
+        system = answer_prompt(self.settings.prompts)
+        return [{"role": "system", "content": system}, {"role": "user", "content": content}]
+
+    def schema(self, request: JudgeRequest) -> None:
+        return None
+
+    def parse(self, reply: str, request: JudgeRequest, *, cut_off: bool) -> ReplyLabels:
+        """O or X, alone, after the model's own reasoning.
+
+        Failures: empty, truncated, unparsable. A letter within a sentence is not read: the sentence may quote the
+        answer, which is untrusted.
+        """
+        said = unwrapped(after_thoughts(reply).text).strip().strip("*\"'`.").strip()
+        if not said:
+            return ReplyLabels(None, "truncated" if cut_off else "empty", "the reply is blank")
+        label = LETTERS.get(said.upper()) if len(said) == 1 else None
+        if label is None:
+            return ReplyLabels(None, "truncated" if cut_off else "unparsable", f"neither O nor X: {reply!r}")
+        return ReplyLabels((label,), None, "")
