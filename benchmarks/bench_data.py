@@ -77,7 +77,7 @@ def convert_here(rows: int, data: bytes, out: Path) -> dict[str, Any]:
     """Convert in this process; what it took."""
     options = ConvertOptions(
         out=out, splits=(), open_only=False, limit=None, backbone="qwen2_5_vl", reasoning="optional", sft=False,
-        drop_duplicates=False, skip_bad=False, image_policy="convert", limits=Limits(2**26, 10**8, 4),
+        drop_duplicates=False, skip_bad=False, image_policy="convert", limits=Limits(2**26, 10**8, 4, 8, 10**9),
         avoid=Avoid((), max_bits=None),
     )  # fmt: skip
     begun, cpu = time.perf_counter(), time.process_time()

@@ -17,11 +17,12 @@ from data_preprocess.datasets import DatasetInfo, Source
 from data_preprocess.source.delimited import read_csv
 from data_preprocess.source.errors import BadRow, DataError
 from data_preprocess.source.fields import field_text, optional_text
+from data_preprocess.source.fillers import is_filler
 from data_preprocess.source.image_refs import FileImage, InlineImage, digest
 from data_preprocess.source.mapping import OPTIONAL, SPLITS, files_by_split, files_of, read_mapping
 from data_preprocess.source.parquet_shards import NAMELESS, Shards
-from data_preprocess.source.pictures import is_inline, one_picture, path_of, safe_name
-from data_preprocess.source.records import ImageRef, Loaded, Record
+from data_preprocess.source.pictures import is_inline, named_pictures, safe_name
+from data_preprocess.source.records import ImageRef, Loaded, Record, shown
 from data_preprocess.source.text import clean
 from data_preprocess.source.text_files import read_json_lines, read_json_list
 
@@ -47,6 +48,8 @@ EPILOG = f"""A mapping (examples/data/own_sample/mapping.yaml is a worked one; s
     optional_columns: {{split: part, record_id: id, modality: device, organ: region, gold_reasoning: why}}
     split: train                     # of rows without a split column
     splits: {{training: train, dev: validation}}   # names in the split column
+    columns: {{…, image: [current, prior]}}          # several images a row, in this order; the first is always there
+    image_separator: ";"             # several file names in one cell; a list in a cell is several images, too
     alternatives: "#"                # separates alternative answers
     delimiter: ";"                   # of a CSV file; default: a comma, in .tsv a tabulator
     encoding: latin-1                # of a CSV file; default: UTF-8, or as its byte order mark says
@@ -90,11 +93,11 @@ def load(source: Source) -> Loaded:
     rows = _Rows(mapping, [file for file, _ in files], source)
     for file, split in files:
         loaded.files.append(file)
-        for where, values, image in rows.of(file):
+        for where, values, images in rows.of(file):
             try:
                 if isinstance(values, BadRow):
                     raise values
-                record = _record(values, image, where, file, split, mapping, index)
+                record = _record(values, images, where, file, split, mapping, index)
                 place = (file.name, where)
                 if record.record_id is not None and seen.setdefault(record.record_id, place) != place:
                     other, there = seen[record.record_id]
@@ -106,33 +109,34 @@ def load(source: Source) -> Loaded:
     return loaded
 
 
-Row = tuple[int | str, Any, tuple[ImageRef, str] | None]
-"""Where it stands, its values (BadRow: it cannot be used), its image with the image's name (None: the row is bad)."""
+NamedImage = tuple[ImageRef, str]
+Row = tuple[int | str, Any, tuple[NamedImage, ...]]
+"""Where it stands, its values (BadRow: it cannot be used), its images with their names (none: the row is bad)."""
 
 
 class _Rows:
     """Rows of files of every format."""
 
     def __init__(self, mapping: dict[str, Any], files: Sequence[Path], source: Source):
-        self.mapping, self.image = mapping, mapping["columns"]["image"]
-        self.texts = [
-            name for name in (*mapping["columns"].values(), *mapping["optional_columns"].values()) if name != self.image
-        ]
+        self.mapping, self.columns = mapping, mapping["image_columns"]
+        self.separator = mapping.get("image_separator")
+        named = (*mapping["columns"].values(), *mapping["optional_columns"].values())
+        self.texts = [name for name in named if name not in self.columns]
         self.folder = source.images or source.folder / mapping.get("images", ".")
         shards = [file for file in files if file.suffix.lower() == ".parquet"]
         folders = (self.folder, source.folder)
-        self.shards = Shards(shards, self.texts, image=self.image, folders=folders)
+        self.shards = Shards(shards, self.texts, images=self.columns, folders=folders)
 
     def of(self, file: Path) -> Iterator[Row]:
         """Raises DataError for a file that cannot be read, or of a format that is not known."""
         suffix = file.suffix.lower()
         if suffix == ".parquet":
-            yield from ((row, values, (image, name)) for row, values, image, name in self.shards.rows(file))
+            yield from self.shards.rows(file)
             return
         if suffix in (".csv", ".tsv"):
             delimiter = self.mapping.get("delimiter", "," if suffix == ".csv" else "\t")
             encoding = self.mapping.get("encoding")
-            lines = read_csv(file, (*self.texts, self.image), delimiter=delimiter, encoding=encoding)
+            lines = read_csv(file, (*self.texts, *self.columns), delimiter=delimiter, encoding=encoding)
             rows: Iterator[tuple[int | str, Any]] = ((f"line {line}", values) for line, values in lines)
         elif suffix == ".json":
             rows = enumerate(read_json_list(file))
@@ -143,27 +147,47 @@ class _Rows:
             raise DataError(f"{file.name}: the file must be .csv, .tsv, .json, .jsonl or .parquet{hint}")
         for where, values in rows:
             try:
-                image = None if isinstance(values, BadRow) else self._image(values, file, where)
+                images = () if isinstance(values, BadRow) else self._images(values, file, where)
             except BadRow as error:
-                values, image = error, None
-            yield where, values, image
+                values, images = error, ()
+            yield where, values, images
 
-    def _image(self, values: Any, file: Path, where: int | str) -> tuple[ImageRef, str]:
-        """The image that a record names, or holds as base64 text."""
+    def _images(self, values: Any, file: Path, where: int | str) -> tuple[NamedImage, ...]:
+        """The images that a record names, or holds as base64 text, in the order of the columns and of their cells.
+
+        Further columns may be empty: not every study has a prior one.
+        """
         if not isinstance(values, dict):
             raise BadRow(file, where, f"a record must be a JSON object, not {type(values).__name__}")
-        cell = values.get(self.image)
-        if isinstance(cell, (list, dict)) or (isinstance(cell, str) and is_inline(cell)):
-            try:
-                picture = one_picture(cell)
-            except ValueError as error:
-                raise BadRow(file, where, f"{self.image} holds {error}") from error
+        found: list[NamedImage] = []
+        for column in self.columns:
+            cell = values.get(column)
+            if column == self.columns[0] or not _is_empty(cell):
+                found += self._of_cell(cell, column, file, where)
+        return tuple(found)
+
+    def _of_cell(self, cell: Any, column: str, file: Path, where: int | str) -> Iterator[NamedImage]:
+        if isinstance(cell, str) and self.separator and not is_inline(cell):
+            cell = cell.strip().removesuffix(self.separator).split(self.separator)
+        if not isinstance(cell, (list, dict)) and not (isinstance(cell, str) and is_inline(cell)):
+            cell = [field_text({column: cell}, column, file, where)]
+        try:
+            pictures = named_pictures(cell)
+        except ValueError as error:
+            raise BadRow(file, where, f"{column} holds {error}") from error
+        if not pictures:
+            raise BadRow(file, where, f"{column} holds no image bytes")
+        for picture, path in pictures:
             if isinstance(picture, bytes):
-                name = safe_name(path_of(cell)) or f"{NAMELESS}{digest(picture)[:16]}"
-                return InlineImage(name, picture), name
-            values = {self.image: picture}
-        name = field_text(values, self.image, file, where)
-        return FileImage(self.folder, name), name
+                name = safe_name(path) or f"{NAMELESS}{digest(picture)[:16]}"
+                yield InlineImage(name, picture), name
+            else:
+                name = field_text({column: picture}, column, file, where)
+                yield FileImage(self.folder, name), name
+
+
+def _is_empty(cell: Any) -> bool:
+    return not cell or (isinstance(cell, str) and is_filler(cell))
 
 
 FORMAT_HINTS = {
@@ -177,7 +201,7 @@ FORMAT_HINTS = {
 
 def _record(
     values: Any,
-    image: tuple[ImageRef, str] | None,
+    images: tuple[NamedImage, ...],
     where: int | str,
     file: Path,
     split: str,
@@ -201,17 +225,15 @@ def _record(
     facts["language"] = facts.get("language") or "en"
     if facts.get("gold_reasoning") and not facts.get("gold_source"):
         facts["gold_source"] = mapping["name"]
-    picture, name = image
     return Record(
         split=split,
         index=index[split],
         question=field_text(values, columns["question"], file, where),
         answers=answers,
         answer_raw=raw if answers != (raw,) else None,
-        image=picture,
-        image_id=name,
         file=file.name,
         where=where,
+        **shown(images),
         **facts,
     )
 

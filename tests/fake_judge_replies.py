@@ -20,7 +20,7 @@ RULES = ("overlap", "seeded", "all_valid", "all_invalid")
 def read_prompt(messages: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:
     """The case and the step texts of a prompt, from the JSON data in its last message."""
     content = messages[-1]["content"]
-    text = content if isinstance(content, str) else next(p["text"] for p in content if p["type"] == "text")
+    text = content if isinstance(content, str) else [p["text"] for p in content if p["type"] == "text"][-1]
     objects = [found for found, _ in json_objects(text)]
     case = next(o for o in objects if "gold_reasoning" in o)
     steps = next(o for o in objects if "rollout_steps" in o)["rollout_steps"]

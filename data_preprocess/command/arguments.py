@@ -90,6 +90,8 @@ def build_parser(part: datasets.Dataset, name: str) -> argparse.ArgumentParser:
     add("--max-image-bytes", type=positive, default=64 * 2**20, metavar="N", help="largest image file")
     add("--max-image-pixels", type=positive, default=64 * 10**6, metavar="N", help="most pixels of an image")
     add("--min-image-side", type=positive, default=4, metavar="N", help="fewest pixels of the shorter side")
+    add("--max-images", type=positive, default=8, metavar="N", help="most images of a row")
+    add("--max-row-pixels", type=positive, default=128 * 10**6, metavar="N", help="most pixels of a row's images")
     add("--max-question-chars", type=positive, default=TEXTS.question, metavar="N", help="longest question")
     add("--max-answer-chars", type=positive, default=TEXTS.answer, metavar="N", help="longest answer")
     add("--max-reasoning-chars", type=positive, default=TEXTS.reasoning, metavar="N", help="longest gold reasoning")
@@ -116,7 +118,13 @@ def make_options(args: argparse.Namespace) -> ConvertOptions:
         drop_duplicates=args.drop_duplicates,
         skip_bad=args.skip_bad,
         image_policy=args.image_policy,
-        limits=Limits(args.max_image_bytes, args.max_image_pixels, args.min_image_side),
+        limits=Limits(
+            max_bytes=args.max_image_bytes,
+            max_pixels=args.max_image_pixels,
+            min_side=args.min_image_side,
+            max_images=args.max_images,
+            max_row_pixels=args.max_row_pixels,
+        ),
         texts=TextLimits(args.max_question_chars, args.max_answer_chars, args.max_reasoning_chars),
         avoid=Avoid((image_set(file) for file in args.drop_overlap), max_bits=args.near),
     )

@@ -81,60 +81,77 @@ class Builder:
                 report["bad"].append([str(made.file), made.row, made.reason])
                 continue
             row, before = made
-            sha256 = row["extra_info"]["image_sha256"]
-            reason = self.options.avoid.reason(sha256, row["images"][0]["bytes"])
+            extra = row["extra_info"]
+            reasons = (
+                self.options.avoid.reason(sha256, image["bytes"])
+                for sha256, image in zip(extra["image_hashes"], row["images"], strict=True)
+            )
+            reason = next((reason for reason in reasons if reason is not None), None)
             if reason is not None:
                 report["avoided"].append(reason)
                 continue
             rows.append(row)
-            extra = row["extra_info"]
             has_gold = extra["gold_reasoning"] is not None
-            report["rows"].append([record.is_open, has_gold, sha256, extra["answer_type"], extra["image_quirks"]])
-            if before != extra["image_sha256"]:
-                report["converted"].append(
-                    {
-                        "image_id": record.image_id,
-                        "quirks": ", ".join(extra["image_quirks"]),
-                        "sha256_before": before,
-                        "sha256_after": extra["image_sha256"],
-                    }
-                )
+            hashes, quirks = extra["image_hashes"], extra["image_quirks"]
+            report["rows"].append([record.is_open, has_gold, hashes, extra["answer_type"], quirks])
+            for name, (sha256_before, own_quirks), sha256 in zip(extra["image_names"], before, hashes, strict=True):
+                if sha256_before != sha256:
+                    report["converted"].append(
+                        {
+                            "image_id": name,
+                            "quirks": ", ".join(own_quirks),
+                            "sha256_before": sha256_before,
+                            "sha256_after": sha256,
+                        }
+                    )
         return rows, report
 
-    def _load(self, record: Record) -> bytes | BadRow:
-        try:
-            return record.image.load(self.options.limits.max_bytes)
-        except DamagedFile:
-            raise
-        except (OSError, ValueError) as error:
-            return record.bad(f"image {record.image_id}: {error}")
+    def _load(self, record: Record) -> list[bytes] | BadRow:
+        """The bytes of the row's images; no more of them than a row may have are read."""
+        limits, loaded = self.options.limits, []
+        for image, name in record.images:
+            if len(loaded) == limits.max_images:
+                more = f"the row has {len(record.images)} images, more than the {limits.max_images} of --max-images"
+                return record.bad(more)
+            try:
+                loaded.append(image.load(limits.max_bytes))
+            except DamagedFile:
+                raise
+            except (OSError, ValueError) as error:
+                return record.bad(f"image {name}: {error}")
+        return loaded
 
-    def _row(self, record: Record, data: bytes | BadRow) -> tuple[dict[str, Any], str] | BadRow:
-        """The row and the hash of the source's bytes, or its fault; runs in several threads."""
-        if isinstance(data, BadRow):
-            return data
+    def _row(
+        self, record: Record, loaded: list[bytes] | BadRow
+    ) -> tuple[dict[str, Any], list[tuple[str, tuple[str, ...]]]] | BadRow:
+        """The row with hash and quirks of each image of the source, or its fault; runs in several threads."""
+        if isinstance(loaded, BadRow):
+            return loaded
         too_long = self.options.texts.problem(record)
         if too_long is not None:
             return record.bad(too_long)
-        limits, policy = self.options.limits, self.options.image_policy
+        stored, before, sizes = [], [], []
+        for (_, name), data in zip(record.images, loaded, strict=True):
+            try:
+                plain, sha256, info = self._stored(data)
+            except (OSError, ValueError) as error:
+                return record.bad(f"image {name}: {error}")
+            stored.append(plain)
+            before.append((sha256, info.quirks))
+            sizes.append((info.width, info.height))
         try:
-            before = digest(data)
-            if before not in self._known:
-                self._known[before] = images.inspect(data, limits)
-            quirks = self._known[before].quirks
-            needs = sorted(images.NEEDS_CONVERSION.intersection(quirks))
-            if needs and policy == "fail":
-                raise ValueError(f"the image has {', '.join(needs)}, which verl would show wrongly (--image-policy)")
-            if needs and policy == "convert":
-                data = images.to_plain(data)
-        except (OSError, ValueError) as error:
-            return record.bad(f"image {record.image_id}: {error}")
+            self.options.limits.refuse(sizes)
+        except ValueError as error:
+            return record.bad(str(error))
+        hashes = [
+            old if new is data else digest(new) for (old, _), new, data in zip(before, stored, loaded, strict=True)
+        ]
         try:
             row = make_row(
                 record,
-                data,
-                sha256=digest(data) if needs else before,
-                quirks=quirks,
+                stored,
+                hashes=hashes,
+                quirks=tuple(dict.fromkeys(quirk for _, quirks in before for quirk in quirks)),
                 data_source=self.data_source,
                 tag=self.tag,
                 may_leave_machine=self.may_leave_machine,
@@ -144,14 +161,25 @@ class Builder:
             return error
         return row, before
 
+    def _stored(self, data: bytes) -> tuple[bytes, str, ImageInfo]:
+        """The bytes for the row, and hash and facts of the source's bytes. Raises ValueError for a bad image."""
+        before = digest(data)
+        if before not in self._known:
+            self._known[before] = images.inspect(data, self.options.limits)
+        info, policy = self._known[before], self.options.image_policy
+        needs = sorted(images.NEEDS_CONVERSION.intersection(info.quirks))
+        if needs and policy == "fail":
+            raise ValueError(f"the image has {', '.join(needs)}, which verl would show wrongly (--image-policy)")
+        return images.to_plain(data) if needs and policy == "convert" else data, before, info
+
     def _note(self, report: dict[str, Any]) -> None:
         result = self.result
         result.dropped.update(report["avoided"])
-        for is_open, has_gold, sha256, answer_type, quirks in report["rows"]:
+        for is_open, has_gold, hashes, answer_type, quirks in report["rows"]:
             result.rows += 1
             result.open_rows += is_open
             result.gold_rows += has_gold
-            result.images.add(sha256)
+            result.images.update(hashes)
             result.answer_types[answer_type] += 1
             result.quirks.update(quirks)
         for entry in report["converted"]:
@@ -172,8 +200,9 @@ class Builder:
         facts += [self.data_source, self.may_leave_machine, options.avoid.fingerprint(), CHUNK_ROWS, code_hash()]
         hasher = hashlib.sha256(json.dumps(facts).encode())
         for record in self.records:
-            hasher.update(repr((record.image_id, record.image.stamp())).encode())
-            hasher.update(repr([getattr(record, name) for name in record.__slots__ if name != "image"]).encode())
+            hasher.update(repr([(name, image.stamp()) for image, name in record.images]).encode())
+            facts = (name for name in record.__slots__ if name not in ("image", "more_images"))
+            hasher.update(repr([getattr(record, name) for name in facts]).encode())
         return hasher.hexdigest()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -25,11 +26,23 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class Limits:
-    """Size limits of an image: bytes of the file, pixels (width x height), pixels of the shorter side."""
+    """Limits of an image: bytes of the file, pixels (width x height), pixels of the shorter side; and of a row: its
+    images, and their pixels together."""
 
     max_bytes: int
     max_pixels: int
     min_side: int
+    max_images: int
+    max_row_pixels: int
+
+    def refuse(self, sizes: Sequence[tuple[int, int]]) -> None:
+        """Raises ValueError if a row with images of these sizes (width, height) is beyond the limits of a row."""
+        if len(sizes) > self.max_images:
+            raise ValueError(f"the row has {len(sizes)} images, more than the {self.max_images} of --max-images")
+        pixels = sum(width * height for width, height in sizes)
+        if pixels > self.max_row_pixels:
+            limit = f"{self.max_row_pixels:,} of --max-row-pixels"
+            raise ValueError(f"the images of the row have {pixels:,} pixels together, more than the {limit}")
 
 
 @dataclass(frozen=True)

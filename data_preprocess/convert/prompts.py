@@ -18,7 +18,7 @@ _CONTROL_TOKEN = re.compile(r"<\|[^<>|\s]+\|>|</?img>|<IMG_CONTEXT>")
 
 _INSTRUCTION = (
     "Think first, inside <{tag}> </{tag}>: write short sentences, one observation or one conclusion each, "
-    "that lead from the image to the answer. "
+    "that lead from {seen} to the answer. "
     "Then give only the final answer, as short as possible, inside <answer> </answer>."
 )
 
@@ -48,15 +48,17 @@ def think_tag(backbone: str) -> str:
     return get_backbone(backbone).think_tag
 
 
-def user_prompt(question: str, *, tag: str) -> str:
-    """The user turn: image, question, format instruction.
+def user_prompt(question: str, *, tag: str, images: int) -> str:
+    """The user turn: the images (several are numbered, so that the question can name one), question, instruction.
 
     Raises ValueError if the question holds one of verl's placeholders, which would be taken for an image.
     """
     for placeholder in PLACEHOLDERS:
         if placeholder in question:
             raise ValueError(f"the question contains {placeholder}, which verl would take for a placeholder")
-    return f"{IMAGE}{question}\n{_INSTRUCTION.format(tag=tag)}"
+    shown = IMAGE if images == 1 else "".join(f"Image {number}: {IMAGE}\n" for number in range(1, images + 1))
+    seen = "the image" if images == 1 else "the images"
+    return f"{shown}{question}\n{_INSTRUCTION.format(tag=tag, seen=seen)}"
 
 
 def assistant_turn(reasoning: str, answer: str, *, tag: str) -> str:

@@ -8,7 +8,7 @@ A row:
 
     data_source   "vqa-rad"
     prompt        [{"role": "user", "content": "<image>What plane is this?\\nThink first, …"}]
-    images        [{"bytes": b"\\xff\\xd8…"}]                       the original bytes
+    images        [{"bytes": b"\\xff\\xd8…"}]                       the original bytes; one <image> each, in order
     ability       "medical_vqa"
     reward_model  {"style": "rule", "ground_truth": "Axial"}
     extra_info    {"split": "test", "index": 14, "question": "What plane is this?", "answer": "Axial",
@@ -18,6 +18,8 @@ A row:
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -49,8 +51,8 @@ EXTRA_INFO = pa.struct(
         ("answer_raw", pa.string()),  # the source's answer field, where `answers` was made from it
         ("answer_type", pa.string()),  # OPEN | CLOSED as the source says; by the answer (yes/no) where it does not
         ("question_type", pa.string()),  # the source's own category
-        ("image_id", pa.string()),  # name of the image in the source
-        ("image_sha256", pa.string()),  # of the bytes in `images`
+        ("image_id", pa.string()),  # name of the image in the source; of several, their names joined by " + "
+        ("image_sha256", pa.string()),  # of the bytes in `images`; of several, of their hashes one after the other
         ("image_quirks", pa.list_(pa.string())),  # images.py: exif_rotation, 16_bit, alpha, cmyk, palette, …
         ("record_id", pa.string()),  # the source's own id
         ("modality", pa.string()),
@@ -60,8 +62,12 @@ EXTRA_INFO = pa.struct(
         ("gold_reasoning", pa.string()),  # null: none
         ("gold_source", pa.string()),  # its author
         ("may_leave_machine", pa.bool_()),  # false: no judge outside this machine may see the row
+        ("image_names", pa.list_(pa.string())),  # name of each image
+        ("image_hashes", pa.list_(pa.string())),  # sha256 of each image's bytes
     ]
 )
+LATER = frozenset({"image_names", "image_hashes"})
+"""Fields that files of version 0.1 do not have."""
 RL_SCHEMA = pa.schema(
     [
         ("data_source", pa.string()),
@@ -79,10 +85,10 @@ SFT_SCHEMA = pa.schema(
 
 def make_row(
     record: Record,
-    image: bytes,
+    images: Sequence[bytes],
     *,
-    sha256: str,
-    quirks: tuple[str, ...],
+    hashes: Sequence[str],
+    quirks: Sequence[str],
     data_source: str,
     tag: str,
     may_leave_machine: bool,
@@ -90,16 +96,18 @@ def make_row(
 ) -> dict[str, Any]:
     """One row of RL_SCHEMA, or of SFT_SCHEMA with the gold reasoning as the assistant's think block.
 
+    `hashes`: sha256 of each image. `quirks`: those of all images together.
+
     Raises BadRow naming the record's file and row if the row breaks a rule of the schema.
     """
     try:
-        content = user_prompt(record.question, tag=tag)
+        content = user_prompt(record.question, tag=tag, images=len(images))
     except ValueError as error:
         raise record.bad(str(error)) from error
     user = {"role": "user", "content": content}
     row: dict[str, Any] = {
         "data_source": data_source,
-        "images": [{"bytes": image}],
+        "images": [{"bytes": image} for image in images],
         "extra_info": {
             "split": record.split,
             "index": record.index,
@@ -110,7 +118,7 @@ def make_row(
             "answer_type": record.answer_type or ("OPEN" if record.is_open else "CLOSED"),
             "question_type": record.question_type,
             "image_id": record.image_id,
-            "image_sha256": sha256,
+            "image_sha256": hash_of_row(hashes),
             "image_quirks": list(quirks),
             "record_id": record.record_id,
             "modality": record.modality,
@@ -120,6 +128,8 @@ def make_row(
             "gold_reasoning": record.gold_reasoning,
             "gold_source": record.gold_source,
             "may_leave_machine": may_leave_machine,
+            "image_names": [name for _, name in record.images],
+            "image_hashes": list(hashes),
         },
     }
     if sft:
@@ -135,6 +145,11 @@ def make_row(
     return row
 
 
+def hash_of_row(hashes: Sequence[str]) -> str:
+    """What tells the images of a row from those of another: the hash of its image, or the hash of their hashes."""
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
 def find_fault(row: dict[str, Any], tag: str = "") -> str | None:
     """First rule of the schema that a row of either kind breaks, as a sentence; None for a good row.
 
@@ -145,7 +160,7 @@ def find_fault(row: dict[str, Any], tag: str = "") -> str | None:
         missing, unknown = set(schema.names) - set(row), set(row) - set(schema.names)
         return f"columns missing: {sorted(missing)}, unknown: {sorted(unknown)}"
     info = row["extra_info"]
-    absent = {field.name for field in EXTRA_INFO} - set(info)
+    absent = {field.name for field in EXTRA_INFO} - set(info) - LATER
     if absent:
         return f"extra_info lacks {sorted(absent)}"
     for name in ("question", "answer", "image_id", "image_sha256"):
@@ -176,6 +191,9 @@ def find_fault(row: dict[str, Any], tag: str = "") -> str | None:
         return f"{text.count(IMAGE)} {IMAGE} placeholders for {len(row['images'])} images"
     if any(placeholder in text for placeholder in PLACEHOLDERS[1:]):
         return f"a message contains one of {', '.join(PLACEHOLDERS[1:])}"
+    for name in sorted(LATER):
+        if info.get(name) is not None and len(info[name]) != len(row["images"]):
+            return f"extra_info.{name} has {len(info[name])} entries for {len(row['images'])} images"
     if "prompt" in row and row["reward_model"] != {"style": "rule", "ground_truth": info["answer"]}:
         return "reward_model must be {style: rule, ground_truth: the answer}"
     return None

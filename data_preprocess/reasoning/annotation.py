@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from recipe.mrpo.endpoint.image import image_parts
 from recipe.mrpo.endpoint.json_in_text import TooCostly, json_objects
 from recipe.mrpo.endpoint.thoughts import after_thoughts
 from recipe.mrpo.endpoint.untrusted_json import untrusted_json
@@ -33,15 +35,12 @@ def rubric() -> tuple[str, str]:
     return text, hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def build_messages(question: str, answer: str, image_url: str) -> list[dict[str, Any]]:
-    """Messages of a chat completions request; question and answer are JSON data, the image is a data URL."""
+def build_messages(question: str, answer: str, image_urls: Sequence[str]) -> list[dict[str, Any]]:
+    """Messages of a chat completions request; question and answer are JSON data, the images are data URLs in order."""
     data = untrusted_json({"question": question, "answer": answer})
     return [
         {"role": "system", "content": rubric()[0]},
-        {
-            "role": "user",
-            "content": [{"type": "image_url", "image_url": {"url": image_url}}, {"type": "text", "text": data}],
-        },
+        {"role": "user", "content": [*image_parts(image_urls), {"type": "text", "text": data}]},
     ]
 
 

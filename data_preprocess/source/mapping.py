@@ -14,9 +14,9 @@ OPTIONAL = (
     "split", "record_id", "answer_type", "question_type", "modality", "organ", "language", "context", "gold_reasoning",
     "gold_source",
 )  # fmt: skip
-KEYS = ("name", "file", "images", "columns", "optional_columns", "split", "splits", "alternatives", "delimiter",
-        "encoding", "licence", "may_leave_machine")  # fmt: skip
-TEXTS = ("images", "alternatives", "delimiter", "encoding", "licence")
+KEYS = ("name", "file", "images", "columns", "optional_columns", "split", "splits", "alternatives", "image_separator",
+        "delimiter", "encoding", "licence", "may_leave_machine")  # fmt: skip
+TEXTS = ("images", "alternatives", "image_separator", "delimiter", "encoding", "licence")
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
@@ -33,6 +33,7 @@ def read_mapping(file: Path) -> dict[str, Any]:
     columns = mapping["columns"]
     if not isinstance(columns, dict) or set(columns) != set(REQUIRED):
         raise DataError(f"{file.name}: columns must name exactly {', '.join(REQUIRED)}")
+    mapping["image_columns"] = _image_columns(file, columns.pop("image"))
     mapping["optional_columns"] = mapping.get("optional_columns") or {}
     for key in ("optional_columns", "splits"):
         if not isinstance(mapping.get(key) or {}, dict):
@@ -44,6 +45,16 @@ def read_mapping(file: Path) -> dict[str, Any]:
     if not isinstance(mapping.get("may_leave_machine", False), bool):
         raise DataError(f"{file.name}: may_leave_machine must be true or false")
     return mapping
+
+
+def _image_columns(file: Path, given: Any) -> tuple[str, ...]:
+    """The columns of the images, in the order in which a row shows them."""
+    columns = given if isinstance(given, list) else [given]
+    if not columns or any(not isinstance(name, str) or not name for name in columns):
+        raise DataError(f"{file.name}: columns.image must be a column or a list of columns, not {shown(given)}")
+    if len(set(columns)) < len(columns):
+        raise DataError(f"{file.name}: columns.image names a column twice: {shown(given)}")
+    return tuple(columns)
 
 
 def files_of(mapping: dict[str, Any], folder: Path, split: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The image column of a parquet file: read forwards in small batches, so that memory holds few images at once."""
+"""An image column of a parquet file: read forwards in small batches, so that memory holds few images at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from data_preprocess.source.errors import DamagedFile, DataError, NotThere
 from data_preprocess.source.hints import kind_of_file
 from data_preprocess.source.image_refs import FileImage, file_stamp
-from data_preprocess.source.pictures import holds_pictures, one_picture, path_of, safe_name
+from data_preprocess.source.pictures import holds_pictures, named_pictures, path_of, pictures, safe_name
 
 BUFFER = 2**20
 """Column chunks are read through a buffer of this size; without it a whole row group of images is read at once."""
@@ -73,20 +73,45 @@ class ParquetImages:
         text = kind.value_type if pa.types.is_dictionary(kind) else kind
         self.by_path = pa.types.is_string(text) or pa.types.is_large_string(text)
         """Every cell is text: a name, or the bytes as text."""
+        self.lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+        """A cell may hold several images."""
         self._first, self._batch, self._batches = 0, pa.array([]), iter(())
         self._started = False
 
-    def bytes_of(self, row: int, max_bytes: int) -> bytes:
-        """Bytes of one row's image. Raises ValueError if the cell has none, DamagedFile for a broken file."""
+    def bytes_of(self, row: int, number: int, max_bytes: int) -> bytes:
+        """Bytes of image `number` of one row, from 0. Raises ValueError if the cell has none, DamagedFile for a broken
+        file."""
         cell = self._cell(row)
         try:
-            picture = one_picture(cell)
+            found = pictures(cell)
+            if number >= len(found):
+                raise ValueError("no image bytes")
         except ValueError as error:
             raise ValueError(f"row {row} of {self.file.name}, column {self.column}, holds {error}") from None
+        picture = found[number]
         return picture if isinstance(picture, bytes) else self._beside(picture).load(max_bytes)
 
-    def names(self) -> list[str]:
-        """The name that each cell gives its image, without reading the bytes; "" where it gives none."""
+    def names(self, *, may_be_empty: bool = False) -> list[tuple[str, ...]]:
+        """For each row the name that its cell gives each image; "" where it gives none.
+
+        The bytes are read only where their number must be counted: in a column of lists, and in one whose cells
+        `may_be_empty`. A cell that is empty (and may not be) or broken counts as one image, which tells it when it is
+        read.
+        """
+        if not self.lists and not may_be_empty:
+            return [(name,) for name in self._names_of_single_images()]
+        found: list[tuple[str, ...]] = []
+        with damage_told(self.file):
+            for batch in open_parquet(self.file).iter_batches(batch_size=BATCH, columns=[self.column]):
+                for cell in batch.column(0):
+                    try:
+                        names = tuple(safe_name(name) for _, name in named_pictures(cell.as_py()))
+                    except ValueError:  # UnicodeDecodeError too
+                        names = ("",)
+                    found.append(names or (() if may_be_empty else ("",)))
+        return found
+
+    def _names_of_single_images(self) -> list[str]:
         parquet = open_parquet(self.file)
         leaves = [
             leaf.path for leaf in map(parquet.schema.column, range(len(parquet.schema)))
@@ -134,14 +159,16 @@ class ParquetImages:
 
 @dataclass(frozen=True, slots=True)
 class ParquetImage:
-    """The image of one row of a parquet file."""
+    """One image of one row of a parquet file."""
 
     images: ParquetImages
     row: int
     name: str
+    number: int = 0
+    """Which image of its cell, from 0."""
 
     def load(self, max_bytes: int) -> bytes:
-        return self.images.bytes_of(self.row, max_bytes)
+        return self.images.bytes_of(self.row, self.number, max_bytes)
 
     def stamp(self) -> tuple[object, ...]:
-        return self.images.stamp(self.row, self.name)
+        return self.number, *self.images.stamp(self.row, self.name)

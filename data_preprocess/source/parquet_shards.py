@@ -24,7 +24,7 @@ from data_preprocess.source.parquet_images import (
     open_parquet,
     require_columns,
 )
-from data_preprocess.source.records import Loaded, Record
+from data_preprocess.source.records import ImageRef, Loaded, Record, shown
 
 _SHARD = re.compile(r"-([0-9]{5})-of-([0-9]{5})")
 NAMELESS = "sha256-"
@@ -33,9 +33,12 @@ _BATCH = 1024
 """Rows of text in memory at a time."""
 
 
+NamedImage = tuple[ImageRef, str]
+
+
 @dataclass(frozen=True, slots=True)
 class ShardRow:
-    """One row: its text columns, its image, and the image's name in the data set."""
+    """One row: its text columns and its images, each with its name in the data set."""
 
     file: Path
     where: int
@@ -43,8 +46,7 @@ class ShardRow:
     """Position in the split, from 0, before anything is left out."""
     split: str
     values: dict[str, Any]
-    image: ParquetImage
-    image_id: str
+    images: tuple[NamedImage, ...]
 
     def text(self, column: str) -> str:
         """Raises BadRow if the cell is empty, a filler or not text."""
@@ -61,8 +63,8 @@ class ShardRow:
         """The record of this row; `question` names its column, `answers` are texts (default: the column answer)."""
         return Record(
             split=self.split, index=self.index, question=self.text(question),
-            answers=tuple(answers) or (self.text("answer"),), image=self.image, image_id=self.image_id,
-            file=self.file.name, where=self.where, **facts,
+            answers=tuple(answers) or (self.text("answer"),), file=self.file.name, where=self.where,
+            **shown(self.images), **facts,
         )  # fmt: skip
 
 
@@ -87,15 +89,15 @@ def load(
     loaded = Loaded(notes=list(notes), files=[file for found in files.values() for file in found])
     names = names_by_bytes(source.named_images, originals)
     folders = [folder for folder in (source.images, source.folder) if folder is not None]
-    shards = Shards(loaded.files, columns, optional=optional, image=image, folders=folders, names=names)
+    shards = Shards(loaded.files, columns, optional=optional, images=(image,), folders=folders, names=names)
     for split, found in files.items():
         index = 0
         for file in found:
-            for where, values, picture, image_id in shards.rows(file):
+            for where, values, images in shards.rows(file):
                 try:
                     if isinstance(values, BadRow):
                         raise values
-                    row = ShardRow(file, where, index, split, values, picture, image_id)
+                    row = ShardRow(file, where, index, split, values, images)
                     record = make_record(row)
                     if record is not None:
                         loaded.records.append(record)
@@ -111,22 +113,29 @@ class Shards:
     """Parquet files of one data set. An image is known by its bytes: a name that stands for several is made whole."""
 
     def __init__(
-        self, files: Sequence[Path], columns: Sequence[str], *, image: str, optional: Sequence[str] = (),
+        self, files: Sequence[Path], columns: Sequence[str], *, images: Sequence[str], optional: Sequence[str] = (),
         folders: Sequence[Path] = (), names: Mapping[str, str] | None = None,
     ):  # fmt: skip
-        """Raises DataError for a file that is not parquet or lacks a column, naming the columns it has."""
+        """`images`: the image columns, in the order in which a row shows them; cells of the first may not be empty.
+
+        Raises DataError for a file that is not parquet or lacks a column, naming the columns it has.
+        """
         self.columns, self.optional, self.by_bytes = tuple(columns), tuple(optional), names or {}
-        self.images: dict[Path, ParquetImages] = {}
-        self.names: dict[Path, list[str]] = {}
+        self.found: dict[Path, list[list[tuple[ParquetImage, str]]]] = {}
+        """For each row its images, each with its name in the file ("": none)."""
         for file in files:
-            require_columns(file, open_parquet(file), (*columns, image))
-            self.images[file] = ParquetImages(file, image, (*folders, file.parent))
-            self.names[file] = self.images[file].names()
+            require_columns(file, open_parquet(file), (*columns, *images))
+            self.found[file] = [[] for _ in range(open_parquet(file).metadata.num_rows)]
+            for place, column in enumerate(images):
+                of_column = ParquetImages(file, column, (*folders, file.parent))
+                for row, given in enumerate(of_column.names(may_be_empty=place > 0)):
+                    self.found[file][row] += [
+                        (ParquetImage(of_column, row, name, number), name) for number, name in enumerate(given)
+                    ]
         self._tell_apart()
 
-    def rows(self, file: Path) -> Iterator[tuple[int, dict[str, Any] | BadRow, ParquetImage, str]]:
-        """Row number, the named columns (BadRow: not UTF-8), image and the image's name in the data set."""
-        images, names = self.images[file], self.names[file]
+    def rows(self, file: Path) -> Iterator[tuple[int, dict[str, Any] | BadRow, tuple[NamedImage, ...]]]:
+        """Row number, the named columns (BadRow: not UTF-8), the images with their names in the data set."""
         parquet = open_parquet(file)
         wanted = [*self.columns, *(name for name in self.optional if name in parquet.schema_arrow.names)]
         labels = class_labels(parquet.schema_arrow)
@@ -134,35 +143,38 @@ class Shards:
         with damage_told(file):
             for batch in parquet.iter_batches(batch_size=_BATCH, columns=list(dict.fromkeys(wanted))):
                 for values in _values(batch, labels, file, row):
-                    yield row, values, ParquetImage(images, row, names[row]), names[row] or self._name(images, row)
+                    named = ((image, name or self._name(image)) for image, name in self.found[file][row])
+                    yield row, values, tuple(named)
                     row += 1
 
-    def _name(self, images: ParquetImages, row: int) -> str:
+    def _name(self, image: ParquetImage) -> str:
         """The name of an image without one: that of the same bytes in `names`, or `sha256-<16 digits>`."""
-        sha256 = self._sha256(images, row)
+        sha256 = self._sha256(image)
         if sha256 is None:
             return "missing"  # the image itself is reported when it is read
         return self.by_bytes.get(sha256, f"{NAMELESS}{sha256[:16]}")
 
     def _tell_apart(self) -> None:
         """A name of images with different bytes gets their hash as a folder (`sha256-<16 digits>/image.jpg`)."""
-        counts = Counter(name for file in self.names for name in self.names[file] if name)
-        hashes: dict[str, dict[tuple[Path, int], str]] = {}
-        for file, names in self.names.items():
-            if self.images[file].by_path:
-                continue  # the name is the file's own
-            for row, name in enumerate(names):
-                if counts[name] > 1 and (sha256 := self._sha256(self.images[file], row)) is not None:
-                    hashes.setdefault(name, {})[file, row] = sha256
-        for name, rows in hashes.items():
-            if len(set(rows.values())) > 1:
-                for (file, row), sha256 in rows.items():
-                    self.names[file][row] = self.by_bytes.get(sha256, f"{NAMELESS}{sha256[:16]}/{name}")
+        rows = [images for found in self.found.values() for images in found]
+        counts = Counter(name for images in rows for _, name in images if name)
+        hashes: dict[str, list[tuple[list[tuple[ParquetImage, str]], int, str]]] = {}
+        for images in rows:
+            for place, (image, name) in enumerate(images):
+                if image.images.by_path:
+                    continue  # the name is the file's own
+                if counts[name] > 1 and (sha256 := self._sha256(image)) is not None:
+                    hashes.setdefault(name, []).append((images, place, sha256))
+        for name, places in hashes.items():
+            if len({sha256 for _, _, sha256 in places}) > 1:
+                for images, place, sha256 in places:
+                    called = self.by_bytes.get(sha256, f"{NAMELESS}{sha256[:16]}/{name}")
+                    images[place] = (images[place][0], called)
 
     @staticmethod
-    def _sha256(images: ParquetImages, row: int) -> str | None:
+    def _sha256(image: ParquetImage) -> str | None:
         try:
-            return digest(images.bytes_of(row, sys.maxsize))
+            return digest(image.load(sys.maxsize))
         except DamagedFile:
             raise
         except (ValueError, OSError):

@@ -2,7 +2,7 @@
 
 b"\\x89PNG…"                               bytes
 {"bytes": …, "path": …}                   Hugging Face's Image feature
-[{"bytes": …}]  [b"…"]  ["a.png"]         verl's `images`: a list, of which a row here has one
+[{"bytes": …}]  [b"…"]  ["a.png"]         verl's `images`: a list of one image or several, in their order
 {"image": …}                              verl's other form: bytes or a path
 "data:image/png;base64,…"  "iVBORw0KG…"   text that holds the bytes
 "images/a.png"                            a path: the file lies beside the table
@@ -43,14 +43,13 @@ def holds_pictures(kind: pa.DataType) -> bool:
 def pictures(cell: Any) -> list[bytes | str]:
     """The pictures of a cell: bytes, or the path of a file as the cell gives it.
 
-    Raises ValueError for a cell in none of the forms above; its text says what the cell holds instead.
+    Raises ValueError for a cell in none of the forms above, and for a list of which only some entries hold a picture;
+    its text says what the cell holds instead.
     """
     if cell is None:
         return []
     if isinstance(cell, list):
-        if cell and all(isinstance(item, tuple) for item in cell):  # how Arrow gives a map
-            return pictures(dict(cell))
-        return [picture for item in cell for picture in pictures(item)]
+        return [picture for picture, _ in named_pictures(cell)]
     if isinstance(cell, dict):
         return next((found for key in _KEYS if (found := pictures(cell.get(key)))), [])
     if isinstance(cell, bytes):
@@ -60,12 +59,16 @@ def pictures(cell: Any) -> list[bytes | str]:
     raise ValueError(f"{type(cell).__name__} in the place of an image")
 
 
-def one_picture(cell: Any) -> bytes | str:
-    """The one picture of a cell. Raises ValueError if there is none, or more than one: a row here shows one image."""
-    found = pictures(cell)
-    if len(found) != 1:
-        raise ValueError("no image bytes" if not found else f"{len(found)} images, and a row can show one")
-    return found[0]
+def named_pictures(cell: Any) -> list[tuple[bytes | str, str]]:
+    """`pictures`, each with the name that the cell gives it ("": none). Raises ValueError as `pictures` does."""
+    if isinstance(cell, list):
+        if cell and all(isinstance(item, tuple) for item in cell):  # how Arrow gives a map
+            return named_pictures(dict(cell))
+        found = [named_pictures(item) for item in cell]
+        if any(found) and not all(found):  # the question may count it: never shift the others
+            raise ValueError(f"an empty entry among its {len(cell)} images")
+        return [picture for entry in found for picture in entry]
+    return [(picture, path_of(cell)) for picture in pictures(cell)]
 
 
 def path_of(cell: Any) -> str:

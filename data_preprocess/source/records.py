@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from data_preprocess.source.errors import BadRow
-from data_preprocess.source.text import is_yes_no
+from data_preprocess.source.text import BETWEEN_NAMES, is_yes_no
 
 
 class ImageRef(Protocol):
@@ -27,7 +27,7 @@ class ImageRef(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One question about one image. Text is cleaned (`text.clean`); None means that the source does not say."""
+    """One question about its images. Text is cleaned (`text.clean`); None means that the source does not say."""
 
     split: str
     index: int
@@ -37,7 +37,8 @@ class Record:
     """Reference answers, all of them right; the first is the one that rewards and tables use."""
     image: ImageRef
     image_id: str
-    """Name of the image in the source; with question and answer the key of joins."""
+    """Name of the image in the source, of several images their names (`shown`); with question and answer the key of
+    joins."""
     file: str
     """File the record was read from, for messages."""
     where: int | str
@@ -59,6 +60,20 @@ class Record:
     rule_reasoning: str | None = None
     rule_source: str | None = None
     """Reasoning made by rule, and by which: taken where the join finds none."""
+    more_images: tuple[ImageRef, ...] = ()
+    """Further images, which are shown after `image` in this order."""
+    image_names: tuple[str, ...] = ()
+    """The name of each image where there are several."""
+
+    def __post_init__(self):
+        if self.more_images and len(self.image_names) != 1 + len(self.more_images):
+            raise ValueError("a record with more_images needs image_names, one name for each of its images")
+
+    @property
+    def images(self) -> tuple[tuple[ImageRef, str], ...]:
+        """Every image with its name, in order."""
+        refs = (self.image, *self.more_images)
+        return tuple(zip(refs, self.image_names or (self.image_id,), strict=True))
 
     @property
     def answer(self) -> str:
@@ -73,6 +88,13 @@ class Record:
 
     def bad(self, reason: str) -> BadRow:
         return BadRow(self.file, self.where, reason, self.split)
+
+
+def shown(images: Sequence[tuple[ImageRef, str]]) -> dict[str, Any]:
+    """Fields of a record that shows these images, each with its name, in this order."""
+    refs, names = zip(*images, strict=True)
+    fields = {"image": refs[0], "image_id": BETWEEN_NAMES.join(names), "more_images": refs[1:]}
+    return fields | {"image_names": names if len(names) > 1 else ()}
 
 
 @dataclass

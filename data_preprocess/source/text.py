@@ -43,6 +43,10 @@ def join_text(text: str) -> str:
     return _SPACE_BEFORE_MARK.sub("", " ".join(text.split()).lower())
 
 
+BETWEEN_NAMES = " + "
+"""Between the names of several images that a row shows."""
+
+
 def join_key(image: str, question: str, answer: str) -> tuple[str, str, str]:
     """Key (image name, question, answer) under which gold reasoning belongs to a row."""
     return image_key(image), join_text(question), join_text(answer)
@@ -54,7 +58,14 @@ def row_key(image: str, question: str, answer: str) -> tuple[str, str, str]:
 
 
 def image_key(image: str) -> str:
-    """File name of an image; SLAKE's `xmlabN/source.jpg` keeps its folder, because every image is called source.jpg."""
+    """File name of an image, of several images (`records.shown`) their file names.
+
+    SLAKE's `xmlabN/source.jpg` keeps its folder, because every image is called source.jpg.
+    """
+    return BETWEEN_NAMES.join(map(_file_name, image.split(BETWEEN_NAMES)))
+
+
+def _file_name(image: str) -> str:
     parts = image.replace("\\", "/").split("/")
     keep = 2 if len(parts) > 1 and parts[-2].startswith("xmlab") else 1
     return "/".join(parts[-keep:])

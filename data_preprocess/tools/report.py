@@ -148,15 +148,14 @@ def as_html(singles: list[FileReport], pairs: list[PairReport]) -> str:
     out.append("<h1>Data report</h1>")
     for single in singles:
         out += [f"<h2>{html.escape(single.name)}</h2>", _table(single.facts())]
-        rows = [single.images.rows[sha256][0] for sha256 in single.images.sha256[:EXAMPLES]]
-        out.append(_figures([(single, row) for row in rows]))
+        out.append(_figures([(single, sha256) for sha256 in single.images.sha256[:EXAMPLES]]))
         if single.near:
             out.append("<h3>Near copies</h3>")
             out += [_pair_figures(single, a, single, b, bits) for a, b, bits in single.near[:EXAMPLES]]
     for pair in pairs:
         out += [f"<h2>{html.escape(pair.one.name)} and {html.escape(pair.other.name)}</h2>", _table(pair.facts())]
         if pair.overlap.same:
-            shown = [(pair.one, pair.one.images.rows[sha256][0]) for sha256 in pair.overlap.same[:EXAMPLES]]
+            shown = [(pair.one, sha256) for sha256 in pair.overlap.same[:EXAMPLES]]
             out += ["<h3>Images in both</h3>", _figures(shown)]
         if pair.overlap.near:
             out.append("<h3>Near copies</h3>")
@@ -170,14 +169,15 @@ def _table(facts: dict[str, Any]) -> str:
 
 
 def _pair_figures(one: FileReport, a: str, other: FileReport, b: str, bits: int) -> str:
-    shown = [(one, one.images.rows[a][0]), (other, other.images.rows[b][0])]
-    return f"<p>{bits} of 256 bits differ</p>{_figures(shown)}"
+    return f"<p>{bits} of 256 bits differ</p>{_figures([(one, a), (other, b)])}"
 
 
-def _figures(shown: list[tuple[FileReport, int]]) -> str:
+def _figures(shown: list[tuple[FileReport, str]]) -> str:
+    """Images by their hash, each with the first row that shows it."""
     out = []
-    for report, row in shown:
-        data = image_bytes(report.path, {row})[row]
+    for report, sha256 in shown:
+        row = report.images.rows[sha256][0]
+        data = image_bytes(report.path, row, sha256)
         info = report.infos[row]
         caption = f"{report.name}, row {row}: {info['image_id']}. {info['question']} {info['answer']}"
         out.append(

@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_preprocess.convert.prompts import IMAGE
-from data_preprocess.convert.schema import EXTRA_INFO
+from data_preprocess.convert.schema import EXTRA_INFO, LATER, hash_of_row
 from data_preprocess.source.errors import DataError
 from data_preprocess.source.image_refs import digest
 from data_preprocess.source.parquet_images import damage_told, open_parquet, require_columns
 from data_preprocess.source.parquet_shards import NAMELESS
-from data_preprocess.source.pictures import path_of, pictures, safe_name
+from data_preprocess.source.pictures import named_pictures, pictures, safe_name
+from data_preprocess.source.text import BETWEEN_NAMES
 from data_preprocess.tools.shared_images import ImageSet
 from recipe.mrpo.endpoint.privacy import MAY_LEAVE_MACHINE
 
@@ -33,7 +34,7 @@ def open_rows(file: Path, needs: Sequence[str] = ("images", "extra_info", "data_
 
 def require_own_schema(file: Path) -> None:
     """Raises DataError for a file whose rows do not have this package's `extra_info`."""
-    missing = sorted(_FIELDS - _fields(open_rows(file)))
+    missing = sorted(_FIELDS - LATER - _fields(open_rows(file)))
     if missing:
         shown = f"{', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}"
         raise DataError(
@@ -87,9 +88,13 @@ def iter_questions(file: Path) -> Iterator[dict[str, Any]]:
         for what in ("question", "answer"):
             if not info[what]:
                 raise DataError(f"{file.name}, row {number} says no {what} (extra_info.{what})")
-        info["image_sha256"] = info["image_sha256"] or digest(found[0])
-        name = safe_name(path_of(row["images"]))
-        info["image_id"] = info["image_id"] or name or f"{NAMELESS}{info['image_sha256'][:16]}"
+        hashes = info["image_hashes"] = info["image_hashes"] or [digest(data) for data in found]
+        info["image_sha256"] = info["image_sha256"] or hash_of_row(hashes)
+        if not info["image_names"]:
+            given = [safe_name(path) for _, path in named_pictures(row["images"])]
+            own = [info["image_id"]] if info["image_id"] and len(found) == 1 else given
+            info["image_names"] = [name or f"{NAMELESS}{sha[:16]}" for name, sha in zip(own, hashes, strict=True)]
+        info["image_id"] = info["image_id"] or BETWEEN_NAMES.join(info["image_names"])
         yield row | {"images": [{"bytes": data} for data in found], "extra_info": info}
 
 
@@ -114,7 +119,7 @@ def _asked(turns: Any) -> str | None:
 
 def infos(file: Path) -> list[dict[str, Any]]:
     """`extra_info` of every row with its `data_source`, as `iter_questions` gives it; no image is kept."""
-    if not _fields(open_rows(file)) >= _FIELDS:
+    if not _fields(open_rows(file)) >= _FIELDS:  # files of version 0.1 too: the images are counted
         return [row["extra_info"] for row in iter_questions(file)]
     return [
         row["extra_info"] | {"data_source": row["data_source"]}
@@ -134,6 +139,10 @@ def image_set(file: Path) -> ImageSet:
     return images
 
 
-def image_bytes(file: Path, wanted: set[int]) -> dict[int, bytes]:
-    """Image bytes of some rows."""
-    return {n: images_of(row, file, n)[0] for n, row in enumerate(iter_rows(file, ["images"])) if n in wanted}
+def image_bytes(file: Path, row: int, sha256: str) -> bytes:
+    """The image of a row with this hash. Raises DataError if the row has none: the file has changed meanwhile."""
+    found = next((images_of(seen, file, n) for n, seen in enumerate(iter_rows(file, ["images"])) if n == row), [])
+    image = next((data for data in found if digest(data) == sha256), None)
+    if image is None:
+        raise DataError(f"{file.name}, row {row}: the image is not there any more; make the report again")
+    return image

@@ -41,6 +41,8 @@ class Backbone:
     """What the checkpoint's own processor scales small images up to; without it, `max_pixels` has no effect."""
     patch_size: int | None = None
     """Side of the vision tower's patches; None: 14, verl's default."""
+    image_tokens: int | None = None
+    """Tokens of the largest image, where no `max_pixels` bounds them."""
     max_prompt_length: int | None = None
     """Tokens of question and image; None: what config/mrpo.yaml allows."""
     max_model_len: int = 4096
@@ -118,7 +120,8 @@ BACKBONES: dict[str, Backbone] = {
         eos="<|im_end|>",
         vision_modules=".*(vision_tower|multi_modal_projector).*",
         max_pixels=None,
-        # At most 12 tiles and a thumbnail of 256 tokens each: 3328, and 700 and more for the question.
+        # At most 12 tiles and a thumbnail of 256 tokens each, and 700 and more for the question.
+        image_tokens=3328,
         max_prompt_length=4096,
         max_model_len=5120,
         untied_output=True,

@@ -41,11 +41,11 @@ class Model:
         """
         info = row["extra_info"]
         try:
-            image = row["images"][0]["bytes"]
-            url = await asyncio.to_thread(data_url, image, self.args.image_max_pixels)
+            images = [image["bytes"] for image in row["images"]]
+            urls = [await asyncio.to_thread(data_url, image, self.args.image_max_pixels) for image in images]
         except (BadImage, TypeError, LookupError) as error:
             raise BadReply("image", str(error)) from error
-        messages = build_messages(info["question"], info["answer"], url)
+        messages = build_messages(info["question"], info["answer"], urls)
         for attempt in range(1, self.args.attempts + 1):
             reply = await self._complete(messages, first=attempt == 1)
             try:

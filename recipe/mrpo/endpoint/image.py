@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 # Chat endpoints take these as they are; all other formats are re-encoded.
 _PASS_ON = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -33,6 +35,16 @@ def data_url(data: bytes, max_pixels: int) -> DataUrl:
     # Piece by piece: the encoder keeps all other threads waiting, the event loop's too.
     pieces = (base64.b64encode(prepared[at : at + _PIECE]).decode("ascii") for at in range(0, len(prepared), _PIECE))
     return DataUrl("".join((f"data:{mime};base64,", *pieces)))
+
+
+def image_parts(urls: Sequence[str]) -> list[dict[str, Any]]:
+    """Images as parts of a chat message, in order; several are numbered, so that texts can name one."""
+    parts: list[dict[str, Any]] = []
+    for number, url in enumerate(urls, 1):
+        if len(urls) > 1:
+            parts.append({"type": "text", "text": f"Image {number}:"})
+        parts.append({"type": "image_url", "image_url": {"url": url}})
+    return parts
 
 
 def prepare_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig
@@ -12,25 +13,39 @@ from recipe.mrpo.endpoint.privacy import MAY_LEAVE_MACHINE, may_leave_machine
 from recipe.mrpo.options.tree import OptionError
 from recipe.mrpo.scoring.row import BadRow, Row
 from recipe.mrpo.startup.data_files import DataFile, data_files, types_differ
-from recipe.mrpo.startup.prompt_and_images import prompt_fault
+from recipe.mrpo.startup.prompt_and_images import ImageLimits, prompt_fault
 from recipe.mrpo.startup.verl_settings import AGENT_LOOP, ONE_RESPONSE
 
 logger = logging.getLogger(__name__)
 
 
-def check_rows(data: DictConfig, name: str, *, reasoning_required: bool) -> bool:
-    """Look at every row of the files `data[name]`; True if a row may not leave this machine.
+@dataclass(frozen=True)
+class Rows:
+    """Facts about the rows of a run."""
+
+    private: bool = False
+    """A row may not leave this machine."""
+    most_images: int | None = None
+    """Images of the row that has most; None: the rows were not looked at."""
+
+    def __or__(self, other: Rows) -> Rows:
+        counts = (self.most_images, other.most_images)
+        return Rows(self.private or other.private, None if None in counts else max(counts))  # type: ignore[type-var]
+
+
+def check_rows(data: DictConfig, name: str, *, reasoning_required: bool, limits: ImageLimits) -> Rows:
+    """Look at every row of the files `data[name]`.
 
     Raises OptionError with one sentence, row and file for the first row that a run would drop, misread or fail at: a
-    prompt that verl cannot build, images that it cannot open, no gold answer, an `extra_info` or a field of it of
-    another type than is read, an unclear `may_leave_machine`, another agent loop, no gold reasoning where it is
-    required; and for files that cannot be read or joined.
+    prompt that verl cannot build, images that it cannot open or that are more than `limits`, no gold answer, an
+    `extra_info` or a field of it of another type than is read, an unclear `may_leave_machine`, another agent loop, no
+    gold reasoning where it is required; and for files that cannot be read or joined.
     """
     if data.get("custom_cls") is not None and data.custom_cls.get("path") is not None:
         logger.warning("data.custom_cls reads data.%s, so its rows are not checked before the run.", name)
-        return False
+        return Rows()
     columns = {"prompt": data.get("prompt_key") or "prompt", "images": data.get("image_key") or "images"}
-    private = False
+    private, most_images = False, 0
     flagged: dict[bool, str] = {}
     first: DataFile | None = None
     for file in data_files(data, name):
@@ -40,10 +55,11 @@ def check_rows(data: DictConfig, name: str, *, reasoning_required: bool) -> bool
         wanted = (*columns.values(), "reward_model", "extra_info", "data_source", "agent_name")
         for number, row in enumerate(file.rows(wanted)):
             where = f"row {number} of {file.name}"
-            fault = row_fault(row, where, **columns, reasoning_required=reasoning_required)
+            fault = row_fault(row, where, **columns, reasoning_required=reasoning_required, limits=limits)
             if fault is not None:
                 raise OptionError(fault)
             info = row["extra_info"] or {}
+            most_images = max(most_images, len(row.get(columns["images"]) or ()))
             private |= not may_leave_machine(info, row=where)
             flagged.setdefault(MAY_LEAVE_MACHINE in info, where)
         if where is None:
@@ -53,7 +69,7 @@ def check_rows(data: DictConfig, name: str, *, reasoning_required: bool) -> bool
             f"{flagged[True]} has extra_info.{MAY_LEAVE_MACHINE} and {flagged[False]} has not; write it into every row "
             "of the files that are trained together, or into none."
         )
-    return private
+    return Rows(private, most_images)
 
 
 def _check_columns(file: DataFile, first: DataFile | None, prompt: str) -> None:
@@ -74,7 +90,9 @@ def _check_columns(file: DataFile, first: DataFile | None, prompt: str) -> None:
                 )
 
 
-def row_fault(row: Mapping[str, Any], where: str, *, prompt: str, images: str, reasoning_required: bool) -> str | None:
+def row_fault(
+    row: Mapping[str, Any], where: str, *, prompt: str, images: str, reasoning_required: bool, limits: ImageLimits
+) -> str | None:
     """The first fault of a row in a sentence; None: a run can train on it. `where` names row and file."""
     loop = row.get("agent_name", AGENT_LOOP)
     if loop != AGENT_LOOP:
@@ -105,8 +123,15 @@ def row_fault(row: Mapping[str, Any], where: str, *, prompt: str, images: str, r
             f"{where} has no extra_info.gold_reasoning, so its steps cannot be judged; convert the data with "
             "--gold-reasoning, or set ++mrpo.gold_reasoning=optional to train such rows unshaped."
         )
-    fault = prompt_fault(row.get(prompt), row.get(images), image_key=images)
-    return None if fault is None else f"{where} {fault}; correct it, or make the file with `python -m data_preprocess`."
+    fault = prompt_fault(row.get(prompt), row.get(images), image_key=images, limits=limits)
+    if fault is None:
+        return None
+    if limits.images_option in fault or limits.pixels_option in fault:
+        return (
+            f"{where} {fault}; raise the limit, or make the file again with a smaller one (--max-images, "
+            "--max-row-pixels; --skip-bad leaves such rows out)."
+        )
+    return f"{where} {fault}; correct it, or make the file with `python -m data_preprocess`."
 
 
 def _is_text(value: Any) -> bool:

@@ -16,6 +16,7 @@ from recipe.mrpo.startup.backbone import check_backbone
 from recipe.mrpo.startup.checkpoint import warn_of_lost_steps
 from recipe.mrpo.startup.data_rows import check_rows
 from recipe.mrpo.startup.judge_and_rewards import check_judge, check_rewards, check_shaping_rule, check_skip
+from recipe.mrpo.startup.several_images import image_limits, make_room_for_images
 from recipe.mrpo.startup.uploads import check_uploads
 from recipe.mrpo.startup.verl_hooks import check_hooks
 from recipe.mrpo.startup.verl_settings import REWARD_MANAGER, check_model_path, check_verl_settings
@@ -50,11 +51,13 @@ def prepare(config: DictConfig) -> None:
     if str(config.algorithm.adv_estimator) in ESTIMATORS:
         check_shaping_rule(options)
     if config.reward.reward_manager.name == REWARD_MANAGER:
-        private = check_rows(config.data, "train_files", reasoning_required=options.gold_reasoning == "required")
-        private |= check_rows(config.data, "val_files", reasoning_required=False)
-        if private:
+        required, limits = options.gold_reasoning == "required", image_limits(config, options)
+        rows = check_rows(config.data, "train_files", reasoning_required=required, limits=limits)
+        rows |= check_rows(config.data, "val_files", reasoning_required=False, limits=limits)
+        make_room_for_images(config, options, rows.most_images)
+        if rows.private:
             check_uploads(config)
-        check_judge(config, options, private_data=private)
+        check_judge(config, options, private_data=rows.private)
         check_skip(config, options, check_rewards(options))
     _bound_weight_sync(config, options.guards.weight_sync_timeout_s)
     changed = ", ".join(f"mrpo.{name}={value}" for name, value in changed_options(options).items())

@@ -9,16 +9,29 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
 from recipe.mrpo.common.images import BROKEN
+from recipe.mrpo.endpoint.image import BadImage
+from recipe.mrpo.endpoint.prompt_images import read_image
 
 PLACEHOLDER = "<image>"
 
 
-def prompt_fault(prompt: Any, images: Any, *, image_key: str) -> str | None:
+@dataclass(frozen=True)
+class ImageLimits:
+    """The most that a row may show, and the options to raise for more."""
+
+    images: int
+    pixels: int
+    images_option: str = "mrpo.images.max_per_row"
+    pixels_option: str = "mrpo.images.max_pixels_per_row"
+
+
+def prompt_fault(prompt: Any, images: Any, *, image_key: str, limits: ImageLimits) -> str | None:
     """The fault of a row's prompt or images, to be read after "row 3 of FILE"; None: no fault."""
     if not isinstance(prompt, list) or not prompt:
         return "has no list of messages as its prompt"
@@ -36,41 +49,50 @@ def prompt_fault(prompt: Any, images: Any, *, image_key: str) -> str | None:
     found = images or []
     if placeholders != len(found):
         return f"has {placeholders} times {PLACEHOLDER} in its prompt and {len(found)} images in the column {image_key}"
+    if len(found) > limits.images:
+        return f"has {len(found)} images and {limits.images_option}={limits.images}"
+    pixels = 0
     for image in found:
-        fault = _image_fault(image)
-        if fault is not None:
-            return f"has {fault} in the column {image_key}"
+        size = _size(image)
+        if isinstance(size, str):
+            return f"has {size} in the column {image_key}"
+        pixels += size[0] * size[1]
+    if pixels > limits.pixels:
+        return f"has images of {pixels:,} pixels together and {limits.pixels_option}={limits.pixels}"
     return None
 
 
-def _image_fault(image: Any) -> str | None:
+def _size(image: Any) -> tuple[int, int] | str:
+    """Width and height, from the head of the file, or the fault of an image."""
     if isinstance(image, Mapping):
         if "bytes" in image:  # verl opens the bytes and ignores the other fields
-            return _bytes_fault(image["bytes"])
+            data = image["bytes"]
+            return _size_of(data) if isinstance(data, (bytes, bytearray)) and data else "an image without bytes"
         image = image.get("image")
     if isinstance(image, str) and image.strip():
-        return _place_fault(image)
+        return _size_at(image)
     return f"an image in a form that verl does not read ({type(image).__name__}; write {{bytes}} or a path)"
 
 
-def _bytes_fault(data: Any) -> str | None:
-    if not isinstance(data, (bytes, bytearray)) or not data:
-        return "an image without bytes"
+def _size_of(file: Any) -> tuple[int, int] | str:
     try:
-        with Image.open(io.BytesIO(data)):  # reads the head of the file, not its pixels
-            return None
+        with Image.open(io.BytesIO(file) if isinstance(file, (bytes, bytearray)) else file) as opened:
+            return opened.size
     except (*BROKEN, Image.DecompressionBombError) as error:
         return f"an image that cannot be opened ({type(error).__name__})"
 
 
-def _place_fault(place: str) -> str | None:
+def _size_at(place: str) -> tuple[int, int] | str:
     if place.startswith(("http://", "https://")):
         return "an image at an address on the web, which a run does not read; write its bytes or a path"
     if place.startswith("data:"):
-        return None if ";base64," in place else "a data: address without valid base64"
+        try:
+            return _size_of(read_image(place)[0] if ";base64," in place else b"")
+        except BadImage:
+            return "a data: address without valid base64"
     path = os.path.expanduser(place.removeprefix("file://"))
     try:
         there = os.path.isfile(path)
     except ValueError:  # a NUL in the path
         there = False
-    return None if there else f"the path {path[:200]!a} of an image that is not on this machine"
+    return _size_of(path) if there else f"the path {path[:200]!a} of an image that is not on this machine"

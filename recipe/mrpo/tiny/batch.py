@@ -24,7 +24,7 @@ class Prompt(NamedTuple):
 def encode(processor, row: Row) -> Prompt:
     """Chat template and processor applied to one row."""
     text = processor.apply_chat_template(list(row.messages), add_generation_prompt=True, tokenize=False)
-    tensors = processor(text=[text], images=[row.open_image()], return_tensors="pt")
+    tensors = processor(text=[text], images=[row.open_images()], return_tensors="pt")
     shape = tensors["input_ids"].shape
     sequence = {name: value[0] for name, value in tensors.items() if value.shape == shape}
     return Prompt(sequence, {name: value for name, value in tensors.items() if name not in sequence})

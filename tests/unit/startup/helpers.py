@@ -8,8 +8,10 @@ import pytest
 
 from recipe.mrpo.options.tree import OptionError
 from recipe.mrpo.startup.prepare import prepare
+from recipe.mrpo.startup.prompt_and_images import ImageLimits
 
 BASE = ("actor_rollout_ref.rollout.name=vllm", "actor_rollout_ref.rollout.n=4", "actor_rollout_ref.model.path=model")
+LIMITS = ImageLimits(images=3, pixels=1000)
 MRPO = ("algorithm.adv_estimator=mrpo", *BASE)
 
 

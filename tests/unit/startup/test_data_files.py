@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from recipe.mrpo.options.tree import OptionError
 from recipe.mrpo.startup.data_files import types_differ
 from recipe.mrpo.startup.data_rows import check_rows
-from tests.unit.startup.helpers import GOOD, write_rows
+from tests.unit.startup.helpers import GOOD, LIMITS, write_rows
 
 PRIVATE = GOOD | {"extra_info": GOOD["extra_info"] | {"may_leave_machine": False}}
 
@@ -25,7 +25,7 @@ def cache_of_datasets(monkeypatch, tmp_path):
 
 def check(*files, **more) -> bool:
     data = OmegaConf.create({"train_files": [str(file) for file in files], **more})
-    return check_rows(data, "train_files", reasoning_required=True)
+    return check_rows(data, "train_files", reasoning_required=True, limits=LIMITS).private
 
 
 def refused(*files, **more) -> str:
@@ -102,7 +102,7 @@ def test_a_file_without_rows_is_refused(tmp_path):
 @pytest.mark.parametrize("given", [5, {"a": 1}, True])
 def test_a_file_name_that_is_none_is_refused(given):
     with pytest.raises(OptionError, match=r"data\.train_files must name files"):
-        check_rows(OmegaConf.create({"train_files": [given]}), "train_files", reasoning_required=True)
+        check_rows(OmegaConf.create({"train_files": [given]}), "train_files", reasoning_required=True, limits=LIMITS)
 
 
 def test_a_file_of_another_machine_is_read_or_refused(tmp_path):

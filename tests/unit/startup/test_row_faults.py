@@ -17,7 +17,7 @@ from PIL import Image
 
 from recipe.mrpo.options.tree import OptionError
 from recipe.mrpo.startup.data_rows import check_rows, row_fault
-from tests.unit.startup.helpers import GOOD
+from tests.unit.startup.helpers import GOOD, LIMITS
 
 
 def picture() -> bytes:
@@ -33,12 +33,12 @@ WHERE = {"prompt": "prompt", "images": "images"}
 
 
 def fault(row: dict, *, reasoning_required: bool = True) -> str | None:
-    return row_fault(GOOD | row, "row 3 of f.parquet", **WHERE, reasoning_required=reasoning_required)
+    return row_fault(GOOD | row, "row 3 of f.parquet", **WHERE, reasoning_required=reasoning_required, limits=LIMITS)
 
 
 def check(*files, **more) -> bool:
     data = OmegaConf.create({"train_files": [str(file) for file in files], **more})
-    return check_rows(data, "train_files", reasoning_required=True)
+    return check_rows(data, "train_files", reasoning_required=True, limits=LIMITS).private
 
 
 def refused(*files, **more) -> str:
@@ -138,7 +138,9 @@ def test_ten_thousand_random_rows_are_accepted_or_one_sentence_within_seconds():
                 node = node.get(key) if isinstance(node, dict) else node[0] if isinstance(node, list) and node else None
             if isinstance(node, dict) if isinstance(last, str) else isinstance(node, list) and node:
                 node[last] = copy.deepcopy(rng.choice(anything))
-        sentence = row_fault(row, f"row {number} of x.parquet", **WHERE, reasoning_required=bool(number % 2))
+        sentence = row_fault(
+            row, f"row {number} of x.parquet", **WHERE, reasoning_required=bool(number % 2), limits=LIMITS
+        )
         accepted += sentence is None
         assert sentence is None or ("\n" not in sentence and f"row {number} of x.parquet" in sentence)
     assert 500 < accepted < 9500 and time.monotonic() - start < 60

@@ -279,10 +279,10 @@ def test_think_tag_is_the_one_the_prompt_asks_for(tmp_path):
     assert parse(gold(row)).well_formed
 
 
-def test_row_with_two_images_is_refused_by_number(tmp_path):
+def test_row_that_does_not_place_its_images_is_refused_by_number(tmp_path):
     two = [{"bytes": png(64, 0)}, {"bytes": png(64, 9)}]
     path = write(tmp_path / "a.parquet", [record(0, *FACTS[0]), record(1, *FACTS[1], images=two)])
-    with pytest.raises(ValueError, match="row 1 has 2 images"):
+    with pytest.raises(ValueError, match="row 1 has 2 images and 1 times <image>"):
         read_rows(path)
 
 

@@ -49,6 +49,15 @@ def test_every_image_of_the_prompt_reaches_the_endpoint_in_order(manager_of, row
     with served(manager_of) as (manager, server):
         _, record = run(manager, row_of(GOOD, messages=SEVERAL))
     assert record.judge_status == "ok" and sent(server) == PICTURES
+    texts = [part["text"] for part in server.requests[0]["messages"][1]["content"] if "text" in part]
+    assert texts[:-1] == ["Image 1:", "Image 2:", "Image 3:"], "the question may name one by its number"
+
+
+def test_one_image_needs_no_number(manager_of, row_of):
+    with served(manager_of) as (manager, server):
+        run(manager, row_of(GOOD, messages=prompt({"bytes": PICTURES[0]})))
+    kinds = [part["type"] for part in server.requests[0]["messages"][1]["content"]]
+    assert kinds == ["image_url", "text"]
 
 
 def test_a_prompt_with_an_unreadable_image_is_not_judged_without_it(manager_of, row_of):

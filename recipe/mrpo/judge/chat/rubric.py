@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recipe.mrpo.endpoint.image import image_parts
 from recipe.mrpo.endpoint.untrusted_json import untrusted_json
 from recipe.mrpo.judge.protocol import JudgeRequest
 
@@ -126,7 +127,6 @@ def build_messages(
     text = f"{shared}\n{own}"
     content: str | list[dict[str, Any]] = text
     if images:
-        shown = [{"type": "image_url", "image_url": {"url": url}} for url in images]
-        content = [*shown, {"type": "text", "text": text}]
+        content = [*image_parts(images), {"type": "text", "text": text}]
     system = f"{rubric.system}\n{rubric.overall}" if request.overall else rubric.system
     return [{"role": "system", "content": system}, {"role": "user", "content": content}]

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from recipe.mrpo.credit.final_norms import FINAL_NORMS
 from recipe.mrpo.credit.shaping.registry import SHAPINGS
 from recipe.mrpo.options.schema.judge import Judge
-from recipe.mrpo.options.schema.kinds import Group, mapping, number, one_of, seconds, text, truth
+from recipe.mrpo.options.schema.kinds import Group, mapping, number, one_of, seconds, text, truth, whole
 from recipe.mrpo.rollout.steps import SPLITTERS, UNCLOSED_THINK
 
 
@@ -38,6 +38,11 @@ class Metrics(Group):
     stage_cuts: StageCuts
 
 
+class Images(Group):
+    max_per_row: int = whole(1)
+    max_pixels_per_row: int = whole(1)
+
+
 class Guards(Group):
     max_reward_error_rate: float = number(0, 1)
     min_probs_correlation: float = number(-1, 1)
@@ -58,4 +63,5 @@ class Options(Group):
     metrics: Metrics
     backbone: str | None = text("a row of `mrpo backbones` or package.module:ROW", null=True)
     gold_reasoning: str = one_of(("required", "optional"))
+    images: Images
     guards: Guards

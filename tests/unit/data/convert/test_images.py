@@ -15,7 +15,7 @@ from data_preprocess.convert.images import NEEDS_CONVERSION, Limits, inspect, to
 from data_preprocess.source.image_refs import FileImage, ZipImage, check_relative
 from tests.unit.data.helpers import draw, turned
 
-LIMITS = Limits(max_bytes=2**20, max_pixels=10**6, min_side=4)
+LIMITS = Limits(max_bytes=2**20, max_pixels=10**6, min_side=4, max_images=8, max_row_pixels=10**8)
 
 
 def sixteen_bit() -> bytes:
@@ -230,8 +230,8 @@ def test_a_zip_member_with_a_password_is_told(archive):
 
 def test_the_limit_on_pixels_is_ours_and_not_pillows(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    assert inspect(draw("PNG", (400, 300)), Limits(2**20, 10**6, 4)).width == 400
+    assert inspect(draw("PNG", (400, 300)), Limits(2**20, 10**6, 4, 8, 10**8)).width == 400
 
 
 def test_a_jpeg_of_a_few_pixels_is_read():
-    assert inspect(draw("JPEG", (5, 5)), Limits(2**20, 10**6, 4)).height == 5
+    assert inspect(draw("JPEG", (5, 5)), Limits(2**20, 10**6, 4, 8, 10**8)).height == 5

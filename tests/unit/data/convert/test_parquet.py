@@ -40,8 +40,8 @@ def record(**values) -> Record:
 
 def row(*, sft: bool = False, **values) -> dict:
     return make_row(
-        record(**values), IMAGE, sha256=hashlib.sha256(IMAGE).hexdigest(), quirks=(), data_source="test", tag="think",
-        may_leave_machine=True, sft=sft,
+        record(**values), [IMAGE], hashes=[hashlib.sha256(IMAGE).hexdigest()], quirks=(), data_source="test",
+        tag="think", may_leave_machine=True, sft=sft,
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ NIFTI = b"\0" * 344 + b"n+1\0"
 )
 def test_an_image_of_another_kind_is_told_with_the_remedy(data, message):
     with pytest.raises(ValueError, match=r"^not an image of a known format .*" + message):
-        inspect(data, Limits(2**20, 10**6, 1))
+        inspect(data, Limits(2**20, 10**6, 1, 8, 10**8))
 
 
 def test_nothing_is_said_of_bytes_that_nobody_knows():

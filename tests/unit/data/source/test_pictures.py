@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_preprocess.source.pictures import is_inline, one_picture, pictures, safe_name
+from data_preprocess.source.pictures import is_inline, named_pictures, pictures, safe_name
 from tests.unit.data.helpers import draw, read_rows, run
 
 PNG = draw()
@@ -77,7 +77,7 @@ REFUSED = [
     ("nothing", STRUCT, None, "row 0 of q.parquet, column img, holds no image bytes"),
     ("an empty list", pa.list_(BINARY), [], "holds no image bytes"),
     ("empty text", pa.string(), " ", "holds no image bytes"),
-    ("two images", pa.list_(BINARY), [PNG, PNG], "column img, holds 2 images, and a row can show one"),
+    ("nine images", pa.list_(BINARY), [PNG] * 9, "the row has 9 images, more than the 8 of --max-images"),
     ("an address", pa.string(), "https://x.org/a.png", "holds an address (https://x.org/a.png): download the images"),
     ("a data URL of text", pa.string(), "data:text/plain,hello", "holds a data URL without base64"),
     ("half of base64", pa.string(), f"data:image/png;base64,{TEXT[:81]}", "holds broken base64"),
@@ -155,6 +155,6 @@ CELLS = st.recursive(
 def test_any_cell_is_read_or_refused_with_a_reason(cell):
     try:
         assert all(isinstance(picture, (bytes, str)) for picture in pictures(cell))
-        one_picture(cell)
+        assert [picture for picture, _ in named_pictures(cell)] == pictures(cell)
     except ValueError as error:
         assert str(error)

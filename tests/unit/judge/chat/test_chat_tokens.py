@@ -159,7 +159,7 @@ def test_a_hostile_prompt_has_the_control_tokens_of_an_honest_one(name, spelling
 def test_the_question_of_an_annotation_forms_no_control_token_either(name):
     counts = []
     for said in ("It is dense.", hostile_text(name, str)):
-        text = annotation_messages(said, said, "data:image/png;base64,AA==")[1]["content"][1]["text"]
+        text = annotation_messages(said, said, ["data:image/png;base64,AA=="])[1]["content"][1]["text"]
         counts.append(control_ids(name, rendered(name, [{"role": "user", "content": text}])))
     assert counts[0] == counts[1] and counts[0]
 
