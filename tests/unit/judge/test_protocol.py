@@ -85,16 +85,11 @@ def test_a_rollout_without_steps_needs_no_call(asked, request_of):
     ("change", "option"),
     [
         ({"openai__model": None}, "mrpo.judge.openai.model"),
-        ({"openai__response_format": "xml"}, "mrpo.judge.openai.response_format"),
-        ({"openai__timeout_s": 0}, "mrpo.judge.openai.timeout_s"),
-        ({"openai__concurrency": 0}, "mrpo.judge.openai.concurrency"),
         ({"openai__base_url": "localhost:8000"}, "mrpo.judge.openai.base_url"),
         ({"openai__base_url": "http://u:secret@localhost/v1"}, "mrpo.judge.openai.base_url"),
         ({"openai__api_key_env": "MRPO_NO_SUCH_KEY"}, "mrpo.judge.openai.api_key_env"),
         ({"openai__prompts": "/nonexistent"}, "mrpo.judge.openai.prompts"),
         ({"allow_hosts": "example.org"}, "mrpo.judge.allow_hosts"),
-        ({"name": "overlap", "overlap__min_alignment": 0}, "mrpo.judge.overlap.min_alignment"),
-        ({"name": "overlap", "overlap__repeat_window": -1}, "mrpo.judge.overlap.repeat_window"),
     ],
 )
 def test_a_value_no_judge_can_run_with_is_refused_by_the_name_of_its_option(options_of, change, option):

@@ -1,4 +1,4 @@
-"""The options of the OpenAI-compatible judge, checked."""
+"""The options of the OpenAI-compatible judge."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from recipe.mrpo.endpoint.retry import RetryPolicy
 
 @dataclass(frozen=True)
 class OpenAISettings:
-    """The node `mrpo.judge.openai`; every field is described there. Raises ValueError naming the option."""
+    """The node `mrpo.judge.openai`; every field is described there, and the schema of the options checks each.
+
+    Raises ValueError without a model, which only the judges at an endpoint need.
+    """
 
     base_url: str
     model: str | None
@@ -39,22 +42,6 @@ class OpenAISettings:
     def __post_init__(self) -> None:
         if not self.model:
             raise ValueError("mrpo.judge.openai.model is not set; name the model that the endpoint serves.")
-        if self.response_format not in ("auto", "json_schema", "none"):
-            raise ValueError(
-                f"mrpo.judge.openai.response_format={self.response_format!r} is unknown; "
-                "choose auto, json_schema or none."
-            )
-        at_least = {"timeout_s": 0.001, "max_retries": 0, "backoff_base_s": 0, "backoff_max_s": 0,
-                    "retry_after_max_s": 0, "concurrency": 1, "image_max_pixels": 1, "max_images": 1, "max_steps": 1,
-                    "max_step_chars": 1, "max_prompt_chars": 1}  # fmt: skip
-        for name, low in at_least.items():
-            if not getattr(self, name) >= low:
-                raise ValueError(f"mrpo.judge.openai.{name} must be at least {low}, not {getattr(self, name)!r}.")
-        for name in ("extra_body", "query"):
-            if not isinstance(getattr(self, name), (Mapping, type(None))):
-                raise ValueError(f"mrpo.judge.openai.{name} must be a mapping or null, not {getattr(self, name)!r}.")
-        if any(not isinstance(value, (str, int, float)) for value in (self.query or {}).values()):
-            raise ValueError("mrpo.judge.openai.query must hold texts and numbers, e.g. {api-version: preview}.")
 
     @property
     def temperatures(self) -> tuple[float | None, float | None]:

@@ -67,13 +67,6 @@ class Thresholds:
     max_repeat: float
     repeat_window: int
 
-    def __post_init__(self) -> None:
-        for name in ("min_alignment", "min_contribution", "max_repeat"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"mrpo.judge.overlap.{name} must be in (0, 1], not {getattr(self, name)!r}.")
-        if self.repeat_window < 0:
-            raise ValueError(f"mrpo.judge.overlap.repeat_window must be at least 0, not {self.repeat_window!r}.")
-
 
 @dataclass(frozen=True)
 class Verdict:

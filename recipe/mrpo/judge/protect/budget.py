@@ -24,19 +24,11 @@ class CostSpent(BudgetSpent):
 OVER_BUDGET = (BudgetSpent.kind, CostSpent.kind)
 
 
-def above_zero(options: object, names: Mapping[str, str]) -> None:
-    """Raises ValueError naming the option for a field of `options` that is neither None nor above 0."""
-    for name, option in names.items():
-        value = getattr(options, name)
-        if value is not None and not value > 0:
-            raise ValueError(f"mrpo.judge.{option} must be above 0 or null, not {value!r}.")
-
-
 @dataclass(frozen=True)
 class Budget:
     """`mrpo.judge.max_tokens` and `max_cost`, of the whole job, with the prices of a million tokens; None: no limit.
 
-    Raises ValueError naming the option.
+    Raises ValueError for a cost without prices.
     """
 
     max_tokens: int | None = None
@@ -45,7 +37,6 @@ class Budget:
     completion_price: float | None = None
 
     def __post_init__(self) -> None:
-        above_zero(self, {"max_tokens": "max_tokens", "max_cost": "max_cost"})
         if self.max_cost is not None and (self.prompt_price is None or self.completion_price is None):
             raise ValueError("mrpo.judge.max_cost needs mrpo.judge.price_per_million, both prompt and completion.")
 

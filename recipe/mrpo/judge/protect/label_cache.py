@@ -43,8 +43,6 @@ class CachedJudge:
         member: str | None,
         own: list[Any] | None = None,
     ) -> None:
-        if namespace is not None and not str(namespace).strip():
-            raise ValueError("mrpo.judge.cache.namespace must be a name or null, not blank.")
         self.judge, self.store = judge, store
         self.name = getattr(judge, "name", type(judge).__name__)
         # The judge does not know which of several it is, nor what its user tells apart.

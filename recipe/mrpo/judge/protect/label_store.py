@@ -106,8 +106,6 @@ class LabelStore:
     """
 
     def __init__(self, path: str | Path, *, max_mb: float, clock: Callable[[], float] = time.monotonic) -> None:
-        if not max_mb > 0:
-            raise ValueError(f"mrpo.judge.cache.max_mb must be above 0, not {max_mb!r}.")
         self.path, self.max_bytes, self.clock = Path(path).expanduser(), int(max_mb * 2**20), clock
         self._lock, self._writes = threading.Lock(), 0
         self._alone_until = float("-inf")

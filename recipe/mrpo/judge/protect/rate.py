@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from recipe.mrpo.judge.protect.account import TokenAccount, total
-from recipe.mrpo.judge.protect.budget import Tokens, above_zero
+from recipe.mrpo.judge.protect.budget import Tokens
 
 # Nobody sleeps for less: the next call pays for it.
 SHORTEST_WAIT_S = 1e-3
@@ -22,15 +22,12 @@ LOOK_AGAIN_S = 1.0
 
 @dataclass(frozen=True)
 class EndpointLimits:
-    """The node `mrpo.judge.limits`, of one endpoint; None: no limit. Raises ValueError naming the option."""
+    """The node `mrpo.judge.limits`, of one endpoint; None: no limit."""
 
     requests_per_minute: float | None
     tokens_per_minute: float | None
     concurrency: int | None
     tokens_per_call: float
-
-    def __post_init__(self) -> None:
-        above_zero(self, {name: f"limits.{name}" for name in self.__dataclass_fields__})
 
     @property
     def any(self) -> bool:

@@ -45,6 +45,12 @@ def _json(value: Any) -> str | None:
     return None
 
 
+def _texts_and_numbers(value: dict[str, Any]) -> str | None:
+    if not is_json(value) or not all(isinstance(below, (str, int, float)) for below in value.values()):
+        raise ValueError
+    return None
+
+
 class Overlap(Group):
     min_alignment: float = number(above=0, high=1)
     min_contribution: float = number(above=0, high=1)
@@ -76,7 +82,9 @@ class OpenAI(Group):
     max_prompt_chars: int = whole(1)
     prompts: str | None = text("a folder", null=True)
     extra_body: dict[str, Any] | None = mapping("a mapping of JSON values", null=True, check=_json)
-    query: dict[str, Any] | None = mapping("a mapping of texts and numbers", null=True, check=_json)
+    query: dict[str, Any] | None = mapping(
+        "a mapping of texts and numbers such as {api-version: preview}", null=True, check=_texts_and_numbers
+    )
 
 
 class Cache(Group):

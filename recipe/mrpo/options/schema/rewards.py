@@ -9,7 +9,9 @@ from pydantic import ConfigDict
 
 from recipe.mrpo.options.schema.kinds import LARGEST, Group, number, one_of, some_of, text, truth, weight, whole
 from reward_fns import length, semantic
-from reward_fns.answer.options import ACCEPT, CONFLICTS, RULES, YES_NO
+from reward_fns.answer.conflicts.find import CONFLICTS
+from reward_fns.answer.options import ACCEPT, YES_NO
+from reward_fns.answer.words.normalise import RULES
 
 _DEVICE = r"^(cpu|cuda(:\d+)?)$"
 

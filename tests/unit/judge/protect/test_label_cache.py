@@ -114,11 +114,6 @@ def test_another_model_at_the_same_address_is_told_apart_by_the_namespace(option
     assert [judgement.usage.cached for judgement in ask] == [False, True, False]
 
 
-def test_a_blank_namespace_is_refused(options_of, tmp_path):
-    with pytest.raises(ValueError, match=r"mrpo\.judge\.cache\.namespace"):
-        get_judge(options_of(name="openai", cache__path=str(tmp_path / "labels.db"), cache__namespace=" "))
-
-
 def test_the_key_changes_with_the_rubric(options_of, request_of, tmp_path):
     for name, text in {"system": "Grade.", "case": "{{case_json}}", "steps": "{{steps_json}}", "overall": ""}.items():
         (tmp_path / f"{name}.txt").write_text(text)
