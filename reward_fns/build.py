@@ -52,8 +52,11 @@ def _build(name: str, node: Any) -> Reward | None:
         if name == "answer":
             raise ValueError(f"{path}.enabled must not be false: tau needs the answer reward; its weight may be 0.")
         return None
-    fn = _own_function(name, node, path) if "function" in node else _from_factory(name, node, path)
-    return Reward(name, float(weight), fn, reads_labels=bool(getattr(fn, "reads_labels", True)))
+    if "function" in node:
+        fn, own = _own_function(name, node, path), True
+    else:
+        fn, own = _from_factory(name, node, path)
+    return Reward(name, float(weight), fn, reads_labels=bool(getattr(fn, "reads_labels", True)), own=own)
 
 
 def _own_function(name: str, node: dict[str, Any], path: str) -> RewardFn:
@@ -61,7 +64,7 @@ def _own_function(name: str, node: dict[str, Any], path: str) -> RewardFn:
     function = load_object(where, f"{path}.function")
     if not callable(function):
         raise ValueError(f"{path}.function={where} is not a function.")
-    if inspect.iscoroutinefunction(function):
+    if any(map(inspect.iscoroutinefunction, (function, type(function).__call__))):  # an object may be called, too
         raise ValueError(f"{path}.function={where} is async; a reward must be a plain function of one rollout.")
     given, *options = _parameters(function, path) or (None,)
     if given is None or given.kind in (given.KEYWORD_ONLY, given.VAR_KEYWORD):
@@ -73,7 +76,8 @@ def _own_function(name: str, node: dict[str, Any], path: str) -> RewardFn:
     return _checked(function, path, node)
 
 
-def _from_factory(name: str, node: dict[str, Any], path: str) -> RewardFn:
+def _from_factory(name: str, node: dict[str, Any], path: str) -> tuple[RewardFn, bool]:
+    """The function of a registered factory, and whether the user registered it."""
     if name not in REWARDS.names():
         raise ValueError(
             f"{path} is unknown; choose one of {', '.join(REWARDS.names())}, or name your own function in "
@@ -82,7 +86,8 @@ def _from_factory(name: str, node: dict[str, Any], path: str) -> RewardFn:
     factory: Factory = REWARDS.get(name, path)
     _check_options(_parameters(factory, path), node, path)
     fn = factory(**node)
-    return fn if factory.__module__ == "reward_fns.builtin" else _checked(fn, path, {})
+    own = factory.__module__ != "reward_fns.builtin"
+    return (_checked(fn, path, {}) if own else fn), own
 
 
 def _parameters(function: Callable[..., Any], path: str) -> list[inspect.Parameter]:

@@ -59,6 +59,8 @@ class Reward:
     fn: RewardFn
     reads_labels: bool = True
     """Does `fn` read the judge's labels or its grade of the whole? A function without a declaration is assumed to."""
+    own: bool = False
+    """Is it the user's own code, which may never come back?"""
 
 
 REWARDS: Registry[Factory] = Registry(

@@ -7,6 +7,7 @@ import time
 import traceback
 from dataclasses import replace
 
+from recipe.mrpo.common.time_limit import OwnLoop, TookTooLong
 from recipe.mrpo.judge.protocol import Judge, Judgement, JudgeRequest
 
 logger = logging.getLogger(__name__)
@@ -14,14 +15,20 @@ logger = logging.getLogger(__name__)
 EXCEPTION, LABEL_COUNT = "exception", "label_count"
 """Failures of a judge that raised or returned something else, and of one that gave too few or too many labels."""
 DETAIL_CHARS = 300
+CLOSE_S = 10.0
+"""Seconds that closing a user's judge may take."""
 
 
 class CheckedJudge:
     """A judge as `get_judge` gives it. `judge`: behind breaker and cache; `made`: itself; `own`: it is the user's."""
 
-    def __init__(self, judge: Judge, *, made: Judge, name: str, own: bool) -> None:
+    def __init__(self, judge: Judge, *, made: Judge, name: str, own: bool, own_timeout_s: float = 0) -> None:
+        """`own_timeout_s`: seconds for a judgement of a user's own judge; 0: no limit."""
         self.judge, self.made, self.name, self.own = judge, made, name, own
         self._told: set[str] = set()
+        # A user's judge has a loop of its own: if it blocks, the rewards of all rollouts would wait with it.
+        self._loop = OwnLoop("mrpo-own-judge") if own and not self._words_are_ours else None
+        self._timeout_s = own_timeout_s
 
     def require(self, *, may_leave_machine: bool) -> None:
         """Raises PermissionError if this judge may not see a row that must not leave the machine.
@@ -52,9 +59,13 @@ class CheckedJudge:
             self.require(may_leave_machine=request.may_leave_machine)
         start = time.perf_counter()
         try:
-            judgement = await self.judge.label(request)
+            judgement = await self._label(request)
             if not isinstance(judgement, Judgement):
                 raise TypeError(f"label() returned {type(judgement).__name__}, not a Judgement")
+        except TookTooLong as error:
+            if error.place:
+                logger.error("the judge %s did not come back in time; it was at\n%s", self.name, error.place)
+            judgement = Judgement(failure="timeout", detail=f"{error}, mrpo.judge.own_timeout_s")
         except (Exception, SystemExit) as error:  # an exit() in a user's judge would end the reward worker
             if isinstance(error, PermissionError) and error.errno is None:  # not a file that cannot be opened
                 raise
@@ -71,10 +82,19 @@ class CheckedJudge:
             judgement = replace(judgement, usage=replace(judgement.usage, latency_s=time.perf_counter() - start))
         return judgement
 
+    async def _label(self, request: JudgeRequest) -> Judgement:
+        if self._loop is None:
+            return await self.judge.label(request)
+        return await self._loop.run(lambda: self.judge.label(request), limit_s=self._timeout_s)
+
     async def close(self) -> None:
         """Close the judge; a second call, or a judge that cannot be closed, does no harm."""
         try:
-            await self.judge.close()
+            if self._loop is None:
+                await self.judge.close()
+            else:
+                await self._loop.run(self.judge.close, limit_s=CLOSE_S)
+                self._loop.stop()
         except Exception as error:
             logger.warning("the judge %s could not be closed: %s", self.name, self._tell(error))
 

@@ -48,8 +48,9 @@ def get_judge(options: Mapping[str, Any]) -> CheckedJudge:
                 f"{OPTION}={name} must make an object with async methods label and close; {method} is not one."
             )
     return CheckedJudge(
-        _protected(made, options), made=made, name=str(getattr(made, "name", name)), own=name not in BUILT_IN
-    )
+        _protected(made, options), made=made, name=str(getattr(made, "name", name)), own=name not in BUILT_IN,
+        own_timeout_s=options["own_timeout_s"],
+    )  # fmt: skip
 
 
 def judge_factory(options: Mapping[str, Any]) -> Factory:

@@ -43,7 +43,8 @@ class Told:
         kind = type(error).__name__
         if (where, kind) not in self._seen:
             self._seen.add((where, kind))
-            frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+            raised_at = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+            frames = getattr(error, "place", "") or raised_at  # a call that did not come back says where it was
             logger.error(
                 "%s: %s: %s. Such rollouts stay in training, with the value unknown, and are counted; this is told "
                 "once.\n%s", where, kind, ascii(str(error))[1:-1][:500], frames,

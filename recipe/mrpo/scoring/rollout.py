@@ -1,6 +1,7 @@
 """The one place that scores a rollout: `begin` computes the answer reward, a judge labels the steps, `finish` the rest.
 
-An error of a reward makes its value unknown, never 0, and is counted. Pure: no verl, no judge, no waiting.
+An error of a reward makes its value unknown, never 0, and is counted; so does a user's own reward that takes too long.
+Pure: no verl, no judge.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from omegaconf import DictConfig
 
+from recipe.mrpo.common.time_limit import LimitedCalls
 from recipe.mrpo.rollout.parsing import parse
 from recipe.mrpo.rollout.record import is_wrong, weighted_sum
 from recipe.mrpo.rollout.steps import Step, split_steps
@@ -61,6 +63,7 @@ class Scorer:
         self.weights = {reward.name: reward.weight for reward in self.rewards}
         self.reads_labels = labels_are_read(self.rewards)
         self.told = Told()
+        self._own_calls = {reward.name: LimitedCalls() for reward in self.rewards if reward.own}
 
     def begin(self, text: str, row: Row | BadRow) -> Case:
         """Parse the rollout, cut its reasoning into steps, rate its answer. Every reward of a bad row is unknown."""
@@ -105,6 +108,9 @@ class Scorer:
         self, reward: Reward, given: RewardInput, errors: dict[str, str], parts: dict[str, float] | None = None
     ) -> float | None:
         try:
+            if reward.own:
+                limit_s = self.options.guards.reward_timeout_s
+                return self._own_calls[reward.name](reward.fn, given, limit_s=limit_s)
             if parts is None or not hasattr(reward.fn, "score"):
                 return reward.fn(given)
             score = reward.fn.score(given)

@@ -61,7 +61,7 @@ def test_a_judge_gives_one_label_a_step_or_a_failure_and_says_what_it_cost(optio
 
 
 OWN = """
-    import sys
+    import asyncio, sys, threading
     from recipe.mrpo.judge import Judgement
 
     class Own:
@@ -71,6 +71,16 @@ OWN = """
         async def label(self, request):
             if self.does == "exit":
                 sys.exit(3)
+            if self.does == "wait":
+                await asyncio.Event().wait()
+            if self.does == "wait on":
+                while True:
+                    try:
+                        await asyncio.sleep(3600)
+                    except asyncio.CancelledError:
+                        pass
+            if self.does == "block":
+                threading.Event().wait()
             if self.does == "no file":
                 open("/no/such/file")
             if self.does == "forbidden file":
@@ -106,6 +116,40 @@ def own(tmp_path):
     file = tmp_path / "own.py"
     file.write_text(textwrap.dedent(OWN))
     return str(file)
+
+
+@pytest.mark.parametrize("does", ["wait", "wait on", "block"])
+@pytest.mark.parametrize("kind", ["Own", "WithCache"])
+def test_a_users_judge_that_never_comes_back_is_a_timeout_and_blocks_nothing(
+    options_of, request_of, own, does, kind, caplog, monkeypatch
+):
+    monkeypatch.setattr("recipe.mrpo.judge.checked.CLOSE_S", 0.05)
+    judge = get_judge(options_of(name=f"{own}:{kind}", options={"does": does}, own_timeout_s=0.1))
+
+    async def run():
+        ticks, asked = 0, asyncio.ensure_future(asyncio.gather(*(judge.label(request_of()) for _ in range(3))))
+        while not asked.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        await judge.close()
+        return ticks, asked.result()
+
+    ticks, judgements = asyncio.run(asyncio.wait_for(run(), 30))
+    assert ticks > 1, "the loop of the rewards went on"
+    for judgement in judgements:
+        assert judgement.failure == "timeout" and "mrpo.judge.own_timeout_s" in judgement.detail
+    assert does != "block" or "threading.Event().wait()" in caplog.text, "the log says where it blocks"
+
+
+def test_a_users_judge_without_a_limit_is_waited_for(options_of, request_of, own):
+    judge = get_judge(options_of(name=f"{own}:Own", options={"does": "wait"}, own_timeout_s=0))
+
+    async def run():
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(judge.label(request_of()), 0.2)
+        await judge.close()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(

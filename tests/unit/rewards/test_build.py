@@ -115,6 +115,12 @@ def needs_one(given, limit):
 async def later(given):
     return 1.0
 
+class Later:
+    async def __call__(self, given):
+        return 1.0
+
+later_object = Later()
+
 def takes_nothing():
     return 1.0
 
@@ -150,6 +156,7 @@ MISUSED = [
     ("unknown", {"limit": 2}, r"mrpo\.rewards\.mine\.limit is not an option of this reward; it has no options"),
     ("needs_one", {}, r"mrpo\.rewards\.mine\.limit is missing"),
     ("later", {}, r"mrpo\.rewards\.mine\.function=.*:later is async"),
+    ("later_object", {}, r"mrpo\.rewards\.mine\.function=.*:later_object is async"),
     ("takes_nothing", {}, r"mrpo\.rewards\.mine\.function=.* must take the rollout as its first argument"),
 ]
 

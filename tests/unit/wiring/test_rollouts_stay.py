@@ -18,7 +18,7 @@ ROW = {
 }  # fmt: skip
 
 OWN = """
-import asyncio, math, sys
+import asyncio, math, sys, threading
 import numpy as np, torch
 from recipe.mrpo.judge import Judgement, register_judge
 from recipe.mrpo.options.tree import OptionError
@@ -31,6 +31,12 @@ def always(given):
 
 def leaves(given):
     sys.exit(3)
+
+def sleeps(given):
+    threading.Event().wait()
+
+def waits(given):
+    return given.answer_correct if given.answer_correct else asyncio.run(asyncio.sleep(3600))
 
 def denied(given):
     open("/proc/1/mem")
@@ -49,11 +55,13 @@ class Judge:
         if self.kind == "none": return None
         if self.kind == "numpy": return Judgement(labels=tuple(np.ones(count)))
         if self.kind == "exits": sys.exit(1)
+        if self.kind == "waits": await asyncio.Event().wait()
+        if self.kind == "blocks": threading.Event().wait()
         if self.kind == "cancels": raise asyncio.CancelledError
         raise PermissionError("the case may not leave this machine; set mrpo.judge.allow_hosts.")
     async def close(self): pass
 
-for kind in ("raises", "short", "none", "numpy", "exits", "cancels", "refuses"):
+for kind in ("waits", "blocks", "raises", "short", "none", "numpy", "exits", "cancels", "refuses"):
     register_judge("stay_" + kind)(lambda options, kind=kind: Judge(kind))
 
 VALUES = {"np": np.float32(0.5), "torch": torch.tensor(0.5), "bool": np.bool_(True), "text": "0.5", "nan": math.nan,
@@ -108,6 +116,17 @@ CASES = {
     **{
         f"a reward returns {v}": (reward("value", of=v), ROW, {("own", "BadValue"): 4}, "ok")
         for v in ("text", "nan", "inf", "list")
+    },
+    **{
+        f"a reward never comes back, it {how}": (
+            reward(how) | {"guards": {"reward_timeout_s": 0.2}}, ROW, {("own", "TookTooLong"): count}, "ok"
+        )
+        for how, count in (("sleeps", 4), ("waits", 2))
+    },
+    **{
+        f"a judge never comes back, it {how}": ({"judge": judge(how)["judge"] | {"own_timeout_s": 0.2}}, ROW, {},
+                                                "failed:timeout")
+        for how in ("waits", "blocks")
     },
     "a judge raises": (judge("raises"), ROW, {}, "failed:exception"),
     "a judge gives a label too few": (judge("short"), ROW, {}, "failed:label_count"),

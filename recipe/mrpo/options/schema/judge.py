@@ -119,6 +119,7 @@ class Breaker(Group):
 class Judge(Group):
     name: str = text("the name of a judge")
     options: dict[str, Any] = mapping("a group of options")
+    own_timeout_s: float = seconds()
     module: str | None = text("the dotted name of a module", null=True)
     overlap: Overlap
     openai: OpenAI

@@ -45,6 +45,7 @@ class Images(Group):
 
 class Guards(Group):
     max_reward_error_rate: float = number(0, 1)
+    reward_timeout_s: float = seconds()
     min_probs_correlation: float = number(-1, 1)
     on_low_correlation: str = one_of(("auto", "warn", "stop"))
     weight_sync_timeout_s: float = seconds()
