@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.bench_steps import make_tokenizer
 from recipe.mrpo.judge import JudgeRequest, get_judge
-from recipe.mrpo.judge.chat.rubric import PROMPTS, Rubric, build_messages
+from recipe.mrpo.judge.chat.rubric import build_messages
+from recipe.mrpo.judge.chat.rubric_folder import Rubric
 from recipe.mrpo.options.tree import load_options
 from tests.fake_judge_server import FakeJudgeServer
 
@@ -101,7 +102,7 @@ def main() -> None:
     parser.add_argument("--min-share", type=float, help="status 1 if two siblings share less of their prompts")
     arguments = parser.parse_args()
     groups = training_step(arguments.prompts, arguments.group, arguments.seed)
-    rubric = Rubric.load(PROMPTS)
+    rubric = Rubric.load("study")
     rows = GOLD.read_text().splitlines()
     tokenizer = make_tokenizer(arguments.tokenizer, [rubric.system, *rows])
     ours, alone = [], []

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -230,3 +232,23 @@ def options():
         return load_options(node)
 
     return make
+
+
+@pytest.fixture
+def cost_of() -> Callable[[Callable[[], object]], float]:
+    """cost_of(function): CPU time of one call, in units of a loop over a million numbers in the same thread.
+
+    A ratio of CPU times is the same on a slow machine and on one with other work.
+    """
+
+    def measure(function: Callable[[], object]) -> float:
+        start = time.thread_time()
+        function()
+        spent = time.thread_time() - start
+        start = time.thread_time()
+        total = 0
+        for number in range(1_000_000):
+            total += number
+        return spent / (time.thread_time() - start)
+
+    return measure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -43,7 +44,8 @@ class Judgement:
     `failure` is a short kind such as "timeout", "http_500" or "missing_step"; `detail` says more, for people.
     `usage` is the cost of the judgement, failed or not. `agreement` is the mean share of an ensemble's members that
     voted with the majority (None: a single judge), `overall` the grade of the reasoning as a whole, 1 or 0 (None: not
-    asked for).
+    asked for). `grades`: for each step what the rubric asks of it, 1 yes, 0 no, None not applicable; `reasons`: why,
+    in the judge's words. None: the judge has none, or they come from the cache, which keeps labels alone.
 
     Raises ValueError if both or neither of labels and failure are set, or a label is not 0 or 1.
     """
@@ -54,6 +56,8 @@ class Judgement:
     usage: Usage = field(default_factory=Usage)
     agreement: float | None = None
     overall: int | None = None
+    grades: tuple[Mapping[str, int | None], ...] | None = None
+    reasons: tuple[str | None, ...] | None = None
 
     def __post_init__(self) -> None:
         if (self.labels is None) == (self.failure is None):

@@ -31,6 +31,7 @@ class Renamed:
 RENAMED: tuple[Renamed, ...] = (
     Renamed("judge.skip", "judge.ask_for", {"none": "all", "unused": "needed", "right": "wrong_answers"}),
     Renamed("steps.unclosed", "steps.unclosed_think", {"none": "drop"}),
+    Renamed("judge.openai.prompts", "judge.openai.rubric", {None: "study"}),
 )
 
 
@@ -60,7 +61,7 @@ def _rename(tree: dict[str, Any], defaults: Mapping[str, Any], row: Renamed, pre
     value = _at(tree, row.old)
     if value is _MISSING:
         return
-    new_value = row.values.get(value, value) if isinstance(value, (str, bool, int, float)) else value
+    new_value = row.values.get(value, value) if isinstance(value, (str, bool, int, float, type(None))) else value
     old, new = f"mrpo.{prefix}{row.old}", f"mrpo.{prefix}{row.new}"
     if row.old == row.new:
         if new_value is value:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from recipe.mrpo.endpoint.prompt_images import Images
-from recipe.mrpo.judge import Judge, JudgeRequest
+from recipe.mrpo.judge import Judge, Judgement, JudgeRequest
 from recipe.mrpo.judge.member_options import judges_asked
 from recipe.mrpo.judge.when_to_judge import skip_reason
 from recipe.mrpo.scoring.faults import Told
@@ -32,6 +32,16 @@ class Labels:
     overall: int | None = None
     judge: dict[str, Any] | None = None
     """What the judgement cost; None: no judge was asked."""
+
+
+def _kept(judgement: Judgement) -> dict[str, Any]:
+    """What a record keeps of the grades and reasons behind the labels, if there are any."""
+    kept: dict[str, Any] = {}
+    if judgement.grades is not None:
+        kept["grades"] = [dict(grades) for grades in judgement.grades]
+    if judgement.reasons is not None:
+        kept["reasons"] = list(judgement.reasons)
+    return kept
 
 
 def judge_is_shown_images(options: Mapping[str, Any]) -> bool:
@@ -94,7 +104,7 @@ class Labeller:
             overall=self.overall,
         )
         judgement = await judge.label(request)
-        cost = {**asdict(judgement.usage), "agreement": judgement.agreement}
+        cost = {**asdict(judgement.usage), "agreement": judgement.agreement, **_kept(judgement)}
         if judgement.labels is None:
             detail = ascii(judgement.detail[:200])[1:-1]  # it may quote a model
             logger.warning("judge %s failed: %s %s", judge.name, judgement.failure, detail)

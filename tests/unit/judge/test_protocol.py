@@ -88,7 +88,7 @@ def test_a_rollout_without_steps_needs_no_call(asked, request_of):
         ({"openai__base_url": "localhost:8000"}, "mrpo.judge.openai.base_url"),
         ({"openai__base_url": "http://u:secret@localhost/v1"}, "mrpo.judge.openai.base_url"),
         ({"openai__api_key_env": "MRPO_NO_SUCH_KEY"}, "mrpo.judge.openai.api_key_env"),
-        ({"openai__prompts": "/nonexistent"}, "mrpo.judge.openai.prompts"),
+        ({"openai__rubric": "/nonexistent"}, "mrpo.judge.openai.rubric"),
         ({"allow_hosts": "example.org"}, "mrpo.judge.allow_hosts"),
     ],
 )

@@ -15,7 +15,7 @@ from recipe.mrpo.evaluate.phases.settings import Settings
 from recipe.mrpo.evaluate.phases.verdict import answer_judge_options
 from recipe.mrpo.judge import get_judge
 from recipe.mrpo.judge.chat.answer import answer_prompt
-from recipe.mrpo.judge.chat.rubric import PROMPTS, Rubric
+from recipe.mrpo.judge.chat.rubric_folder import Rubric
 from recipe.mrpo.judge.member_options import judges_asked
 from recipe.mrpo.judge.private_data import check_endpoint
 from recipe.mrpo.judge.stand_in import stand_in_sentence
@@ -126,14 +126,14 @@ def _members(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _prompts_hash(node: Mapping[str, Any]) -> str:
-    from pathlib import Path
-
-    folder = node["openai"]["prompts"]
-    return Rubric.load(Path(folder) if folder else PROMPTS).hash if node["name"] != "overlap" else "overlap"
+    chat = node["openai"]
+    if node["name"] == "overlap":
+        return "overlap"
+    return Rubric.load(chat["rubric"], counted=chat["valid_grades"] or (), reasons=chat["reasons"]).hash
 
 
 def _verdict_hash(node: Mapping[str, Any]) -> str | None:
     if answer_judge_options(node) is None:
         return None
-    texts = sorted({answer_prompt(one["openai"]["prompts"]) for one in judges_asked(node)})
+    texts = sorted({answer_prompt(one["openai"]["rubric"]) for one in judges_asked(node)})
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

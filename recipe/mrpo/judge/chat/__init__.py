@@ -5,7 +5,9 @@ calls.py              the calls of one judgement: retries, permits, limits, cost
 structured_output.py  is `response_format` sent?
 settings.py           the options `mrpo.judge.openai`
 address.py            address and key, told by the names of a run's options
-rubric.py             request -> messages; prompts/ holds the texts
+rubric.py             request -> messages, schema of the reply
+rubric_folder.py      rubrics by name or folder; rubrics/ holds the texts
+grades.py             the grades of a step, and when they make it valid
 reply.py              reply -> labels, or the kind of its failure
 quotation.py          is a verdict in prose the judge's own?
 detail.py             the explanation of a failure for people

@@ -6,7 +6,6 @@ There a reply that is neither letter leaves the denominator; here it is a failur
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from recipe.mrpo.endpoint.image import BadImage, data_url
@@ -14,17 +13,16 @@ from recipe.mrpo.endpoint.thoughts import after_thoughts, unwrapped
 from recipe.mrpo.endpoint.untrusted_json import untrusted_json
 from recipe.mrpo.judge.chat.judge import ChatJudge
 from recipe.mrpo.judge.chat.reply import ReplyLabels
-from recipe.mrpo.judge.chat.rubric import PROMPTS, fenced
+from recipe.mrpo.judge.chat.rubric import fenced
+from recipe.mrpo.judge.chat.rubric_folder import rubric_text
 from recipe.mrpo.judge.protocol import JudgeRequest
 
-FILE = "answer.txt"
 LETTERS = {"O": 1, "X": 0}
 
 
-def answer_prompt(folder: str | None) -> str:
-    """The system prompt: answer.txt of mrpo.judge.openai.prompts, if that folder has one, else this package's."""
-    own = Path(folder) / FILE if folder else PROMPTS / FILE
-    return (own if own.is_file() else PROMPTS / FILE).read_text(encoding="utf-8")
+def answer_prompt(rubric: str) -> str:
+    """The system prompt: answer.txt of mrpo.judge.openai.rubric, if that folder has one, else the shared one."""
+    return rubric_text(rubric, "answer")
 
 
 class AnswerJudge(ChatJudge):
@@ -50,7 +48,7 @@ class AnswerJudge(ChatJudge):
         if images:
             content = [*({"type": "image_url", "image_url": {"url": url}} for url in images),
                        {"type": "text", "text": text}]  # fmt: skip
-        system = answer_prompt(self.settings.prompts)
+        system = answer_prompt(self.settings.rubric)
         return [{"role": "system", "content": system}, {"role": "user", "content": content}]
 
     def schema(self, request: JudgeRequest) -> None:

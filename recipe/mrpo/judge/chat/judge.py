@@ -34,7 +34,6 @@ import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from recipe.mrpo.common.printable import printable
@@ -46,7 +45,8 @@ from recipe.mrpo.judge.chat.address import judge_endpoint, judge_key, run_option
 from recipe.mrpo.judge.chat.calls import REPLY_FAILURES, Calls, Service
 from recipe.mrpo.judge.chat.detail import DETAIL_CHARS, detail_of, explained
 from recipe.mrpo.judge.chat.reply import ReplyLabels, parse_reply
-from recipe.mrpo.judge.chat.rubric import PROMPTS, Rubric, build_messages, reply_schema
+from recipe.mrpo.judge.chat.rubric import build_messages, reply_schema
+from recipe.mrpo.judge.chat.rubric_folder import Rubric
 from recipe.mrpo.judge.chat.settings import OpenAISettings
 from recipe.mrpo.judge.chat.structured_output import StructuredOutput
 from recipe.mrpo.judge.protect.breaker import CircuitBreaker, Permit
@@ -66,7 +66,7 @@ class _LoopState:
 
 
 class ChatJudge:
-    """Asks a model for two answers a step, alignment and contribution; a step is valid if one of them is yes.
+    """Asks a model for the grades of its rubric; of the study's: a step is valid if it aligns or contributes.
 
     A call lasts at most `timeout_s`; a judgement makes at most 2 + max_retries calls (and as many again while the
     endpoint refuses structured output), with at most max(backoff_max_s, 1.5 retry_after_max_s) between two.
@@ -85,7 +85,7 @@ class ChatJudge:
         cache_address: str | None,
     ) -> None:
         self.settings, self.endpoint, self.cache_address = settings, endpoint, cache_address
-        self.rubric = Rubric.load(Path(settings.prompts) if settings.prompts else PROMPTS)
+        self.rubric = Rubric.load(settings.rubric, counted=settings.valid_grades or (), reasons=settings.reasons)
         self._key = key
         self._service = Service(
             settings,
@@ -124,15 +124,13 @@ class ChatJudge:
 
     def schema(self, request: JudgeRequest) -> dict[str, Any] | None:
         """Hook: the JSON schema of a verdict, for structured output; None: no structured output."""
-        return reply_schema(len(request.steps), overall=request.overall)
+        return reply_schema(len(request.steps), overall=request.overall, grades=self.rubric.grades)
 
     def parse(self, reply: str, request: JudgeRequest, *, cut_off: bool) -> ReplyLabels:
-        """Hook: the labels that a reply gives, or the kind of its failure; then the judge is asked once more.
-
-        Never raises: the reply is untrusted. `cut_off`: the reply was cut off.
-        """
-        steps = request.steps
-        return parse_reply(reply, num_steps=len(steps), quoted=steps, overall=request.overall, cut_off=cut_off)
+        """Hook: the labels that a reply gives, or the kind of its failure; then the judge is asked once more. Never
+        raises: the reply is untrusted. `cut_off`: the reply was cut off."""
+        expected = {"num_steps": len(request.steps), "overall": request.overall, "grades": self.rubric.grades}
+        return parse_reply(reply, quoted=request.steps, cut_off=cut_off, **expected)
 
     @property
     def stays_on_machine(self) -> bool:
@@ -182,6 +180,8 @@ class ChatJudge:
             failure=outcome.failure,
             detail=detail_of(outcome, key=self._key, private=not request.may_leave_machine),
             overall=outcome.overall,
+            grades=outcome.grades,
+            reasons=outcome.reasons,
             usage=usage,
         )
 
@@ -201,7 +201,7 @@ class ChatJudge:
             prompt = [*self.messages(blind), *(hashlib.sha256(data).hexdigest() for data, _ in request.images)]
         depends = [
             self.name, self.cache_address, s.model, s.query, s.temperature, s.reask_temperature, s.max_tokens,
-            s.response_format, s.extra_body, len(request.steps), request.overall, prompt,
+            s.response_format, s.extra_body, len(request.steps), request.overall, self.rubric.hash, prompt,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).digest()
 

@@ -32,13 +32,13 @@ def is_quotation(verdict: str, steps: Sequence[str]) -> bool:
     return any(bare in _bare(text) or frame in _frame(text) for text in _decoded("".join(steps)[:_MAX_CHARS]))
 
 
-def may_hide_a_verdict(steps: Sequence[str]) -> bool:
+def may_hide_a_verdict(steps: Sequence[str], grades: Sequence[str]) -> bool:
     """Do the steps hold the parts of a verdict, in a form that cannot be compared with one?
 
-    Both of its words without braces (it is spelled out), or a long run without a space (an unknown code).
+    All of its grades' names without braces (it is spelled out), or a long run without a space (an unknown code).
     """
     text = unicodedata.normalize("NFKC", "\n".join(steps)).casefold()
-    spelled_out = "alignment" in text and "contribution" in text and "{" not in text
+    spelled_out = all(name in text for name in grades) and "{" not in text
     return spelled_out or re.search(r"[!-~]{48,}", text) is not None
 
 

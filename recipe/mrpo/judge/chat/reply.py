@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from recipe.mrpo.common.printable import printable
 from recipe.mrpo.endpoint.json_in_text import MAX_REPLY_CHARS, TooCostly, json_objects
 from recipe.mrpo.endpoint.thoughts import after_thoughts, unwrapped
+from recipe.mrpo.judge.chat.grades import REASON_CHARS, STUDY, Grades
 from recipe.mrpo.judge.chat.quotation import is_quotation, may_hide_a_verdict
 
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}")
@@ -24,21 +26,31 @@ class ReplyLabels(NamedTuple):
     failure: str | None
     detail: str
     overall: int | None = None
+    grades: tuple[Mapping[str, int | None], ...] | None = None
+    """For each step its grades by their names."""
+    reasons: tuple[str | None, ...] | None = None
+    """For each step the judge's reason in printable characters, if reasons were asked for."""
 
 
 def parse_reply(
-    reply: str, *, num_steps: int, quoted: Sequence[str], overall: bool, cut_off: bool = False
+    reply: str,
+    *,
+    num_steps: int,
+    quoted: Sequence[str],
+    overall: bool,
+    cut_off: bool = False,
+    grades: Grades = STUDY,
 ) -> ReplyLabels:
     """Labels of steps 1..num_steps from `{"steps": {"1": {"alignment": 0|1, "contribution": 0|1}, ...}}`.
 
-        v_k = 1 if alignment or contribution is 1
+        v_k by `grades` of the rubric; of the study: 1 if alignment or contribution is 1
 
     A list `[{"step": 1, "alignment": 0|1, "contribution": 0|1}, ...]` is read as well. Labels go by the judge's own
-    step numbers. The verdict is the whole reply, in a fence or box or bare, after the model's reasoning; in prose it
-    counts only if it ends the reply and cannot come from `quoted`, the rollout's own steps. Two verdicts that differ
-    are ambiguous. A reply that was `cut_off` must be a verdict and nothing else: its prose may hold a draft. With
-    `overall` the verdict must hold a grade of the whole beside the steps, `"overall": 0|1`; without it, such a grade
-    is ignored.
+    step numbers. A reason that was asked for and is not there is None, and no failure. The verdict is the whole reply,
+    in a fence or box or bare, after the model's reasoning; in prose it counts only if it ends the reply and cannot
+    come from `quoted`, the rollout's own steps. Two verdicts with other labels are ambiguous. A reply that was
+    `cut_off` must be a verdict and nothing else: its prose may hold a draft. With `overall` the verdict must hold a
+    grade of the whole beside the steps, `"overall": 0|1`; without it, such a grade is ignored.
 
     Failures: empty, truncated, unparsable, ambiguous, bad_label, extra_step, duplicate_step, missing_step,
     missing_overall.
@@ -52,8 +64,8 @@ def parse_reply(
         if whole is None and cut_off:
             return ReplyLabels(None, "truncated", "the reply was cut off")
         if whole is not None:
-            return _read(whole, num_steps, overall)
-        return _verdict_in_prose(text, num_steps, quoted, overall)
+            return _read(whole, num_steps, overall, grades)
+        return _verdict_in_prose(text, num_steps, quoted, overall, grades)
     except TooCostly as error:
         return ReplyLabels(None, "unparsable", str(error))
 
@@ -66,7 +78,7 @@ def _verdict_alone(text: str) -> dict[str, Any] | None:
     return verdicts[0][0] if len(verdicts) == 1 and verdicts[0][1] == text else None
 
 
-def _verdict_in_prose(text: str, num_steps: int, quoted: Sequence[str], overall: bool) -> ReplyLabels:
+def _verdict_in_prose(text: str, num_steps: int, quoted: Sequence[str], overall: bool, grades: Grades) -> ReplyLabels:
     answer, opened = after_thoughts(text)
     answer = unwrapped(answer)
     if len(answer) > MAX_REPLY_CHARS:
@@ -74,27 +86,28 @@ def _verdict_in_prose(text: str, num_steps: int, quoted: Sequence[str], overall:
     whole = _verdict_alone(answer)
     # Without its opening mark, the closing mark may be quoted from a step, and the verdict behind it.
     if whole is not None and opened:
-        return _read(whole, num_steps, overall)
+        return _read(whole, num_steps, overall, grades)
     verdicts = [(found, source) for found, source in json_objects(answer) if _is_verdict(found)]
     verdicts = [(found, source) for found, source in verdicts if not is_quotation(source, quoted)]
     if not verdicts:
         return ReplyLabels(None, "unparsable", f"no JSON object with steps in {text!r}")
-    readings = {_read(found, num_steps, overall) for found, _ in verdicts}
+    readings = {reading[:4]: reading for found, _ in verdicts for reading in [_read(found, num_steps, overall, grades)]}
     if len(readings) > 1:
         return ReplyLabels(None, "ambiguous", f"{len(readings)} different verdicts in one reply")
     if not answer.endswith(verdicts[-1][1]):
         return ReplyLabels(None, "unparsable", f"a verdict that does not end the reply: {text!r}")
-    if may_hide_a_verdict(quoted):
+    if may_hide_a_verdict(quoted, grades.names):
         return ReplyLabels(None, "unparsable", f"a verdict in prose, and the steps may hold one: {text!r}")
-    return readings.pop()
+    return readings.popitem()[1]
 
 
 def _is_verdict(found: dict[str, Any]) -> bool:
     return isinstance(found.get("steps"), (dict, list))
 
 
-def _read(verdict: dict[str, Any], num_steps: int, overall: bool) -> ReplyLabels:
-    labels: dict[int, int] = {}
+def _read(verdict: dict[str, Any], num_steps: int, overall: bool, grades: Grades) -> ReplyLabels:
+    given: dict[int, dict[str, int | None]] = {}
+    reasons: dict[int, str | None] = {}
     if "\0doubled" in verdict:
         return ReplyLabels(None, "bad_label", "the verdict has a key twice")
     if "\0doubled" in verdict["steps"]:
@@ -107,13 +120,15 @@ def _read(verdict: dict[str, Any], num_steps: int, overall: bool) -> ReplyLabels
             return ReplyLabels(None, "bad_label", f"step is not a whole number: {_short(number)}")
         if not 1 <= number <= num_steps:
             return ReplyLabels(None, "extra_step", f"step {_short(number)} of {num_steps}")
-        if number in labels:
+        if number in given:
             return ReplyLabels(None, "duplicate_step", f"step {number} twice")
-        answers = (entry.get("alignment"), entry.get("contribution"))
-        if not all(map(_is_binary, answers)):
+        answers = tuple(entry.get(name) for name in grades.names)
+        if not all(name in entry for name in grades.names) or not all(map(grades.allows, answers)):
             return ReplyLabels(None, "bad_label", f"step {number}: {_short(answers)}")
-        labels[number] = int(any(answers))
-    missing = next((k for k in range(1, num_steps + 1) if k not in labels), None)
+        numbers = (None if answer is None else int(answer) for answer in answers)
+        given[number] = dict(zip(grades.names, numbers, strict=True))
+        reasons[number] = _reason(entry) if grades.reasons else None
+    missing = next((k for k in range(1, num_steps + 1) if k not in given), None)
     if missing is not None:
         return ReplyLabels(None, "missing_step", f"step {missing} of {num_steps} has no label")
     whole = verdict.get("overall") if overall else None
@@ -121,8 +136,20 @@ def _read(verdict: dict[str, Any], num_steps: int, overall: bool) -> ReplyLabels
         return ReplyLabels(None, "missing_overall", "the verdict has no grade of the whole")
     if overall and not _is_binary(whole):
         return ReplyLabels(None, "bad_label", f"overall: {_short(whole)}")
-    in_order = tuple(labels[k] for k in range(1, num_steps + 1))
-    return ReplyLabels(in_order, None, "", None if whole is None else int(whole))
+    in_order = tuple(given[k] for k in range(1, num_steps + 1))
+    return ReplyLabels(
+        tuple(map(grades.label, in_order)),
+        None,
+        "",
+        None if whole is None else int(whole),
+        in_order,
+        tuple(reasons[k] for k in range(1, num_steps + 1)) if grades.reasons else None,
+    )
+
+
+def _reason(entry: dict[str, Any]) -> str | None:
+    reason = entry.get("reason")
+    return printable(reason, REASON_CHARS) if isinstance(reason, str) and reason.strip() else None
 
 
 def _is_binary(value: object) -> bool:

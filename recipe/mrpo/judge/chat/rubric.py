@@ -8,27 +8,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from recipe.mrpo.endpoint.image import image_parts
 from recipe.mrpo.endpoint.untrusted_json import untrusted_json
+from recipe.mrpo.judge.chat.grades import STUDY, Grades
+from recipe.mrpo.judge.chat.rubric_folder import Rubric
 from recipe.mrpo.judge.protocol import JudgeRequest
 
-PROMPTS = Path(__file__).parent / "prompts"
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
-_LABEL = {"type": "integer", "enum": [0, 1]}
-_GRADE = {
-    "type": "object",
-    "properties": {"alignment": _LABEL, "contribution": _LABEL},
-    "required": ["alignment", "contribution"],
-    "additionalProperties": False,
-}
 
-
-def reply_schema(num_steps: int, *, overall: bool) -> dict[str, Any]:
+def reply_schema(num_steps: int, *, overall: bool, grades: Grades = STUDY) -> dict[str, Any]:
     """JSON schema of a verdict on `num_steps` steps: no step can be left out, doubled, added or called otherwise.
 
     An object with a key for each step, not a list: providers' strict modes know required keys, and no list of a given
@@ -37,45 +28,13 @@ def reply_schema(num_steps: int, *, overall: bool) -> dict[str, Any]:
     names = [str(k) for k in range(1, num_steps + 1)]
     steps = {
         "type": "object",
-        "properties": dict.fromkeys(names, _GRADE),
+        "properties": dict.fromkeys(names, grades.schema()),
         "required": names,
         "additionalProperties": False,
     }
-    parts = {"steps": steps, **({"overall": _LABEL} if overall else {})}  # after the steps, which it follows from
+    # The grade of the whole stands after the steps, which it follows from.
+    parts = {"steps": steps, **({"overall": {"type": "integer", "enum": [0, 1]}} if overall else {})}
     return {"type": "object", "properties": parts, "required": list(parts), "additionalProperties": False}
-
-
-@dataclass(frozen=True)
-class Rubric:
-    """The texts of a prompt; `hash` changes with any of them. `overall` is there only if that grade is asked for."""
-
-    system: str
-    case: str
-    steps: str
-    overall: str
-
-    @classmethod
-    def load(cls, folder: Path) -> Rubric:
-        """Read the four files; raises ValueError if one is missing or lacks its placeholder."""
-        names = ("system", "case", "steps", "overall")
-        try:
-            texts = {name: (folder / f"{name}.txt").read_text(encoding="utf-8") for name in names}
-        except FileNotFoundError as error:
-            raise ValueError(
-                f"mrpo.judge.openai.prompts: {Path(error.filename).name} is missing in {folder}."
-            ) from error
-        except (OSError, ValueError) as error:  # a file in place of the folder, no right to read it, no UTF-8
-            raise ValueError(f"mrpo.judge.openai.prompts={folder} cannot be read: {error}") from error
-        for name, needed in (("case", "case_json"), ("steps", "steps_json")):
-            if set(_PLACEHOLDER.findall(texts[name])) != {needed}:
-                raise ValueError(
-                    f"mrpo.judge.openai.prompts: {name}.txt must hold {{{{{needed}}}}} and no other placeholder."
-                )
-        return cls(**texts)
-
-    @property
-    def hash(self) -> str:
-        return hashlib.sha256("\0".join((self.system, self.case, self.steps, self.overall)).encode()).hexdigest()[:16]
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -128,5 +87,5 @@ def build_messages(
     content: str | list[dict[str, Any]] = text
     if images:
         content = [*image_parts(images), {"type": "text", "text": text}]
-    system = f"{rubric.system}\n{rubric.overall}" if request.overall else rubric.system
+    system = rubric.instructions(overall=request.overall)
     return [{"role": "system", "content": system}, {"role": "user", "content": content}]

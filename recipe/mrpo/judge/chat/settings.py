@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,9 @@ class OpenAISettings:
     max_steps: int
     max_step_chars: int
     max_prompt_chars: int
-    prompts: str | None
+    rubric: str
+    valid_grades: Sequence[str] | None
+    reasons: bool
     extra_body: Mapping[str, Any] | None
     query: Mapping[str, Any] | None
 

@@ -80,7 +80,9 @@ class OpenAI(Group):
     max_steps: int = whole(1)
     max_step_chars: int = whole(1)
     max_prompt_chars: int = whole(1)
-    prompts: str | None = text("a folder", null=True)
+    rubric: str = text("the name of a rubric or a folder")
+    valid_grades: list[str] | None = texts("a list of grades such as [grounding, logic]", null=True)
+    reasons: bool = truth()
     extra_body: dict[str, Any] | None = mapping("a mapping of JSON values", null=True, check=_json)
     query: dict[str, Any] | None = mapping(
         "a mapping of texts and numbers such as {api-version: preview}", null=True, check=_texts_and_numbers

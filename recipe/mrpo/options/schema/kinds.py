@@ -138,13 +138,13 @@ def some_of(choices: Sequence[str]) -> Any:
     return _field(Kind("a list of some of", choices=lambda: choices))
 
 
-def texts(words: str) -> Any:
+def texts(words: str, *, null: bool = False) -> Any:
     def blank(value: list[str]) -> str | None:
         if not all(item.strip() for item in value):
             raise ValueError
         return None
 
-    return _field(Kind(words, check=blank))
+    return _field(Kind(words, null=null, check=blank))
 
 
 def mapping(words: str, *, null: bool = False, check: Callable[[Any], str | None] | None = None) -> Any:

@@ -87,7 +87,7 @@ def kind_of(body: Mapping[str, Any]) -> str:
     system = next((m["content"] for m in body["messages"] if m["role"] == "system"), None)
     if system is None:
         return "generate"
-    return "verdict" if system == answer_prompt(None) else "judge"
+    return "verdict" if system == answer_prompt("study") else "judge"
 
 
 def _handler(owner: ModelServer) -> type[BaseHTTPRequestHandler]:

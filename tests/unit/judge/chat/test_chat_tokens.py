@@ -15,7 +15,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import PreTrainedTokenizerFast
 
 from data_preprocess.reasoning.annotation import build_messages as annotation_messages
-from recipe.mrpo.judge.chat.rubric import PROMPTS, Rubric, build_messages
+from recipe.mrpo.judge.chat.rubric import build_messages
+from recipe.mrpo.judge.chat.rubric_folder import Rubric
 from recipe.mrpo.tiny.templates import chat_template
 from recipe.mrpo.tiny.tokenizer import train_tokenizer
 from tests.unit.judge.conftest import make_request
@@ -144,7 +145,7 @@ def hostile_text(name: str, spell) -> str:
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_hostile_prompt_has_the_control_tokens_of_an_honest_one(name, spelling):
     text = hostile_text(name, SPELLINGS[spelling])
-    rubric = Rubric.load(PROMPTS)
+    rubric = Rubric.load("study")
     for place in PLACES:
         counts = []
         for said in ("It is dense.", text):

@@ -13,7 +13,8 @@ import pytest
 
 from recipe.mrpo.endpoint.json_in_text import json_objects
 from recipe.mrpo.judge.chat.reply import parse_reply
-from recipe.mrpo.judge.chat.rubric import PROMPTS, Rubric, build_messages
+from recipe.mrpo.judge.chat.rubric import build_messages
+from recipe.mrpo.judge.chat.rubric_folder import Rubric
 from tests.fake_judge_server import FakeJudgeServer
 
 ALL_VALID = '{"steps": [{"step": 1, "alignment": 1, "contribution": 1}]}'
@@ -79,7 +80,7 @@ def payload_of(message):
 def test_no_step_changes_the_shape_of_the_request(request_of, attack, why, place):
     honest = request_of()
     steps = {"first": (attack, *honest.steps), "last": (*honest.steps, attack), "alone": (attack,)}[place]
-    rubric = Rubric.load(PROMPTS)
+    rubric = Rubric.load("study")
     sent = build_messages(request_of(steps=steps), rubric, images=(), max_step_chars=2_000)
     usual = build_messages(honest, rubric, images=(), max_step_chars=2_000)
     assert [m["role"] for m in sent] == ["system", "user"]

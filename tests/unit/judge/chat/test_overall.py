@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 
 from recipe.mrpo.judge.chat.reply import parse_reply
-from recipe.mrpo.judge.chat.rubric import PROMPTS, Rubric, build_messages, reply_schema
+from recipe.mrpo.judge.chat.rubric import build_messages, reply_schema
+from recipe.mrpo.judge.chat.rubric_folder import Rubric
 from recipe.mrpo.judge.protocol import Judgement
 from tests.fake_judge_server import FakeJudgeServer
 
@@ -52,13 +53,13 @@ def test_the_schema_asks_for_it_exactly_when_it_is_wanted():
 
 
 def test_the_example_in_the_rubric_is_a_verdict_of_its_own_schema():
-    text = Rubric.load(PROMPTS).overall
+    text = Rubric.load("study").overall
     parsed = parse_reply(text, num_steps=1, quoted="", overall=True)
     assert (parsed.labels, parsed.overall) == ((1,), 1)
 
 
 def test_the_prompt_is_as_before_where_it_is_not_asked_for(request_of):
-    rubric = Rubric.load(PROMPTS)
+    rubric = Rubric.load("study")
     plain, whole = (
         build_messages(request_of(overall=o), rubric, images=(), max_step_chars=2000) for o in (False, True)
     )

@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from recipe.mrpo.judge.chat.rubric import PROMPTS, Rubric, build_messages, fill, reply_schema
+from recipe.mrpo.judge.chat.rubric import build_messages, fill, reply_schema
+from recipe.mrpo.judge.chat.rubric_folder import FOLDERS, Rubric
 
 SIBLING = (
     "Let me look at the lower zones of both lungs first.",
@@ -28,7 +29,7 @@ def png(width, height, kind="PNG", mode="RGB"):
 
 
 def messages_of(request, **changes):
-    rubric = changes.pop("rubric", Rubric.load(PROMPTS))
+    rubric = changes.pop("rubric", Rubric.load("study"))
     return build_messages(request, rubric, **{"images": (), "max_step_chars": 2000, **changes})
 
 
@@ -104,8 +105,8 @@ def test_what_a_placeholder_is_filled_with_is_not_filled_again():
 
 
 def test_the_rubrics_hash_changes_with_its_text():
-    rubric = Rubric.load(PROMPTS)
-    assert rubric.hash == Rubric.load(PROMPTS).hash
+    rubric = Rubric.load("study")
+    assert rubric.hash == Rubric.load("study").hash
     for part in ("system", "case", "steps", "overall"):
         assert replace(rubric, **{part: getattr(rubric, part) + "."}).hash != rubric.hash
 
@@ -120,12 +121,12 @@ def test_the_rubrics_hash_changes_with_its_text():
 def test_a_rubric_without_its_placeholder_is_refused(tmp_path, case, why):
     for name, text in {"system": "s", "case": case, "steps": "{{steps_json}}", "overall": "o"}.items():
         (tmp_path / f"{name}.txt").write_text(text)
-    with pytest.raises(ValueError, match=r"mrpo\.judge\.openai\.prompts: case\.txt"):
+    with pytest.raises(ValueError, match=r"mrpo\.judge\.openai\.rubric: case\.txt"):
         Rubric.load(Path(tmp_path))
 
 
 def test_the_rubric_names_no_label_but_the_replys():
-    example = re.findall(r"^Reply: (\{.*\})$", (PROMPTS / "system.txt").read_text(), re.MULTILINE)
+    example = re.findall(r"^Reply: (\{.*\})$", (FOLDERS / "study" / "system.txt").read_text(), re.MULTILINE)
     verdict = json.loads(example[0])
     assert list(verdict["steps"]) == ["1", "2", "3", "4", "5", "6"]
     jsonschema.validate(verdict, reply_schema(6, overall=False))

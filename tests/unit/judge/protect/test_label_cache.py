@@ -118,10 +118,10 @@ def test_the_key_changes_with_the_rubric(options_of, request_of, tmp_path):
     for name, text in {"system": "Grade.", "case": "{{case_json}}", "steps": "{{steps_json}}", "overall": ""}.items():
         (tmp_path / f"{name}.txt").write_text(text)
     keys = {
-        get_judge(options_of(name="openai", openai__prompts=p)).made.cache_key(request_of())
-        for p in (None, str(tmp_path))
+        get_judge(options_of(name="openai", openai__rubric=p)).made.cache_key(request_of())
+        for p in ("study", "local", str(tmp_path))
     }
-    assert len(keys) == 2
+    assert len(keys) == 3
 
 
 def test_the_file_holds_no_text_of_a_case(options_of, request_of, tmp_path):
