@@ -4,6 +4,7 @@
     mrpo data vqa_rad --source DIR --out DIR           # data sets to parquet (python -m data_preprocess)
     mrpo judge ...                                     # the judge's own command line
     mrpo evaluate --model CHECKPOINT --data FILE --out DIR   # answers of a model, judgements of them, figures
+    mrpo score RUN                                     # accuracy, reasoning, intervals, tables of any run
     mrpo report RUN_DIR                                # metrics and rollouts of a run, in the terminal or as SVG
     mrpo backbones | methods                           # the tables
 
@@ -23,6 +24,7 @@ DELEGATES = {  # first word: the module whose own command line takes the rest
     "data": "data_preprocess",
     "judge": "recipe.mrpo.judge",
     "evaluate": "recipe.mrpo.evaluate",
+    "score": "recipe.mrpo.evaluate.scores",
     "report": "recipe.mrpo.report",
     "backbones": "recipe.mrpo.backbones",
     "methods": "recipe.mrpo.methods",

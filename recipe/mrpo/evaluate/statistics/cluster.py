@@ -7,7 +7,7 @@ bootstrap needs: the two sums of each cluster.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
@@ -118,20 +118,51 @@ def share_interval(counts: Clustered, *, level: float = 0.95, draws: int = DRAWS
 
     All clusters alike (0 % or 100 %): the bootstrap sees no spread, so Wilson's interval over the clusters is given.
     """
-    numerators, denominators = counts.arrays()
-    clusters, total = len(numerators), float(denominators.sum())
+    return ratio_intervals(*counts.arrays(), level=level, draws=draws, seed=seed)[0]
 
-    def made(low: float | None, high: float | None, method: str) -> Interval:
-        return Interval(counts.value, low, high, level, clusters, total, method)
 
+def ratio_intervals(
+    numerators: np.ndarray,
+    denominators: np.ndarray,
+    *,
+    shares: Sequence[bool] | None = None,
+    level: float = 0.95,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> list[Interval]:
+    """F ratios of sums with their intervals; as `share_interval`, the same clusters drawn for all.
+
+    `numerators`, `denominators`: (C,) or (C, F), one row a cluster. `shares`: which of the F figures count yes and no
+    (default: all); a mean of other numbers has no interval where all clusters agree. Clusters without a denominator
+    take part in the draws, and count in no figure.
+    """
+    top, bottom = (np.atleast_2d(a.T).T.astype(np.float64) for a in (numerators, denominators))
+    kinds = list(shares) if shares is not None else [True] * top.shape[1]
+    made: list[Interval | None] = []
+    for above, below, share in zip(top.T, bottom.T, kinds, strict=True):
+        made.append(_without_draws(above[below > 0], below[below > 0], share=share, level=level))
+    left = [i for i, interval in enumerate(made) if interval is None]
+    if left:
+        found = ratio_draws(top[:, left], bottom[:, left], draws=draws, seed=seed)
+        for place, i in enumerate(left):
+            clusters, total = int((bottom[:, i] > 0).sum()), float(bottom[:, i].sum())
+            ends = percentile_interval(found[:, place], level=level, clusters=clusters)
+            value = float(top[:, i].sum() / total)
+            made[i] = Interval(value, *ends, level, clusters, total, "cluster bootstrap")
+    return [interval for interval in made if interval is not None]
+
+
+def _without_draws(above: np.ndarray, below: np.ndarray, *, share: bool, level: float) -> Interval | None:
+    """The interval of a figure that needs no bootstrap, or has none; None: draw."""
+    clusters, total = len(below), float(below.sum())
     if total <= 0:
-        return made(None, None, "none")
-    plain = bool(np.all(denominators == 1) and np.all((numerators == 0) | (numerators == 1)))
-    same = bool(np.all(numerators == 0) or np.all(numerators == denominators))
+        return Interval(None, None, None, level, clusters, total, "none")
+    value = float(above.sum() / total)
+    plain = share and bool(np.all(below == 1) and np.all((above == 0) | (above == 1)))
+    same = share and bool(np.all(above == 0) or np.all(above == below))
     if plain or same:
-        right = int(numerators.sum()) if plain else (0 if numerators.sum() == 0 else clusters)
-        return made(*wilson(right, clusters, level=level), "wilson")
-    if clusters < 2:
-        return made(None, None, "none")
-    found = ratio_draws(numerators, denominators, draws=draws, seed=seed)[:, 0]
-    return made(*percentile_interval(found, level=level, clusters=clusters), "cluster bootstrap")
+        right = int(above.sum()) if plain else (0 if above.sum() == 0 else clusters)
+        return Interval(value, *wilson(right, clusters, level=level), level, clusters, total, "wilson")
+    if clusters < 2 or (not share and np.ptp(above / below) == 0):
+        return Interval(value, None, None, level, clusters, total, "none")
+    return None
