@@ -5,6 +5,7 @@ rows/             rows of files made rollouts, checked
 ids.py            stable names of questions and rollouts
 phases/           `mrpo evaluate`: answers of a model, judgements of them, each phase resumable
 judge_audit/      how far two judges agree on the steps of a run
+scores/           `mrpo score`, `mrpo compare`: figures of runs, tables, published figures
 cache_command.py  entries and size of a label cache
 statistics/       intervals, paired comparisons, power
 """

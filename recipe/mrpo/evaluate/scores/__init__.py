@@ -1,6 +1,7 @@
 """Figures of runs: answers, reasoning, looking or guessing, judges; and the comparison of runs.
 
 options.py      what decides a figure
+intervals.py    ratios of columns with intervals, summed by cluster
 columns.py      rollouts as numbers, a column for each thing that figures are made of; one pass
 outcomes.py     right, wrong or not known, by the rule that was asked for
 groups.py       the sets, modalities, organs, question types and answer types that figures are told apart by
@@ -16,6 +17,6 @@ headline.py     the figures in a few sentences, with what is not known
 tables/         the figures as tables: text, Markdown, LaTeX, CSV
 published/      the published tables, with their source
 compare/        two runs or more on the same questions
-files.py        scores.json, written whole
+files.py        which dumps of a run count together; scores.json of an evaluation
 command.py      `mrpo score`
 """

@@ -1,4 +1,4 @@
-"""Reads a run and scores it: which of its dumps count together."""
+"""Reads a run and scores it (which of its dumps count together?); writes scores.json of an evaluation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from recipe.mrpo.common.whole_file import write_json
 from recipe.mrpo.evaluate.rollouts import Rollout, parts_of, read_rollouts, run_name
 from recipe.mrpo.evaluate.scores.options import ScoreOptions
 from recipe.mrpo.evaluate.scores.score import score
@@ -36,6 +37,13 @@ def score_path(
     others = (read_rollouts(other, label=name, left_out=left_out.append) for other in also)
     beside = (rollout for rollout in chain.from_iterable(others) if rollout.condition != "image")
     return score(chain(rollouts, beside), options, left_out=left_out)
+
+
+def score_evaluation(folder: Path, options: ScoreOptions | None = None) -> dict[str, Any]:
+    """Score the folder of `mrpo evaluate` and write its scores.json whole; phase 3. Raises ValueError, OSError."""
+    scores = score_path(folder, options or ScoreOptions())
+    write_json(folder / SCORES, scores)
+    return scores
 
 
 def which_parts(path: Path, *, origin: str | None, steps: Collection[int] | None) -> dict[str, Any]:
