@@ -48,7 +48,7 @@ setup(
     },
     # Exact only where the release matters to us; beside a GPU stack verl's own extras decide about the rest.
     install_requires=[
-        *pinned("verl", "nltk", "tabulate", "math-verify[antlr4_9_3]"),  # the extra that leaves Hydra's own antlr in place
+        *pinned("verl", "nltk", "math-verify[antlr4_9_3]", "tabulate"),  # its extra leaves Hydra's own antlr in place
         *"transformers omegaconf hydra-core pandas pyarrow pillow rich psutil numpy PyYAML pydantic".split(),
         *("huggingface_hub", "qwen-vl-utils", "httpx", "certifi"),
     ],
