@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.backbones import get_backbone
+from recipe.mrpo.common.environment import on_cpu
 from recipe.mrpo.evaluate.phases import generate as answers
 from recipe.mrpo.evaluate.phases import judge as judgements
 from recipe.mrpo.evaluate.phases.checkpoint import Checkpoint, checkpoint_hash, find_checkpoint, merged_folder
@@ -200,10 +201,17 @@ class Evaluation:
         path = self.out / judgements.JUDGEMENTS
         with self.generations(writable=False) as answered, AppendLog(path, failed=judgements.failed) as log:
             phase = JudgePhase(
-                self.questions, answered, log, options=self.options, judging=Judging(self.settings, self.options),
-                input_of=fingerprint(self.manifest.sections["judging"]), stop=stop,
-            )  # fmt: skip
-            check_stand_in(self.options, real_weights=self.settings.endpoint or has_real_weights(
-                str(self.settings.model), on_cpu=False))  # fmt: skip
+                self.questions,
+                answered,
+                log,
+                judging=self._judging,
+                input_of=fingerprint(self.manifest.sections["judging"]),
+                stop=stop,
+            )
             with stop.listening("judgements under way are waited for"):
                 return phase.run(self.tasks)
+
+    def _judging(self) -> Judging:
+        real = self.settings.endpoint or has_real_weights(str(self.settings.model), on_cpu=on_cpu())
+        check_stand_in(self.options, real_weights=real)
+        return Judging(self.settings, self.options)

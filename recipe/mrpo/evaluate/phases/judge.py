@@ -7,12 +7,11 @@ import hashlib
 import logging
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
 
 from recipe.mrpo.evaluate.ids import digest, output_hash
 from recipe.mrpo.evaluate.phases.generate import Outcome
@@ -62,14 +61,22 @@ def is_repeated(name: str, *, share: float, seed: int) -> bool:
 
 
 class JudgePhase:
-    """Judges what generations.jsonl holds for `tasks`."""
+    """Judges what generations.jsonl holds for `tasks`. `judging` makes the judges and rewards, if any is needed."""
+
+    judging: Judging
 
     def __init__(
-        self, questions: Questions, generations: AppendLog, log: AppendLog, *, options: DictConfig, judging: Judging,
-        input_of: str, stop: Stop,
-    ) -> None:  # fmt: skip
+        self,
+        questions: Questions,
+        generations: AppendLog,
+        log: AppendLog,
+        *,
+        judging: Callable[[], Judging],
+        input_of: str,
+        stop: Stop,
+    ) -> None:
         self.questions, self.generations, self.log = questions, generations, log
-        self.options, self.judging, self.input_of, self.stop = options, judging, input_of, stop
+        self.made, self.input_of, self.stop = judging, input_of, stop
 
     def run(self, tasks: Sequence[Task]) -> Outcome:
         """Judge every answer that has no judgement yet. Raises PermissionError for a row that may not be sent."""
@@ -81,6 +88,7 @@ class JudgePhase:
         todo = [task for task in answered if not self.log.done(task.id, hashes[task.id])]
         out = Outcome(len(tasks), len(answered) - len(todo), unanswered=len(tasks) - len(answered))
         if todo:
+            self.judging = self.made()
             self.judging.check([task.question for task in todo])
             asyncio.run(self._run(todo, hashes, out))
         return out

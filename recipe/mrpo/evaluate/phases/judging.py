@@ -9,7 +9,6 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from recipe.mrpo.common.environment import on_cpu
 from recipe.mrpo.evaluate.phases.questions import Question
 from recipe.mrpo.evaluate.phases.settings import Settings
 from recipe.mrpo.evaluate.phases.verdict import answer_judge_options
@@ -82,7 +81,7 @@ def _node(options: DictConfig) -> dict[str, Any]:
 def check_stand_in(options: DictConfig, *, real_weights: bool) -> None:
     """Warn, or refuse by mrpo.judge.stand_in, if the offline judge labels what a model in use has said."""
     node = OmegaConf.to_container(options.judge, resolve=True)
-    sentence = stand_in_sentence(node, real_weights=real_weights and not on_cpu())
+    sentence = stand_in_sentence(node, real_weights=real_weights)
     if sentence is None:
         return
     if node["stand_in"] == "refuse":
