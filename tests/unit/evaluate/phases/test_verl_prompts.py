@@ -1,4 +1,4 @@
-"""The model is asked exactly what training asks: token by token, for each backbone, by verl's own path from the files."""
+"""The model is asked what training asks, token by token, for each backbone: compared with verl's own path."""
 
 from __future__ import annotations
 
