@@ -26,6 +26,7 @@ AXES: dict[str, tuple[dict[str, frozenset[str]], ...]] = {
             name: frozenset({name})
             for name in ("ct", "mri", "xray", "ultrasound", "pet", "spect", "mammography", "fluoroscopy", "angiography")
         },
+        {name: frozenset({name}) for name in ("t1", "t2", "flair", "dwi")},
     ),
     "position": (
         {

@@ -55,7 +55,10 @@ def _has_stranger(chain: list[tuple[str, ...]], sentence: Sentence, wanted: Gold
     together = tuple(word for words in chain for word in words)
     if len(chain) < 2 or not any(holds({*map(stem_of, together)}, item) for item in wanted.items):
         return False
+    head = chain[-1][-1:]  # "frontal and parietal lobes"
     strangers = [_content(words) for words in chain if _is_stranger(words, wanted)]
+    if len(head[0]) > 3 and any(kinds & kinds_of((*words, *head)) and not kinds_of(words) for words in strangers):
+        return True
     if any(len(words) == 1 and words[0] in AXIS_WORDS for words in strangers):
         return True  # "anterior, middle and posterior cerebral artery"
     if any(kinds & kinds_of(words) for words in strangers):

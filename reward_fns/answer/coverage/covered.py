@@ -11,12 +11,13 @@ from reward_fns.answer.conflicts.word_lists import AXES, AXIS_WORDS, NEGATIONS
 from reward_fns.answer.coverage import chinese
 from reward_fns.answer.coverage.candidates import is_list_of_candidates
 from reward_fns.answer.coverage.gold import Gold, Item, read_gold
-from reward_fns.answer.coverage.reading import ASKS_WHY, STOP, Sentence, read
+from reward_fns.answer.coverage.reading import ASKS_WHY, NORMAL, STOP, Sentence, read
 from reward_fns.answer.coverage.stems import stem_of
 from reward_fns.answer.coverage.subjects import in_one_run, said_of_another
 from reward_fns.answer.terms.table import load_terms
 from reward_fns.answer.words.normalise import ALL_RULES, tokens
 
+_ONE_OF_AN_IMAGE = ("modality", "plane")  # whatever else the answer says about it
 _NAMED_BY_QUESTION = ("laterality", "plane", "modality")
 _ALTERNATIVES = frozenset({"or", "versus", "vs", "either", "?", "/"})
 _DENYING_QUESTION = re.compile(r"^(?!.*\bor\b).*\b(?:not|never|except|absent|cannot)\b", re.IGNORECASE | re.DOTALL)
@@ -24,6 +25,7 @@ _SALAD = 8  # content words beside the gold answer's, with hardly a function wor
 _PARTS = frozenset(
     "arch base apex lobe pole segment head body tail fundus wall root parenchyma tissue field zone".split()
 )
+_READ_WHOLE = NEGATIONS | {"around"}  # a name with such a word is looked for in the denials and places, too
 _SLACK = 2  # words that may stand between those of a name
 
 
@@ -35,11 +37,11 @@ def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]
     list of candidates. Against it: a conflict with the gold answer, or with a side, plane or modality of the question.
     """
     if chinese.CJK.search(gold) or chinese.CJK.search(prediction):
-        return chinese.covers(prediction, gold, conflicts)
+        return chinese.covers(prediction, gold, question, conflicts)
     wanted = read_gold(gold, question)
     if not wanted.items:
         return False
-    sentences = read(prediction, _kept(wanted, question))
+    sentences = read(prediction, _kept(wanted, gold, question))
     found = _first_of_each(sentences, wanted.items)
     if found is None and wanted.whole is not None:
         found = _first_of_each(sentences, (wanted.whole,))
@@ -63,7 +65,10 @@ def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]
     whole = len(sentences) == 1 and sentences[0].stated == sentences[0].whole
     text = prediction if whole else " . ".join(sentence.stated_text for sentence in holding)
     kinds = [kind for kind in conflicts if kind != "negation" or wanted.denies]
-    return find_conflict(text, gold, kinds) is None and not _against_question(text, gold, question)
+    if find_conflict(text, gold, kinds) or _against_question(text, gold, question):
+        return False
+    said = " . ".join(sentence.stated_text for sentence in sentences)
+    return find_conflict(said, gold, [kind for kind in _ONE_OF_AN_IMAGE if kind in conflicts]) is None
 
 
 def is_part(prediction: str, gold: str, question: str) -> bool:
@@ -73,8 +78,10 @@ def is_part(prediction: str, gold: str, question: str) -> bool:
     return not said.isdisjoint(wanted.stems) and said <= wanted.stems | wanted.question
 
 
-def _kept(wanted: Gold, question: str) -> frozenset[str]:
+def _kept(wanted: Gold, gold: str, question: str) -> frozenset[str]:
     keep = set()
+    if not NORMAL.isdisjoint((*tokens(gold, ALL_RULES), *tokens(question, ALL_RULES))):
+        keep.add("normal")
     if wanted.denies or _DENYING_QUESTION.search(question):
         keep.add("denial")
     if wanted.says_place:
@@ -107,7 +114,7 @@ def covered_positions(sentence: Sentence, item: Item) -> set[int]:
     for positions, name in item.names:
         if not positions <= covered and _stands_in(name, stems, here):
             covered |= positions
-        elif not positions <= covered and not NEGATIONS.isdisjoint(name):
+        elif not positions <= covered and not _READ_WHOLE.isdisjoint(name):
             whole = tuple(map(stem_of, sentence.whole))  # "without contrast" is noncontrast
             if _stands_in(name, whole, set(whole)):
                 covered |= positions

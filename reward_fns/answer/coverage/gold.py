@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from reward_fns.answer.conflicts.word_lists import AXES, NEGATIONS
+from reward_fns.answer.conflicts.word_lists import AXES, AXIS_WORDS, NEGATIONS
 from reward_fns.answer.coverage.reading import LOCATED_BY, STOP
 from reward_fns.answer.coverage.stems import stem_of
 from reward_fns.answer.terms.table import MAX_WORDS, load_terms
@@ -15,6 +15,8 @@ from reward_fns.answer.words.normalise import ALL_RULES, TOKEN, spell_out, token
 _ITEMS = re.compile(r"\s*(?:[,;]|\band\b|&(?!\s?e\b))\s*")
 _ABBREVIATION = re.compile(r"(?<![\w.-])[A-Z]{3,6}(?![\w-])")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
+_SEQUENCES = frozenset("t1 t2 flair dwi adc swi stir".split())
+_CLASS = re.compile(r"^\w{2,4} - (?=\w)")  # VQA-Med: "mr - flair", "xr - plain film"
 _INITIALS = 3  # words from which on initials are an abbreviation
 _BRACKETS = re.compile(r"\([^()]*\)")
 
@@ -22,12 +24,12 @@ _BRACKETS = re.compile(r"\([^()]*\)")
 @cache
 def _idle_nouns() -> frozenset[str]:
     """Nouns that an answer may leave out beside another word: axial (plane), right (side), Crohn('s disease)."""
-    words = (
+    words = frozenset(
         "plane view projection image scan film picture side part portion region area aspect section position location "
         "color disease system type pattern form appearance feature finding sign structure weighted imaging modality "
-        "stain staining study exam"
+        "stain staining study exam".split()
     )
-    return frozenset(map(stem_of, words.split()))
+    return words | {f"{word}s" for word in words}
 
 
 @cache
@@ -77,12 +79,14 @@ class Gold:
 def read_gold(gold: str, question: str) -> Gold:
     question_words = [word for word in tokens(question, ALL_RULES) if word not in STOP]
     asked = frozenset(map(stem_of, question_words))
+    gold = _CLASS.sub("", gold)
     outside = _BRACKETS.sub(" ", gold)
     text = spell_out(outside if TOKEN.search(outside) else gold, ALL_RULES)
     groups = [_content(part) for part in _ITEMS.split(text)]
     groups = [words for words in groups if words]
     everything = frozenset(stem_of(word) for words in groups for word in words)
-    dropped = _in_question(everything, asked)
+    idle = frozenset(stem_of(word) for words in groups for word in words if word in _idle_nouns())
+    dropped = _in_question(everything, asked, idle)
     items = tuple(_item(words, dropped, tuple(question_words)) for words in groups)
     items = tuple(item for item in items if item.needed)
     denies = any(word in NEGATIONS for words in groups for word in words)
@@ -101,9 +105,9 @@ def _content(text: str) -> tuple[str, ...]:
     return tuple(word for word in TOKEN.findall(with_units(text.replace("'", ""))) if word not in STOP)
 
 
-def _in_question(stems: frozenset[str], asked: frozenset[str]) -> frozenset[str]:
+def _in_question(stems: frozenset[str], asked: frozenset[str], idle: frozenset[str]) -> frozenset[str]:
     """Stems of the gold answer that need not be repeated; none if the question holds them all, as a choice does."""
-    if stems - _idle_nouns() <= asked:
+    if stems - idle <= asked:
         return frozenset()
     axes: dict[tuple[str, int], int] = {}
     for stem in asked:
@@ -114,7 +118,8 @@ def _in_question(stems: frozenset[str], asked: frozenset[str]) -> frozenset[str]
 
 def _item(words: tuple[str, ...], dropped: frozenset[str], asked: tuple[str, ...]) -> Item:
     stems = tuple(map(stem_of, words))
-    needed = frozenset(i for i, stem in enumerate(stems) if stem not in dropped and stem not in _idle_nouns())
+    idle = _idle_nouns() | ({"mri"} if not _SEQUENCES.isdisjoint(words) else frozenset())
+    needed = frozenset(i for i, stem in enumerate(stems) if stem not in dropped and words[i] not in idle)
     if not needed:
         needed = frozenset(i for i, stem in enumerate(stems) if stem not in dropped)
     return Item(words, stems, needed, tuple(_names(words, needed, asked)), kinds_of(words))
@@ -150,6 +155,12 @@ def _names(
     for i, word in enumerate(words):
         if i in needed and (match := _ORDINAL.fullmatch(word)):
             found[frozenset({i}), (match[1],)] = None  # 7th rib, rib 7
+        following = words[i + 1 : i + 2]
+        if word in ("around", "surrounding") and following:
+            found[frozenset({i, i + 1}), (stem_of("peri" + following[0]),)] = None
+            found[frozenset({i}), (stem_of("surrounding"),)] = None
+    if len(words) == 2 and len(needed) == 2 and words[0] not in AXIS_WORDS:
+        found[needed, (words[0][0], stem_of(words[1]))] = None  # S. aureus
     if len(words) >= _INITIALS and len(needed) == len(words):
         found[needed, ("".join(word[0] for word in words),)] = None  # its initials
     return list(found)

@@ -14,7 +14,7 @@ STOP = frozenset(
     "inside by for into as image picture scan photo photograph patient patients shows show showing shown seen see "
     "which has have had can also most likely probably appears appear seems suggests suggest suggestive suggesting "
     "consistent represents represent indicates indicate evidence presence present located answer visible some "
-    "approximately about around very their his her from".split()
+    "approximately about very their his her from".split()
 )
 """Words without which a short answer says the same."""
 _BULLET = re.compile(r"^\s*(?:[-*]\s|•|\d{1,2}[.)](?=\s))\s*")
@@ -38,18 +38,25 @@ _ALL_DENIED = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|would|will|should)\s+(?:not|never)\b(?! only)"
     r"|\b(?:cannot|(?:is|are|was|were|do|does|did|has|have|had|ca|could|wo|would|should)n['’]?t)\b"
     r"|\b(?:ruled out|excluded|unlikely|improbable|less likely|rejected|no longer)\b"
-    r"|\b(?:is|are|was|were)\s+(?:absent|normal|unremarkable|clear|unaffected|spared|preserved|intact)\b"
+    r"|\b(?:would(?! be (?:consistent|compatible|in keeping))|(?:needed|required|recommended|helpful|useful|advised) (?:for|to|in)"
+    r"|(?:may|might|should|could|can) be (?:needed|required|recommended|performed|considered|helpful|useful|ordered"
+    r"|complicated|followed|confused|mistaken))\b"
+)
+NORMAL = frozenset("normal unremarkable clear intact preserved absent healthy spared unaffected".split())
+_ALL_NORMAL = re.compile(
+    r"\b(?:is|are|was|were|looks?|appears?|seems?|remains?)\s+(?:to be\s+)?(?:\w+ly\s+)?"
+    r"(?:absent|normal|unremarkable|clear|unaffected|spared|preserved|intact|healthy)\b"
 )
 _DENIED_AFTER = re.compile(
     r"[<>](?!\s?[\d.])|\b(?:no|not(?! only)|without|never|neither|nor|none|nothing|absence of|absent|negative for"
     r"|free of|free from|lack of|lacks?|lacking|rather than|instead of|unlike|other than|except|excluding|excludes"
     r"|exclude|opposed to|in contrast to|compared (?:with|to)|relative to|than|different from|distinct from"
-    r"|distinguish\w* from|mimic\w*|resembl\w*|similar to|denies|against|history of|risk (?:of|for)"
+    r"|distinguish\w* from|separat\w+(?: \w+){0,2} from|(?:which|that) uses?|mimic\w*|resembl\w*|similar to|denies|against|history of|risk (?:of|for)"
     r"|risk factors? for|(?:can|may|could) (?:look like|simulate)|predispos\w* to|precursor (?:of|to)"
     r"|complication of)\b"
 )
 LOCATED_BY = re.compile(
-    r"\b(?:adjacent to|next to|near|beside|alongside|above|below|behind|between|surrounding|outside|beneath|under"
+    r"\b(?:adjacent to|next to|near|around|beside|alongside|above|below|behind|between|surrounding|outside|beneath|under"
     r"|(?:anterior|posterior|lateral|medial|superior|inferior) to|underneath|in front of|abutting|compressing"
     r"|displacing|overlying|underlying|separate from|away from|close to)\b.*?(?=\b(?:is|are|was|were|shows?)\b|$)"
 )
@@ -84,7 +91,7 @@ class Sentence:
 
 @lru_cache(maxsize=4096)
 def read(text: str, keep: frozenset[str] = frozenset()) -> tuple[Sentence, ...]:
-    """The sentences of an answer. `keep`: place, cause, denial, words of which kind are taken as stated as well."""
+    """The sentences of an answer. `keep`: place, cause, denial, normal, words of which kind are taken as stated as well."""
     sentences: list[Sentence] = []
     for line in text.splitlines():
         line = _BULLET.sub("", line)
@@ -127,7 +134,7 @@ def _pieces(text: str) -> tuple[str, ...]:
 
 def _stated(clause: str, keep: frozenset[str]) -> str:
     if "denial" not in keep:
-        if _ALL_DENIED.search(clause):
+        if _ALL_DENIED.search(clause) or ("normal" not in keep and _ALL_NORMAL.search(clause)):
             return ""
         if match := _DENIED_AFTER.search(clause):
             clause = clause[: match.start()]

@@ -9,16 +9,15 @@ from reward_fns.answer.conflicts.find import find_conflict
 from reward_fns.answer.coverage import chinese
 from reward_fns.answer.coverage.covered import covered_positions
 from reward_fns.answer.coverage.gold import Item, kinds_of, name_stems
-from reward_fns.answer.coverage.reading import STOP, Sentence, read
+from reward_fns.answer.coverage.reading import NORMAL, STOP, Sentence, read
 from reward_fns.answer.coverage.stems import stem_of
 from reward_fns.answer.terms.table import DISEASE, MAX_WORDS, load_terms
 from reward_fns.answer.words.normalise import ALL_RULES, tokens
 
 YES = frozenset("yes yeah yep yup yea aye correct true affirmative indeed certainly absolutely definitely".split())
-NO = frozenset("no nope nah incorrect false".split())
+NO = frozenset("no none nope nah incorrect false".split())
 _SAID = re.compile(r"\b(?:answer|response|conclusion)\s*(?:is|:|=)?\s*[\"'*]*\s*(yes|no)\b")
 _ASKS = frozenset("is are was were do does did has have had can could".split())  # the question again
-_NORMAL = frozenset("normal unremarkable clear intact preserved absent".split())
 _AXES = (
     "number",
     "comparison",
@@ -33,10 +32,21 @@ _AXES = (
 )
 _IDLE = STOP | frozenset(
     "do does did any there you can could would is image abnormality abnormal finding findings sign signs film exam "
+    "used performed taken obtained acquired section view biopsy micrograph sample smear "
     "study slide specimen contain contains exist depict depicts demonstrate demonstrates reveal reveals have".split()
 )
 _NEGATED = re.compile(r"\b(?:not|no|never|without|abnormal)\b")
 _ASKS_ABNORMAL = re.compile(r"\b(?:abnormal|abnormality|abnormalities|lesions?|pathology|disease)\b", re.IGNORECASE)
+_ASKS_PRESENCE = re.compile(r"\b(?:there|evidence|any|seen|visible|shows?|contains?|presence|present)\b", re.IGNORECASE)
+_ASKS_STATE = re.compile(
+    r"^\W*(?:is|are|was|were|does|do)\s+(?:the|this|these|both|all)\b(?!.*\b(?:contains?|shows?|evidence|present|visible|seen)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SUBJECT = re.compile(
+    r"^\W*(?:is|are|was|were|does|do)\s+(?:the|this|these)\s+((?:tumou?r|lesion|mass|cell|tissue|nodule|neoplasm|finding)(?:e?s)?)\b",
+    re.IGNORECASE,
+)
+"""A subject that the answer may name by a narrower word ("is the tumor benign?", "it is a benign adenoma")."""
 _ENOUGH = 0.5  # share of the question's words that a sentence must say again
 
 
@@ -54,7 +64,7 @@ def says(prediction: str, gold: str, question: str, mode: str) -> bool:
     if mode == "leading":
         return words[:1] == gold_words
     if chinese.is_yes_no(gold):
-        return chinese.polarity(prediction) == chinese.polarity(gold)
+        return chinese.polarity(prediction, question) == chinese.polarity(gold)
     return polarity(prediction, question) == gold_words[0]
 
 
@@ -86,6 +96,9 @@ class _Said(NamedTuple):
 
 def _by_words(prediction: str, question: str) -> _Said:
     content = tuple(word for word in tokens(question, ALL_RULES) if word not in _IDLE)
+    if (match := _SUBJECT.search(question)) and len(content) > 1:
+        subject = set(tokens(match[1], ALL_RULES))
+        content = tuple(word for word in content if word not in subject) or content
     if not content:
         return _Said("")
     item = _as_item(content)
@@ -99,24 +112,34 @@ def _by_words(prediction: str, question: str) -> _Said:
         ):
             return _Said("no")
     share, nearest = best
+    if nearest is None and _ASKS_PRESENCE.search(question) and _all_normal(prediction):
+        return _Said("no")
     if nearest is None or nearest.open or share < _ENOUGH:
         return _Said("")
     return _of_sentence(nearest, item, question)
+
+
+def _all_normal(prediction: str) -> bool:
+    """Does every sentence call something normal, and none state anything else ("The bones are intact")?"""
+    sentences = read(prediction)
+    return bool(sentences) and all(
+        not sentence.stated and not NORMAL.isdisjoint(sentence.whole) for sentence in sentences
+    )
 
 
 def _of_sentence(sentence: Sentence, item: Item, question: str) -> _Said:
     text = " ".join(sentence.whole)
     said = covered_positions(sentence, item)
     stated = set().union(*(covered_positions(one, item) for one in read(text)))
-    if said - stated and not _NORMAL & set(item.words):
+    if said - stated and not NORMAL & set(item.words):
         return _Said("no", denied=True)
     if find_conflict(text, question, _AXES):
         return _Said("no")
     if len(said) == len(item.words):
-        return _Said("no" if _NEGATED.search(text) else "yes")
+        return _Said("no" if NORMAL & set(item.words) and _NEGATED.search(text) else "yes")
     if _ASKS_ABNORMAL.search(question):
         return _Said("yes" if any(DISEASE in kinds_of(part) for part in _parts(sentence)) else "")
-    return _Said("no" if sentence.has_verb else "")
+    return _Said("no" if sentence.has_verb and _ASKS_STATE.search(question) else "")
 
 
 def _parts(sentence: Sentence) -> list[tuple[str, ...]]:

@@ -35,6 +35,13 @@ _SYNONYMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"lt": "left",
     r"w/o": "without",
     r"daily": "per day",
+    r"around(?= [<>]?\d)": "about",
+    r"r(?= (?:sided?|lungs?|hemi\w+|kidney|(?:upper|middle|lower) lobe|lobe|ventricle|atrium|hilum)\b)": "right",
+    r"l(?= (?:sided?|lungs?|hemi\w+|kidney|(?:upper|middle|lower) lobe|lobe|ventricle|atrium|hilum)\b)": "left",
+    r"t2[\s-](?:weighted[\s-])?flair": "flair",
+    r"t1-?\s?wi?": "t1 weighted",
+    r"t2-?\s?wi?": "t2 weighted",
+    r"(?:one|1) on (?:each|either) sides?": "bilateral",
     r"neg": "negative",
     r"pos": "positive",
     r"her-2(?:/neu)?|her2/neu": "her2",
@@ -51,7 +58,7 @@ _ANY = re.compile(rf"(?<!\w)(?:{'|'.join(_SYNONYMS)})(?!\w)", re.IGNORECASE)
 _WITH = re.compile(r"(?<!\w)w/\s?(?=[^\W\d_])", re.IGNORECASE)
 # One word, however it is parted: sub-acute, pre-contrast; "pre- and post-contrast" and "post contrast" as well.
 _BEGINNING = re.compile(
-    r"\b(sub|pre|post)[-\s](?!(?:and|or|to|of|in|on|with|the)\b)(?=[^\W\d_]{2})"
+    r"\b(sub|pre|post|multi)[-\s](?!(?:and|or|to|of|in|on|with|the)\b)(?=[^\W\d_]{2})"
     r"|\b(intra|extra|inter|peri|supra|infra|hyper|hypo|iso|micro|macro|endo|exo)-(?=[^\W\d_]{3})",
     re.IGNORECASE,
 )
