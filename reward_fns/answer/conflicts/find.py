@@ -24,15 +24,21 @@ from reward_fns.answer.conflicts.word_lists import (
     NEGATIONS,
     POLES,
 )
-from reward_fns.answer.words.normalise import ALL_RULES, spell_out, tokens
+from reward_fns.answer.words.normalise import ALL_RULES, spell_out, tokens, words_of
 
+_AXIS_WORDS = {
+    kind: frozenset().union(*(words for axis in axes for words in axis.values())) for kind, axes in AXES.items()
+}
 _GRADED_PLUS = re.compile(r"[1-4]\+")  # CD20 +++ is positive
+_BEGINNING = re.compile("|".join(beginning for group in BEGINNINGS for beginning in group))
 _BREAK = re.compile(r"[;.](?!\d)|\b(?:but|however|although)\b")
 
 
 @lru_cache(maxsize=8192)
 def _terms(text: str, conflict: str) -> tuple[frozenset[str], ...]:
-    words = set(tokens(text, ALL_RULES))
+    words = _AXIS_WORDS[conflict].intersection(tokens(text, ALL_RULES))
+    if not words:
+        return ()
     axes = tuple(frozenset(t for t, names in axis.items() if names & words) for axis in AXES[conflict])
     if conflict == "laterality":
         return tuple(frozenset({"left", "right"}) if "both" in axis else axis for axis in axes)
@@ -40,7 +46,11 @@ def _terms(text: str, conflict: str) -> tuple[frozenset[str], ...]:
 
 
 def _axis_conflict(prediction: str, gold: str, conflict: str) -> bool:
-    pairs = zip(_terms(prediction, conflict), _terms(gold, conflict), strict=True)
+    g_axes = _terms(gold, conflict)
+    p_axes = g_axes and _terms(prediction, conflict)
+    if not p_axes:
+        return False
+    pairs = zip(p_axes, g_axes, strict=True)
     return any(p and g and (p.isdisjoint(g) if "middle of it" in p | g else p != g) for p, g in pairs)
 
 
@@ -106,10 +116,11 @@ def _opposite_conflict(prediction: str, gold: str) -> bool:
 def _beginnings(text: str) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for word in set(tokens(text, ALL_RULES)) - INTENSITIES:
-        for number, group in enumerate(BEGINNINGS):
-            for beginning in group:
-                if word.startswith(beginning) and len(word) > len(beginning) + 2:
-                    found.setdefault(f"{number} {word[len(beginning) :]}", set()).add(beginning)
+        if _BEGINNING.match(word):
+            for number, group in enumerate(BEGINNINGS):
+                for beginning in group:
+                    if word.startswith(beginning) and len(word) > len(beginning) + 2:
+                        found.setdefault(f"{number} {word[len(beginning) :]}", set()).add(beginning)
     return freeze(found)
 
 
@@ -133,7 +144,7 @@ def _denied(text: str) -> tuple[frozenset[str], frozenset[str]]:
     for sentence in _BREAK.split(spell_out(text, ALL_RULES)):
         listed = re.search(r",[^,]*\b(?:or|nor)\b", sentence)
         for clause in [sentence] if listed else re.split(r",(?!\d)", sentence):
-            words = tokens(clause, ALL_RULES)
+            words = words_of(clause)
             first = next((i for i, word in enumerate(words) if word in NEGATIONS), len(words))
             if "absent" in words:
                 first = 0

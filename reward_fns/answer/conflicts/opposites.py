@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from reward_fns.answer.conflicts.bound_words import NUMBER
 from reward_fns.answer.conflicts.word_lists import AXES, COPULAS, LINKS, NEGATIONS, SIDES
-from reward_fns.answer.words.normalise import ALL_RULES, spell_out, tokens
+from reward_fns.answer.words.normalise import ALL_RULES, spell_out, tokens, words_of
 
 _OPPOSITES = AXES["opposite"]
 # word: its axis and its pole there
@@ -59,6 +59,8 @@ def opposite_poles(prediction: str, gold: str) -> bool:
     An answer that leaves the choice open ("benign or malignant tumor") says the opposite of one that does not.
     """
     p, g = _said(prediction), _said(gold)
+    if not p.all or not g.all:
+        return False
     for key in p.of.keys() & g.of.keys():
         if p.of[key].isdisjoint(g.of[key]) or (p.of[key] != g.of[key] and key in p.open | g.open):
             return True
@@ -119,7 +121,7 @@ def _clauses(text: str) -> list[list[str]]:
     """The words of each clause; one that is a mere pole belongs to the clause before it: "infarct, chronic"."""
     clauses: list[list[str]] = []
     plain = _SLASH.sub(" or ", spell_out(text, ALL_RULES))
-    for words in (list(tokens(clause, ALL_RULES)) for clause in _CLAUSE.split(plain)):
+    for words in (list(words_of(clause)) for clause in _CLAUSE.split(plain)):
         alone = all(word in _POLES or word in _JOINTS for word in words)
         if clauses and (alone or all(word in _POLES for word in clauses[-1])):
             clauses[-1] += words

@@ -99,10 +99,14 @@ def _has_stranger(said: str, gold: str) -> bool:
     known = {kind for kind, names in chinese_entries() for name in names if name in gold}
     own = {name for _, names in chinese_entries() if any(name in gold for name in names) for name in names}
     rest = said
-    if "器官" in known and "疾病" not in known and any(
-        kind == "疾病" and name in said and name not in gold and any(part in name for part in own)
-        for kind, names in chinese_entries()
-        for name in names
+    if (
+        "器官" in known
+        and "疾病" not in known
+        and any(
+            kind == "疾病" and name in said and name not in gold and any(part in name for part in own)
+            for kind, names in chinese_entries()
+            for name in names
+        )
     ):
         return True  # 肝囊肿 is not 肝
     for name in sorted((*own, *_ITEMS.split(gold)), key=len, reverse=True):

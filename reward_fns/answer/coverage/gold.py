@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from reward_fns.answer.conflicts.word_lists import AXES, AXIS_WORDS, NEGATIONS
-from reward_fns.answer.coverage.reading import LOCATED_BY, STOP
+from reward_fns.answer.coverage.reading import ASKS_WHY, LOCATED_BY, NORMAL, STOP
 from reward_fns.answer.coverage.stems import stem_of
 from reward_fns.answer.terms.table import MAX_WORDS, load_terms
-from reward_fns.answer.words.normalise import ALL_RULES, TOKEN, spell_out, tokens, with_units
+from reward_fns.answer.words.normalise import ALL_RULES, TOKEN, is_spelled_out, spell_out, tokens, with_units
 
 _ITEMS = re.compile(r"\s*(?:[,;]|\band\b|&(?!\s?e\b))\s*")
 _ABBREVIATION = re.compile(r"(?<![\w.-])[A-Z]{3,6}(?![\w-])")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _SEQUENCES = frozenset("t1 t2 flair dwi adc swi stir".split())
 _CLASS = re.compile(r"^\w{2,4} - (?=\w)")  # VQA-Med: "mr - flair", "xr - plain film"
+_DENYING_QUESTION = re.compile(r"^(?!.*\bor\b).*\b(?:not|never|except|absent|cannot)\b", re.IGNORECASE | re.DOTALL)
 _INITIALS = 3  # words from which on initials are an abbreviation
 _BRACKETS = re.compile(r"\([^()]*\)")
 
@@ -67,8 +68,8 @@ class Gold:
     """Stems of the question."""
     whole: Item | None
     """All items as one name, where the table knows it: brain, infarct = ischemic stroke."""
-    says_place: bool
-    """Does the gold answer name a place by another thing ("above the carina")?"""
+    keep: frozenset[str]
+    """What counts as stated in the answer besides plain statements, for `reading.read`."""
     choice: bool
     """Does the question name the candidates ("heart or lung")?"""
     joints: frozenset[str]
@@ -93,8 +94,17 @@ def read_gold(gold: str, question: str) -> Gold:
     words = tuple(word for group in groups for word in group)
     whole = _joined(words, groups, dropped)
     joints = frozenset(word for word in ("or", "/", "versus", "vs", "?") if word in text)
-    place, choice = LOCATED_BY.search(text) is not None, "or" in question_words
-    return Gold(items, denies, everything, asked, whole, place, choice, joints)
+    keep = frozenset(
+        kind
+        for kind, kept in (
+            ("normal", not NORMAL.isdisjoint((*words, *question_words))),
+            ("denial", denies or _DENYING_QUESTION.search(question) is not None),
+            ("place", LOCATED_BY.search(text) is not None),
+            ("cause", ASKS_WHY.search(question.casefold()) is not None),
+        )
+        if kept
+    )
+    return Gold(items, denies, everything, asked, whole, keep, "or" in question_words, joints)
 
 
 def _joined(words: tuple[str, ...], groups: list[tuple[str, ...]], dropped: frozenset[str]) -> Item | None:
@@ -168,7 +178,8 @@ def _names(
 
 @lru_cache(maxsize=16384)
 def name_stems(name: str) -> tuple[str, ...]:
-    return tuple(stem_of(word) for word in tokens(name, ALL_RULES) if word not in STOP)
+    words = name.split(" ") if is_spelled_out(name) else tokens(name, ALL_RULES)
+    return tuple(stem_of(word) for word in words if word not in STOP)
 
 
 @lru_cache(maxsize=16384)

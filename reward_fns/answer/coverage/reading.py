@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from reward_fns.answer.coverage.stems import stem_of
@@ -38,7 +38,8 @@ _ALL_DENIED = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|would|will|should)\s+(?:not|never)\b(?! only)"
     r"|\b(?:cannot|(?:is|are|was|were|do|does|did|has|have|had|ca|could|wo|would|should)n['’]?t)\b"
     r"|\b(?:ruled out|excluded|unlikely|improbable|less likely|rejected|no longer)\b"
-    r"|\b(?:would(?! be (?:consistent|compatible|in keeping))|(?:needed|required|recommended|helpful|useful|advised) (?:for|to|in)"
+    r"|\b(?:would(?! be (?:consistent|compatible|in keeping))"
+    r"|(?:needed|required|recommended|helpful|useful|advised) (?:for|to|in)"
     r"|(?:may|might|should|could|can) be (?:needed|required|recommended|performed|considered|helpful|useful|ordered"
     r"|complicated|followed|confused|mistaken))\b"
 )
@@ -51,12 +52,14 @@ _DENIED_AFTER = re.compile(
     r"[<>](?!\s?[\d.])|\b(?:no|not(?! only)|without|never|neither|nor|none|nothing|absence of|absent|negative for"
     r"|free of|free from|lack of|lacks?|lacking|rather than|instead of|unlike|other than|except|excluding|excludes"
     r"|exclude|opposed to|in contrast to|compared (?:with|to)|relative to|than|different from|distinct from"
-    r"|distinguish\w* from|separat\w+(?: \w+){0,2} from|(?:which|that) uses?|mimic\w*|resembl\w*|similar to|denies|against|history of|risk (?:of|for)"
+    r"|distinguish\w* from|separat\w+(?: \w+){0,2} from"
+    r"|(?:which|that) uses?|mimic\w*|resembl\w*|similar to|denies|against|history of|risk (?:of|for)"
     r"|risk factors? for|(?:can|may|could) (?:look like|simulate)|predispos\w* to|precursor (?:of|to)"
     r"|complication of)\b"
 )
 LOCATED_BY = re.compile(
-    r"\b(?:adjacent to|next to|near|around|beside|alongside|above|below|behind|between|surrounding|outside|beneath|under"
+    r"\b(?:adjacent to|next to|near|around|beside|alongside|above|below|behind|between|surrounding|outside|beneath"
+    r"|under"
     r"|(?:anterior|posterior|lateral|medial|superior|inferior) to|underneath|in front of|abutting|compressing"
     r"|displacing|overlying|underlying|separate from|away from|close to)\b.*?(?=\b(?:is|are|was|were|shows?)\b|$)"
 )
@@ -79,10 +82,10 @@ class Sentence:
     open: bool
     """Does the sentence leave the question open (unclear, cannot be excluded, the differential includes)?"""
     has_verb: bool
+    stems: tuple[str, ...] = field(init=False, compare=False)
 
-    @property
-    def stems(self) -> tuple[str, ...]:
-        return tuple(map(stem_of, self.stated))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stems", tuple(map(stem_of, self.stated)))
 
     @property
     def stated_text(self) -> str:
@@ -91,7 +94,7 @@ class Sentence:
 
 @lru_cache(maxsize=4096)
 def read(text: str, keep: frozenset[str] = frozenset()) -> tuple[Sentence, ...]:
-    """The sentences of an answer. `keep`: place, cause, denial, normal, words of which kind are taken as stated as well."""
+    """The sentences of an answer. `keep`: place, cause, denial, normal: words of these kinds count as stated, too."""
     sentences: list[Sentence] = []
     for line in text.splitlines():
         line = _BULLET.sub("", line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from reward_fns.answer.conflicts.find import find_conflict
@@ -54,6 +55,7 @@ def is_chinese_yes_no(gold: str) -> bool:
     return chinese.is_yes_no(gold)
 
 
+@lru_cache(maxsize=8192)  # the answers of a group are often the same
 def says(prediction: str, gold: str, question: str, mode: str) -> bool:
     """Does the answer say the yes or no of the gold answer? `mode` is options.yes_no, but not mix."""
     words, gold_words = tokens(prediction, ALL_RULES), tokens(gold, ALL_RULES)

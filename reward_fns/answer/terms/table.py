@@ -50,6 +50,7 @@ def key_of(words: Iterable[str]) -> str:
     return " ".join(sorted({_singular(word) for word in words if word not in _IDLE}))
 
 
+@lru_cache(maxsize=65536)
 def _singular(word: str) -> str:
     for plural, singular in _PLURALS:
         if len(word) > 4 and word.endswith(plural):

@@ -11,10 +11,10 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from reward_fns.answer.words.number_words import number_words
+from reward_fns.answer.words.number_words import holds_number_word, number_words
 from reward_fns.answer.words.quantities import find_quantities
 from reward_fns.answer.words.symbols import comparisons_to_symbols, glue_numbers, symbols_to_words
-from reward_fns.answer.words.synonyms import synonyms
+from reward_fns.answer.words.synonyms import holds_synonym, synonyms
 
 RULES = ("case", "articles", "punctuation", "number_words", "units", "synonyms")
 ALL_RULES = frozenset(RULES)
@@ -56,13 +56,15 @@ _LETTERED = (
     "category class clade genotype grade group haemophilia hemophilia hepatitis immunoglobulin influenza protein pugh "
     "serotype stage stanford strain subtype type vitamin weber zone"
 ).split()
-_NOT_LETTERED = "".join(rf"(?<!\b{word} )" for word in _LETTERED)
+_NOT_LETTERED = "".join(rf"(?<!\b{word} a)" for word in _LETTERED)
 # Lower-case articles before a word, or capital ones that open the text: "hepatitis A" and the blood group "A positive"
 # keep theirs.
 _ARTICLE = re.compile(
-    rf"(?i:{_NOT_LETTERED})\ba\s+(?=\w)|\b(?:an|the)\s+(?=\w)|\b[Tt][Hh][Ee]\s+(?=\w)"
+    rf"\ba(?i:{_NOT_LETTERED})\s+(?=\w)|\b(?:an|the)\s+(?=\w)|\b[Tt][Hh][Ee]\s+(?=\w)"
     r"|(?:^|(?<=[.!?]\s))\s*(?:An?|The)\s+(?=[a-z])(?!(?:positive|negative)\W*$)"
 )
+
+_SIMPLE = re.compile(r"(?!.*\b(?:an|the|non|pre|post|sub|multi|than|ig[agmed])\b)[a-z]{2,}(?: [a-z]{2,})*")
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
 TOKEN = re.compile(
@@ -75,9 +77,10 @@ def fold(text: str) -> str:
     """One code point for one meaning: NFKC, plain dashes and quotes, no control characters, no LaTeX wrapping."""
     if "&" in text:
         text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
-    text = _VULGAR.sub(" ", _SUPERSCRIPT.sub("^", text))
-    text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
-    text = "".join(" " if c in "\n\r\t" else c for c in text if c in "\n\r\t" or unicodedata.category(c)[0] != "C")
+    if not (text.isascii() and text.isprintable()):
+        text = _VULGAR.sub(" ", _SUPERSCRIPT.sub("^", text))
+        text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
+        text = "".join(" " if c in "\n\r\t" else c for c in text if c in "\n\r\t" or unicodedata.category(c)[0] != "C")
     if "\\" in text or "$" in text or "^" in text:
         for _ in range(_MAX_WRAPPERS):
             text = _WRAPPER.sub(r"\1", text)
@@ -123,6 +126,16 @@ def tokens(text: str, rules: frozenset[str]) -> tuple[str, ...]:
     if "punctuation" in rules:
         return tuple(TOKEN.findall(text.replace("'", "")))
     return tuple(text.split())
+
+
+def is_spelled_out(text: str) -> bool:
+    """Do ALL_RULES leave these lower-case words as they are? No for a text that is not simple enough to tell."""
+    return _SIMPLE.fullmatch(text) is not None and not holds_synonym(text) and not holds_number_word(text)
+
+
+def words_of(spelled: str) -> tuple[str, ...]:
+    """The tokens of a text, or of a part of one, that ALL_RULES have spelled out already."""
+    return tuple(TOKEN.findall(with_units(spelled).replace("'", "")))
 
 
 def with_units(text: str) -> str:

@@ -48,9 +48,21 @@ _GRADED = re.compile(
 )
 _ROMAN_ALONE = re.compile(r"\b(?:ii|iii|vii|viii|xii)\b", re.IGNORECASE)  # those with no other meaning; IV has one
 
+_ANY = re.compile(
+    rf"\b(?:{'|'.join((*_ONES, *_TENS, *_ORDINALS, *_SCALES, 'single', 'point', 'half', 'minus', 'negative'))})"
+    rf"|(?<![\w.])[1-9][\s-]+(?:{'|'.join(_PARTS)})|{_GRADED.pattern}|{_ROMAN_ALONE.pattern}",
+    re.IGNORECASE,
+)
+
+
+def holds_number_word(text: str) -> bool:
+    return _ANY.search(text) is not None
+
 
 def number_words(text: str) -> str:
     """The text with its numbers in digits."""
+    if not holds_number_word(text):  # one search for most texts, which hold none
+        return text
     text = _SINGLE.sub("1", _CARDINAL.sub(_cardinal, text))
     text = _POINT.sub(lambda m: f"{m[1]}.{m[2].replace(' ', '')}", text)
     text = _AND_A_HALF.sub(r"\1.5", text)

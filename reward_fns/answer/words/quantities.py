@@ -33,6 +33,7 @@ _QUANTITY = re.compile(
     rf"|(?P<plus>\+)(?![\w+])|(?P<each>{_DENOMINATOR})(?!{_LETTER})|(?=[x×]\s?\d)|(?!{_LETTER}|[.,/:+]\d))",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d")
 _MAX_DIGITS = 1000  # Python turns no more than 4300 into a number or back; a longer number is text
 _SHARES_UNIT = re.compile(r"\s*(?:x|×|by|to|-|and|or)\s*-?", re.IGNORECASE)
 
@@ -69,6 +70,8 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
     joined by x, by, to, -, and, or share the unit behind the last (`3 x 2 cm`). What follows a slash or `per` belongs
     to the unit: `5 mg/dl` is not a mass. Numbers glued to letters (`T2`, `L4`, `4th`) are names, not quantities.
     """
+    if not _DIGIT.search(text):
+        return ()
     found: list[Quantity] = []
     for match in reversed(list(_QUANTITY.finditer(text))):
         if len(match["number"]) > _MAX_DIGITS:

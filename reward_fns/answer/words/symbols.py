@@ -56,6 +56,7 @@ _COMPARISONS = tuple(
         (rf"{_MORE} than\b|(?:above|exceed(?:s|ing)){_A_NUMBER}|over{_A_NUMBER}{_TIME}", ">"),
     )
 )
+_COMPARES = re.compile(r"\bthan\b|exceed|\d", re.IGNORECASE)
 _OR_MORE = re.compile(
     r"(?<![\w.,/<>≤≥±])(?P<number>\d[\d.,]*\s?(?:%|[^\W\d_]{1,12})?)\s+"
     rf"(?:or (?P<more>{_MORE}|above|over)|or (?P<less>{_LESS}|below|under)"
@@ -65,6 +66,7 @@ _OR_MORE = re.compile(
 _BETWEEN = re.compile(r"\bbetween\s+(?=\.?\d)([^,;]{1,20}?)\s+and\s+(?=\.?\d)", re.IGNORECASE)
 _FROM = re.compile(r"\bfrom\s+(?=\.?\d[^,;]{0,20}?\sto\s\.?\d)", re.IGNORECASE)
 _EQUALS = re.compile(r"([<>])\s?=|=([<])")
+_DIGIT_OR_SIGN = re.compile(r"[\d<>=]")
 _GLUED = re.compile(r"([<>≤≥±√≠])\s+(?=-?\.?\d)")
 
 
@@ -86,6 +88,8 @@ def _polarity(match: re.Match) -> str:
 
 def comparisons_to_symbols(text: str) -> str:
     """Comparisons in words as signs: "less than 5" is <5, "between 2 and 3" is 2 to 3; numbers are digits by now."""
+    if not _COMPARES.search(text):
+        return text
     for pattern, sign in _COMPARISONS:
         text = pattern.sub(sign, text)
     text = _OR_MORE.sub(lambda m: f"{'≥' if m['more'] or m['above'] else '≤'}{m['number']}", text)
@@ -94,6 +98,8 @@ def comparisons_to_symbols(text: str) -> str:
 
 def glue_numbers(text: str) -> str:
     """What belongs to a number close to it: "< 5" is <5, "120 / 80" 120/80, "3 + 4" 3+4, and "2-3" is 2 to 3."""
+    if not _DIGIT_OR_SIGN.search(text):
+        return text
     text = _GLUED.sub(r"\1", _EQUALS.sub(lambda m: "≥" if m[1] == ">" else "≤", text))
     text = _SLASHED.sub(lambda m: m[1] or m[2], _SUM.sub(_sum, text))
     return _RANGE.sub(" to ", text)

@@ -54,7 +54,10 @@ _SPELLINGS = [
     (re.compile(rf"(?<!\w)(?:{spelling})(?!\w)", re.IGNORECASE), meaning)
     for spelling, meaning in sorted(_SYNONYMS.items(), key=lambda item: -len(item[0]))
 ]
-_ANY = re.compile(rf"(?<!\w)(?:{'|'.join(_SYNONYMS)})(?!\w)", re.IGNORECASE)
+_ANY = re.compile(
+    rf"(?<!\w)(?:{'|'.join(f'({key})' for key in sorted(_SYNONYMS, key=lambda key: -len(key)))})(?!\w)", re.IGNORECASE
+)
+_SCAN = next(i for i, key in enumerate(sorted(_SYNONYMS, key=lambda key: -len(key)), 1) if key == "ct scan|mri scan")
 _WITH = re.compile(r"(?<!\w)w/\s?(?=[^\W\d_])", re.IGNORECASE)
 # One word, however it is parted: sub-acute, pre-contrast; "pre- and post-contrast" and "post contrast" as well.
 _BEGINNING = re.compile(
@@ -72,19 +75,31 @@ _IMMUNOGLOBULIN = re.compile(r"\b(?:ig|immunoglobulin\s)(?=[agmed]\b)", re.IGNOR
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "κ": "kappa", "λ": "lambda"}
 GREEK = frozenset(_GREEK.values())  # without μ, which is micro
 _GREEK_LETTER = re.compile(rf"(\w?)([{''.join(_GREEK)}])(?=(\w?))", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 _SPINE = re.compile(r"\b([ctls])(\d{1,2})\s*[-/]\s*\1?(\d{1,2})\b", re.IGNORECASE)
+
+
+def holds_synonym(text: str) -> bool:
+    return _ANY.search(text) is not None
 
 
 def synonyms(text: str) -> str:
     """The text with its terms in one spelling."""
     text = american(text)
-    if _ANY.search(text):  # one search for most texts, which hold none
-        for pattern, meaning in _SPELLINGS:
+    found = {match.lastindex for match in _ANY.finditer(text)}
+    if found:  # one search for most texts, which hold none; "computed tomography scan" has a "ct scan" only then
+        for number in sorted({*found, _SCAN}):
+            pattern, meaning = _SPELLINGS[number - 1]
             text = pattern.sub(meaning, text)
     text = _WITH.sub("with ", text)
     text = _NON.sub("non", text)
     text = _BEGINNING.sub(lambda m: m[1] or m[2], text)
-    text = _TUMOR_MARKER.sub(lambda m: f"ca{m[m.lastindex or 0]}", text)
     text = _IMMUNOGLOBULIN.sub("ig ", text)
-    text = _GREEK_LETTER.sub(lambda m: f"{m[1]}{' ' if m[1] else ''}{_GREEK[m[2].lower()]}{' ' if m[3] else ''}", text)
+    if not text.isascii():
+        text = _GREEK_LETTER.sub(
+            lambda m: f"{m[1]}{' ' if m[1] else ''}{_GREEK[m[2].lower()]}{' ' if m[3] else ''}", text
+        )
+    if not _DIGIT.search(text):
+        return text
+    text = _TUMOR_MARKER.sub(lambda m: f"ca{m[m.lastindex or 0]}", text)
     return _SPINE.sub(r"\1\2 \1\3", text)
