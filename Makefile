@@ -5,11 +5,12 @@ OUT ?= runs/quickstart
 QUICKSTART_ARGS ?=
 FRESH ?=
 PYTEST_ARGS ?=
+GPU_CHECK_ARGS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart install test test-fast test-slow upstream-check lint clean
+.PHONY: quickstart install python-fits test test-fast test-slow upstream-check gpu-check lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,17 +19,28 @@ help:
 	@echo "make test-fast    the same without verl runs and what takes seconds by its nature: two minutes"
 	@echo "make test-slow    what make test leaves out: all backbones and methods, trainer modes, killed processes (an hour)"
 	@echo "make upstream-check  does the installed verl have what the plugin relies on? PYTHON=… looks at another one's"
+	@echo "make gpu-check    does this machine train? small real runs, 10 minutes at most; PYTHON=… of the GPU environment"
 	@echo "make lint         ruff and mypy"
 	@echo "make clean        remove runs/ and build output (the virtual environment stays)"
 
 install: $(STAMP)
 
 # Repeated when what is installed may have changed, not when the code has: the package is installed in place.
-$(STAMP): setup.py recipe/mrpo/pins.txt examples/install_cpu.sh examples/uv_settings.py
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH; set PYTHON to a Python 3.10, 3.11 or 3.12"; exit 1; }
+$(STAMP): setup.py recipe/mrpo/pins.txt examples/install_cpu.sh examples/uv_settings.py | python-fits
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	PATH="$(abspath $(BIN)):$$PATH" EXTRAS=cpu,dev bash examples/install_cpu.sh --quiet
 	touch $@
+
+# A virtual environment that is there is used as it is, unless PYTHON was given and is another Python.
+VERSION := -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+python-fits:
+ifneq ($(and $(filter file default,$(origin PYTHON)),$(wildcard $(BIN)/python)),)
+else
+	@case "$$($(PYTHON) $(VERSION) 2>/dev/null)" in 3.11 | 3.12) ;; \
+	*) echo "$(PYTHON) is no Python 3.11 or 3.12 that starts; set PYTHON=python3.11 or a path"; exit 1 ;; esac
+	@test ! -x $(BIN)/python || test "$$($(PYTHON) $(VERSION))" = "$$($(BIN)/python $(VERSION))" || { \
+	echo "$(VENV) has another Python than $(PYTHON); give it another folder, such as VENV=.venv-$(notdir $(PYTHON))"; exit 1; }
+endif
 
 quickstart: $(STAMP)
 	@$(BIN)/python -m recipe.mrpo.quickstart --out $(OUT) $(if $(FRESH),--fresh) $(QUICKSTART_ARGS)
@@ -45,6 +57,10 @@ test-slow: $(STAMP)
 # Sources only: any Python with pytest will do; verl's own dependencies are not needed.
 upstream-check:
 	PYTHONPATH=. $(if $(filter file default,$(origin PYTHON)),$(BIN)/python,$(PYTHON)) -m pytest -q --noconftest -p no:cacheprovider tests/upstream
+
+# On a machine with GPUs, in the environment of its own stack; on this one all that needs no CUDA.
+gpu-check:
+	$(if $(filter file default,$(origin PYTHON)),$(BIN)/python,$(PYTHON)) -m recipe.mrpo.gpu_check $(GPU_CHECK_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

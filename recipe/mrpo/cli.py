@@ -1,6 +1,7 @@
 """The console command `mrpo`: one word for each thing that is not training itself.
 
     mrpo doctor --data train.parquet --model MODEL     # is this machine ready?
+    mrpo doctor --plan | --run                         # what will a run need; does this machine train?
     mrpo data vqa_rad --source DIR --out DIR           # data sets to parquet (python -m data_preprocess)
     mrpo judge ...                                     # the judge's own command line
     mrpo evaluate --model CHECKPOINT --data FILE --out DIR   # answers of a model, judgements of them, figures
@@ -61,6 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from recipe.mrpo.startup.compose import compose_config
 
         return plan([word for word in words[1:] if word != "--plan"], compose=compose_config)
+    if words[:1] == ["doctor"] and "--run" in words:
+        from recipe.mrpo.gpu_check.command import main as check
+
+        return check([word for word in words[1:] if word != "--run"])
     if words and words[0] in DELEGATES:
         return delegate(DELEGATES[words[0]], words[1:])
     if words and not words[0].startswith("-") and words[0] != "doctor":
@@ -73,7 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from recipe.mrpo.doctor.command import add_arguments, run
 
     add_arguments(
-        commands.add_parser("doctor", help="check this machine", description="Is this machine ready for a run?")
+        commands.add_parser(
+            "doctor",
+            help="check this machine",
+            description="Is this machine ready for a run? `mrpo doctor --plan --help`: the memory, disk and time that "
+            "a run needs. `mrpo doctor --run --help`: small real runs on this machine's device.",
+        )
     )
     return run(parser.parse_args(words))
 

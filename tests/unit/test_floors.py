@@ -25,6 +25,7 @@ FLOORS = (
     ("wiring", "evaluate"),
     ("report", "worlds"),
     ("quickstart",),
+    ("gpu_check",),
     ("door",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

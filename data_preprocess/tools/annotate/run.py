@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ async def annotate(rows: Iterator[dict[str, Any]], out: Path, run: Run, model: M
     at once. Raises PermissionError for a row that may not go to the endpoint, ValueError for one that does not say so
     clearly.
     """
-    today = datetime.now(timezone.utc).date().isoformat()
+    today = datetime.now(UTC).date().isoformat()
     with out.open("a", encoding="utf-8") as stream, _finishing_first(run):
 
         async def worker() -> None:

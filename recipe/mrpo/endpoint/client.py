@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -108,7 +108,7 @@ class ChatClient:
         try:
             # The client's own timeouts start anew with every byte that arrives.
             return await asyncio.wait_for(self._read(method, path, content), self.timeout_s)
-        except (asyncio.TimeoutError, httpx.TimeoutException):
+        except (TimeoutError, httpx.TimeoutException):
             return Response(failure="timeout", detail=f"no whole reply in {self.timeout_s:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             if is_certificate_fault(error):
@@ -120,7 +120,7 @@ class ChatClient:
 
     async def _read(self, method: str, path: str, content: bytes | None) -> Response:
         async with self._http.stream(method, self.endpoint.url + path, content=content) as response:
-            wait = retry_after_s(response.headers.get("retry-after"), now=datetime.now(timezone.utc))
+            wait = retry_after_s(response.headers.get("retry-after"), now=datetime.now(UTC))
             failure = None if response.is_success else f"http_{response.status_code}"
             try:
                 body = await read_body(response.aiter_raw(), response.headers.get("content-encoding", ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 
@@ -60,5 +60,5 @@ def retry_after_s(header: str | None, *, now: datetime) -> float | None:
         # OverflowError: a year or an offset that no datetime holds.
         except (ValueError, OverflowError):
             return None
-        seconds = (date.replace(tzinfo=date.tzinfo or timezone.utc) - now).total_seconds()
+        seconds = (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
     return max(0.0, seconds) if seconds == seconds else None

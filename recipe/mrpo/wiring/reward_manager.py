@@ -72,8 +72,8 @@ class MRPORewardManager(RewardManagerBase):
         try:
             record = await self.judge_rollout(ids, item.non_tensor_batch)
         except asyncio.CancelledError as error:
-            cancelling = getattr(asyncio.current_task(), "cancelling", None)  # not in Python 3.10
-            if cancelling is None or cancelling():  # verl gives this rollout up
+            task = asyncio.current_task()
+            if task is None or task.cancelling():  # verl gives this rollout up
                 raise
             # Something that a judge waited for was cancelled, which is an error like any other.
             record = self._unscored(ids, errors={"rollout": self.scorer.told("scoring a rollout", error)})

@@ -39,7 +39,7 @@ def no_settings_of_this_machine(monkeypatch):
 def certificates(tmp_path_factory):
     """(CA file, server file): an authority of a clinic's own, and a certificate of it for this machine."""
     folder = tmp_path_factory.mktemp("certificates")
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
 
     def signed(name, key, issuer, issuer_key, *, ca):
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]

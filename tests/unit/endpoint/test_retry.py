@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -26,7 +26,7 @@ from recipe.mrpo.endpoint.retry import RetryPolicy, backoff_s, retry_after_s
     ],
 )
 def test_a_retry_after_header_is_a_number_or_a_date(header, seconds, why):
-    assert retry_after_s(header, now=datetime(2015, 10, 21, 7, 28, tzinfo=timezone.utc)) == seconds, why
+    assert retry_after_s(header, now=datetime(2015, 10, 21, 7, 28, tzinfo=UTC)) == seconds, why
 
 
 def test_the_wait_doubles_up_to_its_limit_and_is_jittered():

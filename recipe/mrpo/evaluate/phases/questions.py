@@ -159,9 +159,4 @@ def _text(value: Any) -> str | None:
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as file:
-        if hasattr(hashlib, "file_digest"):
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        sha = hashlib.sha256()  # Python 3.10
-        while block := file.read(1 << 20):
-            sha.update(block)
-        return sha.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
