@@ -61,6 +61,8 @@ class AnswerReward:
 @register_reward("answer")
 def _answer(
     *,
+    mode: str,  # read where rollouts are scored: a verdict takes the place of this measure
+    fallback: str,
     compat: str,
     accept: str,
     mix: Mapping[str, float],

@@ -54,6 +54,7 @@ class EnsembleJudge:
         given = await asyncio.gather(*(judge.label(request) for judge in self.judges.values()))
         labels, agreement = majority([j.labels for j in given if j.labels is not None], num_judges=len(given))
         whole, _ = majority([(j.overall,) for j in given if j.overall is not None], num_judges=len(given))
+        right, _ = majority([(j.answer,) for j in given if j.answer is not None], num_judges=len(given))
         lost = next((j.failure for j in given if j.failure in OVER_BUDGET), "no_majority")
         failed = [f"{name}: {j.failure}" for name, j in zip(self.judges, given, strict=True) if j.failure is not None]
         return Judgement(
@@ -64,6 +65,7 @@ class EnsembleJudge:
             usage=replace(reduce(operator.add, (j.usage for j in given)), latency_s=time.perf_counter() - start),
             agreement=agreement if labels is not None else None,
             overall=whole[0] if whole is not None and labels is not None else None,
+            answer=right[0] if right is not None and labels is not None else None,
         )
 
     def require(self, *, may_leave_machine: bool) -> None:

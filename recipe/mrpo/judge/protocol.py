@@ -16,6 +16,7 @@ class JudgeRequest:
 
     `alternatives`: other answers that are right as well. `may_leave_machine` False: the case may only be sent to a
     judge on this machine or to an allowed host. `overall`: is the judge to grade the reasoning as a whole, too?
+    `rollout_answer`: the answer that the rollout gave, if the judge is to say whether it is right.
     `images`: (bytes, MIME type) of each image of the prompt, in order. `unread_image`: why one of them is not there,
     which a judge of images must take for a failure and not for a case without an image.
     """
@@ -28,6 +29,7 @@ class JudgeRequest:
     may_leave_machine: bool
     overall: bool = False
     alternatives: tuple[str, ...] = ()
+    rollout_answer: str | None = None
     unread_image: str | None = None
 
     @property
@@ -45,7 +47,8 @@ class Judgement:
     `usage` is the cost of the judgement, failed or not. `agreement` is the mean share of an ensemble's members that
     voted with the majority (None: a single judge), `overall` the grade of the reasoning as a whole, 1 or 0 (None: not
     asked for). `grades`: for each step what the rubric asks of it, 1 yes, 0 no, None not applicable; `reasons`: why,
-    in the judge's words. None: the judge has none, or they come from the cache, which keeps labels alone.
+    in the judge's words. None: the judge has none, or they come from the cache, which keeps labels alone. `answer`: is
+    the rollout's answer right, 1 or 0 (None: not asked).
 
     Raises ValueError if both or neither of labels and failure are set, or a label is not 0 or 1.
     """
@@ -58,6 +61,7 @@ class Judgement:
     overall: int | None = None
     grades: tuple[Mapping[str, int | None], ...] | None = None
     reasons: tuple[str | None, ...] | None = None
+    answer: int | None = None
 
     def __post_init__(self) -> None:
         if (self.labels is None) == (self.failure is None):
@@ -66,6 +70,8 @@ class Judgement:
             raise ValueError(f"labels are 0 or 1, not {self.labels!r}")
         if self.overall is not None and (type(self.overall) is not int or self.overall not in (0, 1)):
             raise ValueError(f"the overall grade is 0 or 1, not {self.overall!r}")
+        if self.answer is not None and (type(self.answer) is not int or self.answer not in (0, 1)):
+            raise ValueError(f"the verdict on the answer is 0 or 1, not {self.answer!r}")
         # Logs and terminals show it, and an endpoint or a judge of a user may quote anything.
         object.__setattr__(self, "detail", printable(self.detail))
 

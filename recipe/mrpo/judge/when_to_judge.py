@@ -56,6 +56,21 @@ def skip_reason(ask_for: str, *, wrong: bool | None, read_by_rewards: bool, shap
     return None
 
 
+def verdict_conflict(names: Collection[str], ask_for: str) -> str | None:
+    """Why the judges `names` cannot say which answers are right (mrpo.rewards.answer.mode=judge); None: they can."""
+    if "overlap" in names:
+        return (
+            "mrpo.rewards.answer.mode=judge needs a judge that can say whether an answer is right, and "
+            "mrpo.judge.name=overlap compares words; set mrpo.judge.name=openai, or mrpo.rewards.answer.mode=text."
+        )
+    if ask_for == "wrong_answers":
+        return (
+            "mrpo.judge.ask_for=wrong_answers asks about rollouts that are known to be wrong, and with "
+            "mrpo.rewards.answer.mode=judge the judge says which these are; set mrpo.judge.ask_for=all."
+        )
+    return None
+
+
 def skip_conflict(
     ask_for: str,
     *,

@@ -32,6 +32,7 @@ async def judged_rollout(
     """
     case = await asyncio.to_thread(scorer.begin, text, row)
     found = await labeller.label(judge, case, row, prompt=prompt)
+    by_text, case = case, scorer.decided(case, found.answer)
     score = await asyncio.to_thread(scorer.finish, case, found.labels, found.overall)
     return RolloutRecord(
         steps=case.step_texts,
@@ -45,9 +46,17 @@ async def judged_rollout(
         wrong=case.wrong,
         well_formed=case.given.parsed.well_formed,
         response_tokens=response_tokens,
-        judge=found.judge or {},
+        judge=(found.judge or {}) | _verdict(scorer, by_text.values.get("answer"), found.answer),
         errors=dict(score.errors),
     )
+
+
+def _verdict(scorer: Scorer, by_text: float | None, verdict: int | None) -> dict[str, Any]:
+    """What a record keeps where the judge decides: its verdict, and what the text measure says of the same answer."""
+    if not scorer.asks_for_verdict:
+        return {}
+    fallback = verdict is None and scorer.options.rewards.answer.fallback == "text"
+    return {"answer": verdict, "answer_by_text": by_text, "answer_fallback": fallback}
 
 
 def unscored_record(scorer: Scorer, *, response_tokens: int, **why: Any) -> RolloutRecord:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recipe.mrpo.endpoint.prompt_images import Images
@@ -32,6 +32,8 @@ class Labels:
     overall: int | None = None
     judge: dict[str, Any] | None = None
     """What the judgement cost; None: no judge was asked."""
+    answer: int | None = None
+    """The verdict on the answer, 1 right or 0 wrong; None: not asked for, or it failed."""
 
 
 def _kept(judgement: Judgement) -> dict[str, Any]:
@@ -66,8 +68,11 @@ class Labeller:
         shaped: Mapping[bool | None, bool],
         overall: bool,
         show_images: bool,
+        verdict: bool = False,
     ) -> None:
-        """`shaped`: does shaping read the labels of a rollout that is wrong (True), right (False) or neither (None)?"""
+        """`shaped`: does shaping read the labels of a rollout that is wrong (True), right (False) or neither (None)?
+        `verdict`: does the judge decide whether the answer is right? Then it is asked about every rollout."""
+        self.verdict = verdict
         self.overall, self._ask_for, self._read, self._shaped = overall, ask_for, read_by_rewards, shaped
         self.show_images = show_images
         self.told = Told()
@@ -76,16 +81,12 @@ class Labeller:
         """Labels of the case's steps; `prompt` are the chat messages that hold the case's images.
 
         Raises PermissionError for a row that may not be sent where the judge lives."""
-        if not case.steps:
-            return Labels([], "ok")  # a fact about the rollout, not about the judge: there is nothing to label
-        if isinstance(row, BadRow):
-            return Labels(None, "skipped:bad_row")
-        if not row.gold_reasoning.strip():
-            return Labels(None, "skipped:no_gold_reasoning")
-        shaped = self._shaped[case.wrong]
-        reason = skip_reason(self._ask_for, wrong=case.wrong, read_by_rewards=self._read, shaped=shaped)
-        if reason is not None:
-            return Labels(None, f"skipped:{reason}")
+        unlabelled = self._unlabelled(case, row)
+        answer = case.given.prediction if self.verdict and not isinstance(row, BadRow) else None
+        asked = answer is not None and bool(answer.strip())
+        verdict = 0 if self.verdict and not asked and not isinstance(row, BadRow) else None  # no answer is a wrong one
+        if isinstance(row, BadRow) or (unlabelled is not None and not asked):
+            return replace(unlabelled or Labels(None, "skipped:bad_row"), answer=verdict)
         try:
             leaves = row.may_leave_machine()
         except BadRow as error:  # the flag is unclear, so no judge is asked
@@ -97,7 +98,8 @@ class Labeller:
             answer=row.gold[0],
             alternatives=row.gold[1:],
             gold_reasoning=row.gold_reasoning,
-            steps=tuple(case.step_texts),
+            steps=() if unlabelled is not None else tuple(case.step_texts),
+            rollout_answer=answer if asked else None,
             images=images.read,
             unread_image=images.problem,
             may_leave_machine=leaves,
@@ -105,8 +107,28 @@ class Labeller:
         )
         judgement = await judge.label(request)
         cost = {**asdict(judgement.usage), "agreement": judgement.agreement, **_kept(judgement)}
-        if judgement.labels is None:
+        failure = judgement.failure
+        if failure is None and asked and judgement.answer is None:  # a judge that knows no verdict on answers
+            failure = "missing_answer"
+        if judgement.labels is None or failure is not None:
             detail = ascii(judgement.detail[:200])[1:-1]  # it may quote a model
-            logger.warning("judge %s failed: %s %s", judge.name, judgement.failure, detail)
-            return Labels(None, f"failed:{judgement.failure}", judge=cost)
-        return Labels(list(judgement.labels), "ok", judgement.overall, cost)
+            logger.warning("judge %s failed: %s %s", judge.name, failure, detail)
+            return Labels(None, f"failed:{failure}", judge=cost, answer=verdict)
+        found = judgement.answer if asked else verdict
+        if unlabelled is not None:
+            return replace(unlabelled, judge=cost, answer=found)
+        return Labels(list(judgement.labels), "ok", judgement.overall, cost, found)
+
+    def _unlabelled(self, case: Case, row: Row | BadRow) -> Labels | None:
+        """Why the steps of a rollout are not labelled; None where they are."""
+        if not case.steps:
+            return Labels([], "ok")  # a fact about the rollout, not about the judge: there is nothing to label
+        if isinstance(row, BadRow):
+            return Labels(None, "skipped:bad_row")
+        if not row.gold_reasoning.strip():
+            return Labels(None, "skipped:no_gold_reasoning")
+        if self.verdict:
+            return None  # right and wrong are not known before the judge is asked
+        shaped = self._shaped[case.wrong]
+        reason = skip_reason(self._ask_for, wrong=case.wrong, read_by_rewards=self._read, shaped=shaped)
+        return None if reason is None else Labels(None, f"skipped:{reason}")

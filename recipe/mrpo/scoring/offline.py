@@ -37,6 +37,11 @@ def compute_score(
     neither right nor wrong, and verl's stock reward managers have no word for that.
     """
     scorer, thresholds = _setup(json.dumps(plain(mrpo), sort_keys=True))
+    if scorer.asks_for_verdict:
+        raise ValueError(
+            "mrpo.rewards.answer.mode=judge needs a judge, and this function asks none; use the reward manager mrpo, "
+            "or set mrpo.rewards.answer.mode=text."
+        )
     row = Row.of(ground_truth, extra_info, data_source=data_source)
     case = scorer.begin(solution_str, row)
     if case.wrong is None:

@@ -62,6 +62,7 @@ class Scorer:
         self.rewards = build_rewards(options.rewards, tau=options.tau)
         self.weights = {reward.name: reward.weight for reward in self.rewards}
         self.reads_labels = labels_are_read(self.rewards)
+        self.asks_for_verdict = options.rewards.answer.mode == "judge"
         self.told = Told()
         self._own_calls = {reward.name: LimitedCalls() for reward in self.rewards if reward.own}
 
@@ -93,6 +94,19 @@ class Scorer:
         value = self._value(answer, given, errors, parts)
         wrong = None if value is None else is_wrong(value, tau=self.options.tau)
         return Case(given, tuple(steps), {answer.name: value}, errors, wrong, parts)
+
+    def decided(self, case: Case, verdict: int | None) -> Case:
+        """The case with the judge's verdict on the answer in the place of the text measure (mode=judge).
+
+        A verdict that failed is unknown, or with fallback=text what the measure says.
+        """
+        if not self.asks_for_verdict or "row" in case.errors:
+            return case
+        if verdict is None and self.options.rewards.answer.fallback == "text":
+            return case
+        value = None if verdict is None else float(verdict)
+        wrong = None if value is None else is_wrong(value, tau=self.options.tau)
+        return replace(case, values={**case.values, self.rewards[0].name: value}, wrong=wrong, answer_parts={})
 
     def finish(self, case: Case, labels: Sequence[int] | None, overall: int | None) -> Score:
         """All rewards, given the steps' labels (None: unknown) and the grade of the whole."""

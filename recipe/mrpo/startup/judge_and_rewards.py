@@ -26,11 +26,16 @@ def _sentence(error: Exception) -> str:
 def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) -> None:
     """Raise OptionError if the judge is unknown, cannot be made from its options, or may not see the data."""
     from recipe.mrpo.judge import get_judge
-    from recipe.mrpo.judge.member_options import with_router_address
+    from recipe.mrpo.judge.member_options import judges_asked, with_router_address
     from recipe.mrpo.judge.private_data import check_endpoint
     from recipe.mrpo.judge.stand_in import has_real_weights, stand_in_sentence
+    from recipe.mrpo.judge.when_to_judge import verdict_conflict
 
     judge = OmegaConf.to_container(options.judge, resolve=True)
+    if options.rewards.answer.mode == "judge":
+        asked = [str(one["name"]) for one in judges_asked(judge)]
+        if problem := verdict_conflict(asked, judge["ask_for"]):
+            raise OptionError(problem)
     reward_model = config.reward.reward_model
     real = has_real_weights(str(OmegaConf.select(config, "actor_rollout_ref.model.path")), on_cpu=on_cpu())
     if sentence := stand_in_sentence(judge, real_weights=real):

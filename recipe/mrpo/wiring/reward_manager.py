@@ -58,6 +58,7 @@ class MRPORewardManager(RewardManagerBase):
             },
             overall=bool(semantic.enabled and semantic.mode == "verdict"),
             show_images=judge_is_shown_images(judge),
+            verdict=self.scorer.asks_for_verdict,
         )
         self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
         self._table: TokenTable | None = None

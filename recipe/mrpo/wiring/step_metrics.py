@@ -61,6 +61,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
     names = dict.fromkeys(name for r in records for name in r.rewards)
     shares = metrics.stage_shares(labelled, cuts=cuts)
 
+    fallbacks = float(sum(bool(r.judge.get("answer_fallback")) for r in records))
     out: dict[str, float | None] = {
         f"reward/{name}": _mean(r.rewards[name] for r in records if r.rewards.get(name) is not None) for name in names
     }
@@ -83,6 +84,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
         "judge/skipped_by_option_total": float(sum(r.judge_status in SKIPPED for r in records)),
         "judge/cached_total": float(sum(bool(r.judge.get("cached")) for r in records)),
         "judge/cost_total": cost(judging, options),
+        "answer_fallbacks_total": fallbacks if any("answer_fallback" in r.judge for r in records) else None,
         "reward_errors_total": float(sum(bool(r.errors) for r in records)),
         "rows_without_record_total": float(sum(map(_without_record, credits))),
         "rollouts_missing_total": float(sum(credit.rollouts_missing for credit in credits)),

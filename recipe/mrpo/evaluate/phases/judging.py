@@ -24,7 +24,7 @@ from recipe.mrpo.scoring.rollout import Scorer
 logger = logging.getLogger(__name__)
 
 CHAT_WITHOUT_EFFECT = ("api_key_env", "timeout_s", "max_retries", "backoff_base_s", "backoff_max_s",
-                       "retry_after_max_s", "concurrency", "prompts")  # fmt: skip
+                       "retry_after_max_s", "concurrency", "rubric")  # fmt: skip
 ALL_READ = {False: True, True: True, None: True}
 """An evaluation reads the labels of right and wrong answers."""
 
@@ -52,6 +52,7 @@ class Judging:
             shaped=ALL_READ,
             overall=bool(semantic.enabled and semantic.mode == "verdict"),
             show_images=self.show_images,
+            verdict=self.scorer.asks_for_verdict,
         )
 
     def check(self, questions: Sequence[Question]) -> None:

@@ -44,8 +44,8 @@ from recipe.mrpo.endpoint.secret_key import Secret
 from recipe.mrpo.judge.chat.address import judge_endpoint, judge_key, run_options_named
 from recipe.mrpo.judge.chat.calls import REPLY_FAILURES, Calls, Service
 from recipe.mrpo.judge.chat.detail import DETAIL_CHARS, detail_of, explained
-from recipe.mrpo.judge.chat.reply import ReplyLabels, parse_reply
-from recipe.mrpo.judge.chat.rubric import build_messages, reply_schema
+from recipe.mrpo.judge.chat.reply import ReplyLabels, asked_of, parse_reply
+from recipe.mrpo.judge.chat.rubric import build_messages, schema_of
 from recipe.mrpo.judge.chat.rubric_folder import Rubric
 from recipe.mrpo.judge.chat.settings import OpenAISettings
 from recipe.mrpo.judge.chat.structured_output import StructuredOutput
@@ -66,7 +66,7 @@ class _LoopState:
 
 
 class ChatJudge:
-    """Asks a model for the grades of its rubric; of the study's: a step is valid if it aligns or contributes.
+    """Asks a model for the grades of its rubric, from which the labels follow.
 
     A call lasts at most `timeout_s`; a judgement makes at most 2 + max_retries calls (and as many again while the
     endpoint refuses structured output), with at most max(backoff_max_s, 1.5 retry_after_max_s) between two.
@@ -114,7 +114,7 @@ class ChatJudge:
         )
 
     def messages(self, request: JudgeRequest) -> list[dict[str, Any]]:
-        """Hook: the chat messages of a request, also the cache's key. Called in a thread. Raises BadImage."""
+        """Hook: the chat messages of a request, also the cache's key; in a thread. Raises BadImage."""
         images = []
         if self.settings.send_image:
             if request.unread_image is not None:  # labels of a case that was not seen whole would be guesses
@@ -124,13 +124,12 @@ class ChatJudge:
 
     def schema(self, request: JudgeRequest) -> dict[str, Any] | None:
         """Hook: the JSON schema of a verdict, for structured output; None: no structured output."""
-        return reply_schema(len(request.steps), overall=request.overall, grades=self.rubric.grades)
+        return schema_of(request, self.rubric.grades)
 
     def parse(self, reply: str, request: JudgeRequest, *, cut_off: bool) -> ReplyLabels:
         """Hook: the labels that a reply gives, or the kind of its failure; then the judge is asked once more. Never
         raises: the reply is untrusted. `cut_off`: the reply was cut off."""
-        expected = {"num_steps": len(request.steps), "overall": request.overall, "grades": self.rubric.grades}
-        return parse_reply(reply, quoted=request.steps, cut_off=cut_off, **expected)
+        return parse_reply(reply, cut_off=cut_off, **asked_of(request, self.rubric.grades))
 
     @property
     def stays_on_machine(self) -> bool:
@@ -143,8 +142,8 @@ class ChatJudge:
 
     async def label(self, request: JudgeRequest) -> Judgement:
         """As `label_with_permit`, without a breaker that could open."""
-        unguarded = Permit(CircuitBreaker(failures=1, pause_s=0, clock=time.monotonic))
-        return await self.label_with_permit(unguarded, request)
+        never_open = CircuitBreaker(failures=1, pause_s=0, clock=time.monotonic)
+        return await self.label_with_permit(Permit(never_open), request)
 
     async def label_with_permit(self, permit: Permit, request: JudgeRequest) -> Judgement:
         """Labels of the request's steps; `permit` is asked before every call, because all calls wait for something.
@@ -153,7 +152,7 @@ class ChatJudge:
         `parse`. Raises PermissionError, before anything is sent, for a case that may not be sent there.
         """
         self.endpoint.require(may_leave_machine=request.may_leave_machine)
-        if not request.steps:
+        if not request.steps and request.rollout_answer is None:
             return Judgement(labels=())
         if len(request.steps) > self.settings.max_steps:
             detail = f"{len(request.steps)} steps, mrpo.judge.openai.max_steps={self.settings.max_steps}"
@@ -182,6 +181,7 @@ class ChatJudge:
             overall=outcome.overall,
             grades=outcome.grades,
             reasons=outcome.reasons,
+            answer=outcome.answer,
             usage=usage,
         )
 

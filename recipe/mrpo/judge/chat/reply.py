@@ -12,6 +12,7 @@ from recipe.mrpo.endpoint.json_in_text import MAX_REPLY_CHARS, TooCostly, json_o
 from recipe.mrpo.endpoint.thoughts import after_thoughts, unwrapped
 from recipe.mrpo.judge.chat.grades import REASON_CHARS, STUDY, Grades
 from recipe.mrpo.judge.chat.quotation import is_quotation, may_hide_a_verdict
+from recipe.mrpo.judge.protocol import JudgeRequest
 
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
@@ -30,6 +31,22 @@ class ReplyLabels(NamedTuple):
     """For each step its grades by their names."""
     reasons: tuple[str | None, ...] | None = None
     """For each step the judge's reason in printable characters, if reasons were asked for."""
+    answer: int | None = None
+
+
+class _Asked(NamedTuple):
+    num_steps: int
+    overall: bool
+    verdict: bool
+    grades: Grades
+
+
+def asked_of(request: JudgeRequest, grades: Grades) -> dict[str, Any]:
+    """What a request asks for, as keyword arguments of `parse_reply`; the rollout's texts are its `quoted`."""
+    answer = request.rollout_answer
+    quoted = request.steps if answer is None else (*request.steps, answer)
+    asked = {"num_steps": len(request.steps), "overall": request.overall, "verdict": answer is not None}
+    return {**asked, "grades": grades, "quoted": quoted}
 
 
 def parse_reply(
@@ -40,6 +57,7 @@ def parse_reply(
     overall: bool,
     cut_off: bool = False,
     grades: Grades = STUDY,
+    verdict: bool = False,
 ) -> ReplyLabels:
     """Labels of steps 1..num_steps from `{"steps": {"1": {"alignment": 0|1, "contribution": 0|1}, ...}}`.
 
@@ -50,11 +68,13 @@ def parse_reply(
     in a fence or box or bare, after the model's reasoning; in prose it counts only if it ends the reply and cannot
     come from `quoted`, the rollout's own steps. Two verdicts with other labels are ambiguous. A reply that was
     `cut_off` must be a verdict and nothing else: its prose may hold a draft. With `overall` the verdict must hold a
-    grade of the whole beside the steps, `"overall": 0|1`; without it, such a grade is ignored.
+    grade of the whole beside the steps, `"overall": 0|1`; without it, such a grade is ignored. So it is with `verdict`
+    and `"answer": 0|1`.
 
     Failures: empty, truncated, unparsable, ambiguous, bad_label, extra_step, duplicate_step, missing_step,
-    missing_overall.
+    missing_overall, missing_answer.
     """
+    asked = _Asked(num_steps, overall, verdict, grades)
     text = reply.strip().removeprefix("\ufeff").strip()
     quoted = (quoted,) if isinstance(quoted, str) else quoted
     if not text:
@@ -64,8 +84,8 @@ def parse_reply(
         if whole is None and cut_off:
             return ReplyLabels(None, "truncated", "the reply was cut off")
         if whole is not None:
-            return _read(whole, num_steps, overall, grades)
-        return _verdict_in_prose(text, num_steps, quoted, overall, grades)
+            return _read(whole, asked)
+        return _verdict_in_prose(text, quoted, asked)
     except TooCostly as error:
         return ReplyLabels(None, "unparsable", str(error))
 
@@ -78,7 +98,7 @@ def _verdict_alone(text: str) -> dict[str, Any] | None:
     return verdicts[0][0] if len(verdicts) == 1 and verdicts[0][1] == text else None
 
 
-def _verdict_in_prose(text: str, num_steps: int, quoted: Sequence[str], overall: bool, grades: Grades) -> ReplyLabels:
+def _verdict_in_prose(text: str, quoted: Sequence[str], asked: _Asked) -> ReplyLabels:
     answer, opened = after_thoughts(text)
     answer = unwrapped(answer)
     if len(answer) > MAX_REPLY_CHARS:
@@ -86,17 +106,17 @@ def _verdict_in_prose(text: str, num_steps: int, quoted: Sequence[str], overall:
     whole = _verdict_alone(answer)
     # Without its opening mark, the closing mark may be quoted from a step, and the verdict behind it.
     if whole is not None and opened:
-        return _read(whole, num_steps, overall, grades)
+        return _read(whole, asked)
     verdicts = [(found, source) for found, source in json_objects(answer) if _is_verdict(found)]
     verdicts = [(found, source) for found, source in verdicts if not is_quotation(source, quoted)]
     if not verdicts:
         return ReplyLabels(None, "unparsable", f"no JSON object with steps in {text!r}")
-    readings = {reading[:4]: reading for found, _ in verdicts for reading in [_read(found, num_steps, overall, grades)]}
+    readings = {(*reading[:4], reading.answer): reading for found, _ in verdicts for reading in [_read(found, asked)]}
     if len(readings) > 1:
         return ReplyLabels(None, "ambiguous", f"{len(readings)} different verdicts in one reply")
     if not answer.endswith(verdicts[-1][1]):
         return ReplyLabels(None, "unparsable", f"a verdict that does not end the reply: {text!r}")
-    if may_hide_a_verdict(quoted, grades.names):
+    if may_hide_a_verdict(quoted, asked.grades.names):
         return ReplyLabels(None, "unparsable", f"a verdict in prose, and the steps may hold one: {text!r}")
     return readings.popitem()[1]
 
@@ -105,7 +125,8 @@ def _is_verdict(found: dict[str, Any]) -> bool:
     return isinstance(found.get("steps"), (dict, list))
 
 
-def _read(verdict: dict[str, Any], num_steps: int, overall: bool, grades: Grades) -> ReplyLabels:
+def _read(verdict: dict[str, Any], asked: _Asked) -> ReplyLabels:
+    num_steps, grades = asked.num_steps, asked.grades
     given: dict[int, dict[str, int | None]] = {}
     reasons: dict[int, str | None] = {}
     if "\0doubled" in verdict:
@@ -131,19 +152,25 @@ def _read(verdict: dict[str, Any], num_steps: int, overall: bool, grades: Grades
     missing = next((k for k in range(1, num_steps + 1) if k not in given), None)
     if missing is not None:
         return ReplyLabels(None, "missing_step", f"step {missing} of {num_steps} has no label")
-    whole = verdict.get("overall") if overall else None
-    if overall and whole is None:
-        return ReplyLabels(None, "missing_overall", "the verdict has no grade of the whole")
-    if overall and not _is_binary(whole):
-        return ReplyLabels(None, "bad_label", f"overall: {_short(whole)}")
+    more: dict[str, int | None] = {"overall": None, "answer": None}
+    for name, wanted, what in (
+        ("overall", asked.overall, "no grade of the whole"), ("answer", asked.verdict, "nothing about the answer")
+    ):  # fmt: skip
+        value = verdict.get(name) if wanted else None
+        if wanted and value is None:
+            return ReplyLabels(None, f"missing_{name}", f"the verdict has {what}")
+        if wanted and not _is_binary(value):
+            return ReplyLabels(None, "bad_label", f"{name}: {_short(value)}")
+        more[name] = None if value is None else int(value)
     in_order = tuple(given[k] for k in range(1, num_steps + 1))
     return ReplyLabels(
         tuple(map(grades.label, in_order)),
         None,
         "",
-        None if whole is None else int(whole),
+        more["overall"],
         in_order,
         tuple(reasons[k] for k in range(1, num_steps + 1)) if grades.reasons else None,
+        more["answer"],
     )
 
 

@@ -19,7 +19,7 @@ from recipe.mrpo.judge.protocol import JudgeRequest
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 
-def reply_schema(num_steps: int, *, overall: bool, grades: Grades = STUDY) -> dict[str, Any]:
+def reply_schema(num_steps: int, *, overall: bool, grades: Grades = STUDY, verdict: bool = False) -> dict[str, Any]:
     """JSON schema of a verdict on `num_steps` steps: no step can be left out, doubled, added or called otherwise.
 
     An object with a key for each step, not a list: providers' strict modes know required keys, and no list of a given
@@ -32,9 +32,16 @@ def reply_schema(num_steps: int, *, overall: bool, grades: Grades = STUDY) -> di
         "required": names,
         "additionalProperties": False,
     }
-    # The grade of the whole stands after the steps, which it follows from.
-    parts = {"steps": steps, **({"overall": {"type": "integer", "enum": [0, 1]}} if overall else {})}
+    # They stand after the steps: the grade of the whole follows from these.
+    binary = {"type": "integer", "enum": [0, 1]}
+    parts = {"steps": steps} | ({"overall": binary} if overall else {}) | ({"answer": binary} if verdict else {})
     return {"type": "object", "properties": parts, "required": list(parts), "additionalProperties": False}
+
+
+def schema_of(request: JudgeRequest, grades: Grades) -> dict[str, Any]:
+    """The schema of a verdict on a request."""
+    asked = request.rollout_answer is not None
+    return reply_schema(len(request.steps), overall=request.overall, grades=grades, verdict=asked)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -42,15 +49,18 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
-def steps_json(steps: tuple[str, ...], *, max_step_chars: int) -> str:
-    """The steps as one line of JSON data."""
+def steps_json(steps: tuple[str, ...], answer: str | None, *, max_step_chars: int) -> str:
+    """The steps, and the answer if it is asked about, as one line of JSON data."""
     entries = []
     for number, text in enumerate(steps, 1):
         entry: dict[str, Any] = {"step": number, "text": text[:max_step_chars]}
         if len(text) > max_step_chars:
             entry["cut_after"] = max_step_chars
         entries.append(entry)
-    return untrusted_json({"rollout_steps": entries})
+    data: dict[str, Any] = {"rollout_steps": entries}
+    if answer is not None:
+        data["rollout_answer"] = answer[:max_step_chars]
+    return untrusted_json(data)
 
 
 def case_json(request: JudgeRequest) -> str:
@@ -80,12 +90,12 @@ def build_messages(
     `images` are data URLs, in the order of the prompt. One user message, because some chat templates refuse two in a
     row.
     """
-    case, steps = case_json(request), steps_json(request.steps, max_step_chars=max_step_chars)
+    case, steps = case_json(request), steps_json(request.steps, request.rollout_answer, max_step_chars=max_step_chars)
     shared = fill(rubric.case, {"case_json": fenced(case)})
     own = fill(rubric.steps, {"steps_json": fenced(steps, before=case)})
     text = f"{shared}\n{own}"
     content: str | list[dict[str, Any]] = text
     if images:
         content = [*image_parts(images), {"type": "text", "text": text}]
-    system = rubric.instructions(overall=request.overall)
+    system = rubric.instructions(overall=request.overall, verdict=request.rollout_answer is not None)
     return [{"role": "system", "content": system}, {"role": "user", "content": content}]

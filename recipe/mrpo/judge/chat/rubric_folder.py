@@ -6,7 +6,8 @@ case.txt      {{case_json}} stands for the case     these and the texts that an 
 steps.txt     {{steps_json}} for the steps          unless the folder has its own
 overall.txt   asks for a grade of the whole; {{entry}} stands for an example of a step's entry
 reasons.txt   asks for a reason with each step
-    answer.txt    the question about the answer alone (answer.py)
+verdict.txt   asks whether the answer is right, in the same call
+answer.txt    the question about the answer alone (answer.py)
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ FOLDERS = Path(__file__).parent / "rubrics"
 SHARED = FOLDERS / "shared"
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _NEEDED = {"case": {"case_json"}, "steps": {"steps_json"}}
-_ALLOWED = {"system": {"data", "untrusted"}, "overall": {"entry"}, "reasons": {"entry"}}
+_ALLOWED = {"system": {"data", "untrusted"}, "overall": {"entry"}, "reasons": {"entry"}, "verdict": {"entry"}}
 _KEYS = ("grades", "valid", "not_applicable")
 
 
@@ -46,6 +47,7 @@ class Rubric:
     steps: str
     overall: str
     reasons: str
+    verdict: str
     grades: Grades
 
     @classmethod
@@ -56,7 +58,7 @@ class Rubric:
         grade that the rubric does not have.
         """
         folder = _folder(name)
-        texts = {part: _text(folder, part) for part in ("system", "case", "steps", "overall", "reasons")}
+        texts = {part: _text(folder, part) for part in (*_NEEDED, *_ALLOWED)}
         for part, needed in _NEEDED.items():
             if set(_PLACEHOLDER.findall(texts[part])) != needed:
                 raise ValueError(f"{OPTION}: {part}.txt must hold {{{{{min(needed)}}}}} and no other placeholder.")
@@ -73,14 +75,14 @@ class Rubric:
         for part in ("data", "untrusted"):
             texts["system"] = texts["system"].replace(f"{{{{{part}}}}}", _text(SHARED, part).rstrip("\n"))
         entry = ({"reason": "\u2026"} if reasons else {}) | dict.fromkeys(grades.names, 1)
-        for part in ("overall", "reasons"):
+        for part in ("overall", "reasons", "verdict"):
             texts[part] = texts[part].replace("{{entry}}", json.dumps(entry, ensure_ascii=False))
         return cls(**texts, grades=grades)
 
-    def instructions(self, *, overall: bool) -> str:
-        """The system message; with a grade of the whole and reasons if they are asked for."""
-        parts = [self.system, *([self.reasons] if self.grades.reasons else []), *([self.overall] if overall else [])]
-        return "\n".join(parts)
+    def instructions(self, *, overall: bool, verdict: bool = False) -> str:
+        """The system message; with reasons, a grade of the whole and a verdict on the answer if they are asked for."""
+        more = ((self.grades.reasons, self.reasons), (overall, self.overall), (verdict, self.verdict))
+        return "\n".join([self.system, *(text for asked, text in more if asked)])
 
     @property
     def hash(self) -> str:

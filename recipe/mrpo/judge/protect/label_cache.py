@@ -26,7 +26,8 @@ question or to read a reply that `cache_key` of the judges does not show."""
 
 
 class CachedJudge:
-    """Asks the store first; labels from the judge are stored, failures are not. A grade of the whole is the last label.
+    """Asks the store first; labels from the judge are stored, failures are not. Behind the labels stand a grade of the
+    whole and a verdict on the answer, where they are asked for.
 
     Entries are found again by the judge's own key, within `namespace` (mrpo.judge.cache.namespace), by the same
     `member` of an ensemble and, for a user's own judge, under the same name and options (`own`). A store that fails at
@@ -56,16 +57,17 @@ class CachedJudge:
         start = time.perf_counter()
         # In a thread: the key of a case with an image hashes megabytes.
         key = hashlib.sha256(self._key_head + await asyncio.to_thread(self.judge.cache_key, request)).digest()
-        stored, faults = await self._try(self.store.get, key, count=len(request.steps) + request.overall)
+        steps = len(request.steps)
+        more = [*["overall"] * request.overall, *["answer"] * (request.rollout_answer is not None)]
+        stored, faults = await self._try(self.store.get, key, count=steps + len(more))
         if stored is not None:
-            labels, whole = (stored[:-1], stored[-1]) if request.overall else (stored, None)
             usage = Usage(cached=True, latency_s=time.perf_counter() - start)
-            return Judgement(labels=labels, overall=whole, usage=usage)
+            found = dict(zip(more, stored[steps:], strict=True))
+            return Judgement(labels=stored[:steps], usage=usage, **found)
         judgement = await self.judge.label(request)
-        complete = not request.overall or judgement.overall is not None
-        if judgement.labels and len(judgement.labels) == len(request.steps) and complete:
-            whole = (judgement.overall,) if request.overall else ()
-            faults += (await self._try(self.store.put, key, (*judgement.labels, *whole)))[1]
+        values = [getattr(judgement, name) for name in more]
+        if judgement.labels is not None and len(judgement.labels) == steps and None not in values and steps + len(more):
+            faults += (await self._try(self.store.put, key, (*judgement.labels, *values)))[1]
         return dataclasses.replace(judgement, usage=judgement.usage + Usage(cache_faults=faults))
 
     async def close(self) -> None:

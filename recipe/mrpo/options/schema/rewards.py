@@ -32,6 +32,8 @@ class WithEncoder(Group):
 
 class Answer(WithEncoder):
     weight: float = weight()
+    mode: str = one_of(("text", "judge"))
+    fallback: str = one_of(("none", "text"))
     compat: str = one_of(("none", "reference"))
     accept: str = one_of(ACCEPT)
     mix: Mix
