@@ -12,6 +12,8 @@ from typing import Any
 
 from recipe.mrpo.startup.prompt_and_images import PLACEHOLDER
 
+_SHOWN = re.compile(rf"Image \d+: {re.escape(PLACEHOLDER)}\n|{re.escape(PLACEHOLDER)}")
+"""A placeholder, with the number before it that this package's prompts give to each of several images."""
 _SEGMENTS = re.compile(f"({re.escape(PLACEHOLDER)})")
 
 
@@ -21,7 +23,7 @@ def without_images(prompt: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for message in prompt:
         content = message["content"]
         if isinstance(content, str):
-            content = content.replace(PLACEHOLDER, "")
+            content = _SHOWN.sub("", content)
         else:
             content = [part for part in content if part.get("type") != "image"]
         out.append({**message, "content": content})

@@ -28,13 +28,14 @@ def row(index: int, *, image: int | None = None, private: bool = False, **change
     info = {
         "split": "test", "index": index, "question": question, "answer": answer, "answers": [answer],
         "answer_raw": answer, "answer_type": "OPEN", "question_type": "PLANE", "image_id": f"image_{index // 2}.png",
-        "image_sha256": hashlib.sha256(data).hexdigest(), "image_quirks": [], "record_id": str(index),
+        "image_sha256": hashlib.sha256(data).hexdigest(), "image_names": [f"image_{index // 2}.png"],
+        "image_hashes": [hashlib.sha256(data).hexdigest()], "image_quirks": [], "record_id": str(index),
         "modality": "CT", "organ": "HEAD", "language": "en", "context": None,
         "gold_reasoning": f"The image shows the {answer} view. It is clear.", "gold_source": "made",
         "may_leave_machine": not private, **changed,
     }  # fmt: skip
     return {
-        "data_source": "made", "prompt": [{"role": "user", "content": user_prompt(question, tag="think")}],
+        "data_source": "made", "prompt": [{"role": "user", "content": user_prompt(question, tag="think", images=1)}],
         "images": [{"bytes": data}], "ability": "medical_vqa",
         "reward_model": {"style": "rule", "ground_truth": answer}, "extra_info": info,
     }  # fmt: skip

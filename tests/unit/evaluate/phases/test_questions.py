@@ -7,6 +7,7 @@ import copy
 import pytest
 from omegaconf import OmegaConf
 
+from data_preprocess.convert.prompts import user_prompt
 from recipe.mrpo.evaluate.ids import question_id
 from recipe.mrpo.evaluate.phases.conditions import shown_images
 from recipe.mrpo.evaluate.phases.prompts import chat_messages, without_images
@@ -89,6 +90,9 @@ def test_without_an_image_the_placeholder_goes_and_the_words_stay():
     bare = without_images(prompt)
     assert bare[0]["content"] == prompt[0]["content"].removeprefix("<image>")
     assert chat_messages(bare, []) == bare
+    several = [{"role": "user", "content": user_prompt("What differs?", tag="think", images=2)}]
+    assert "Image" not in without_images(several)[0]["content"].partition("\n")[0]
+    assert without_images(several)[0]["content"].startswith("What differs?")
 
 
 @pytest.mark.parametrize("count", [0, 2, 3])
