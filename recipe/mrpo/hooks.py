@@ -120,6 +120,7 @@ HOOKS = (
             f"{V1}.trainer_base:PPOTrainer.__init__(self, config)",
             f"{V1}.trainer_base:PPOTrainer._init_dataloader(self)",
             f"{V1}.trainer_base:PPOTrainer.step(self, metrics, timing_raw)",
+            f"{V1}.trainer_base:PPOTrainer._consume_sync_metrics(self)",
             f"{V1}.trainer_base:PPOTrainer._compute_old_log_prob(self, batch, metrics)",
             f"{V1}.trainer_base:PPOTrainer._compute_advantage(self, batch, metrics)",
             f"{V1}.trainer_base:PPOTrainer._val_metrics_update"

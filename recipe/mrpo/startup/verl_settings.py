@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 REWARD_MANAGER = "mrpo"
 VERL_DEFAULT_REWARD_MANAGER = "naive"
+CHECKPOINT_CALLBACK = "recipe.mrpo.evaluate.checkpoints.QueueEvaluation"
 AGENT_LOOP = "single_turn_agent"
 ONE_RESPONSE = "MRPO's reward manager labels the steps of one response, which verl's single-turn agent loop makes"
 
@@ -27,6 +28,7 @@ def check_verl_settings(config: DictConfig, options: DictConfig) -> None:
     Looks at the configuration alone, so it works on machines without data, checkpoint and judge. Raises OptionError.
     """
     _check_image_sizes(config)
+    _choose_checkpoint_callback(config, options)
     if str(config.algorithm.adv_estimator) in ESTIMATORS:
         _choose_reward_manager(config)
         _refuse_unsupported(config)
@@ -38,6 +40,19 @@ def check_verl_settings(config: DictConfig, options: DictConfig) -> None:
     if config.reward.reward_manager.name == REWARD_MANAGER:
         _refuse_turns(config)
         _check_reward_model(config, options)
+
+
+def _choose_checkpoint_callback(config: DictConfig, options: DictConfig) -> None:
+    """mrpo.evaluate.queue notes saved checkpoints through verl's own callback, of which a run has one."""
+    if options.evaluate.queue is None:
+        return
+    given = OmegaConf.select(config, "trainer.checkpoint_callback_class")
+    if given not in (None, CHECKPOINT_CALLBACK):
+        raise OptionError(
+            f"mrpo.evaluate.queue needs trainer.checkpoint_callback_class={CHECKPOINT_CALLBACK}, and it is {given}; "
+            "leave one of the two out, or derive your class from that one."
+        )
+    OmegaConf.update(config, "trainer.checkpoint_callback_class", CHECKPOINT_CALLBACK, force_add=True)
 
 
 def _choose_reward_manager(config: DictConfig) -> None:

@@ -69,6 +69,12 @@ class StepCreditMixin:
             self._mrpo_credits = []
         return batch
 
+    def _consume_sync_metrics(self) -> dict[str, Any]:
+        metrics = super()._consume_sync_metrics()  # type: ignore[misc]
+        # Called right after a checkpoint is saved; a callback of a user need not have metrics.
+        told = getattr(getattr(self, "checkpoint_callback", None), "metrics", None)
+        return {**metrics, **told()} if self._mrpo and callable(told) else metrics
+
     def _mrpo_warn_of_lost_steps(self) -> None:
         """Once a run, at the first step in which most rollouts have no steps."""
         records = [record for credit in self._mrpo_credits for record in credit.records if record is not None]
@@ -230,7 +236,7 @@ def mix_into_trainers(module: ModuleType) -> None:
 
 
 EXTENDED = (
-    "_init_dataloader", "step", "_compute_old_log_prob", "_compute_advantage", "_val_metrics_update",
-    "_log_rollout_data", "_dump_generations",
+    "_init_dataloader", "step", "_consume_sync_metrics", "_compute_old_log_prob", "_compute_advantage",
+    "_val_metrics_update", "_log_rollout_data", "_dump_generations",
 )  # fmt: skip
 """Methods of verl's trainers that the mixin extends."""

@@ -40,7 +40,7 @@ def test_a_cell_holds_no_column_mark():
 
 
 EXPLAINED_ABOVE = {  # by the heading, or by the group that it stands in
-    "gdpo", "steps", "judge", "metrics", "guards", "images",
+    "gdpo", "steps", "judge", "metrics", "guards", "images", "evaluate",
     "weight", "enabled", "rouge1", "bleu1", "bertscore", "early", "mid", "prompt", "completion", "requests_per_minute",
     "encoder", "encoder_layer", "encoder_device", "encoder_batch_size", "encoder_cache",  # those of semantic
 }  # fmt: skip

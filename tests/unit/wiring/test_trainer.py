@@ -30,6 +30,7 @@ def test_every_mode_keeps_its_name_and_gets_the_mixin_once(verl, mode):
     [
         "_init_dataloader",
         "step",
+        "_consume_sync_metrics",
         "_compute_old_log_prob",
         "_compute_advantage",
         "_log_rollout_data",

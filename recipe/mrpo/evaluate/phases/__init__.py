@@ -14,5 +14,7 @@ checkpoint.py   what --model names: a checkpoint of verl's, a Hugging Face folde
 generate.py     phase 1: answers
 engines/        vLLM on this machine, or an endpoint
 judge.py        phase 2: labels, rewards and verdicts
+judging.py      judges and rewards of the options, and what judgements depend on
 verdict.py      the study's question about the answer alone, to the judge of the options
+queue.py        the checkpoints that a training has noted, one after the other
 """

@@ -7,6 +7,7 @@ Overrides of training have the same names here, e.g. mrpo.judge.name=openai, dat
   mrpo evaluate --model checkpoints/global_step_200 --data test.parquet --out runs/eval_200
   mrpo evaluate --base-url http://127.0.0.1:8000/v1 --model NAME --data test.parquet --out runs/eval_NAME
   mrpo evaluate score --out runs/eval_200
+  mrpo evaluate --queue runs/evaluations      (checkpoints that a training noted with mrpo.evaluate.queue)
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.printable import printable
+from recipe.mrpo.evaluate.phases import queue
+from recipe.mrpo.evaluate.phases.checkpoint import CheckpointGone
 from recipe.mrpo.evaluate.phases.conditions import CONDITIONS
 from recipe.mrpo.evaluate.phases.folder import PHASES, Evaluation, Report
-from recipe.mrpo.evaluate.phases.lock import only_one
+from recipe.mrpo.evaluate.phases.lock import Busy, only_one
 from recipe.mrpo.evaluate.phases.manifest import Manifest
 from recipe.mrpo.evaluate.phases.settings import (
     SAMPLING,
@@ -39,6 +43,9 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("phases", nargs="*", metavar="generate | judge | score", help="only these phases (default: all)")
     add("--out", type=Path, metavar="DIR", help="folder of the evaluation")
+    add("--queue", type=Path, metavar="DIR", help="evaluate the checkpoints that a training has noted there "
+        "(mrpo.evaluate.queue), each in its own folder of DIR")  # fmt: skip
+    add("--entry", help=argparse.SUPPRESS)  # one of them, in this process
     add("--again", action="store_true", help="accept what differs from the manifest, and do again what it touches")
     add("--data", nargs="+", metavar="FILE", help="parquet files of the questions")
 
@@ -86,34 +93,60 @@ def main(argv: Sequence[str] | None = None) -> int:
     unknown = [phase for phase in typed.phases if phase not in PHASES]
     if unknown:
         parser.error(f"{unknown[0]!r} is not a phase; there are {', '.join(PHASES)}")
-    if typed.out is None:
-        parser.error("--out is missing: name the folder of the evaluation")
+    if (typed.out is None) == (typed.queue is None):
+        parser.error("--out is missing: name the folder of the evaluation (or, with --queue, that of a queue)")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     choose_platform()
-    stop = Stop()
     try:
-        report = run(typed, stop)
+        if typed.queue is not None and typed.entry is None:
+            given = without_queue(sys.argv[1:] if argv is None else argv)
+            return queue.work_off(typed.queue, given, stopping=[])
+        return one_evaluation(typed, parser)
+    except Busy as error:
+        print(f"error: {printable(error)}", file=sys.stderr)
+        return queue.BUSY if typed.entry else 1
+    except CheckpointGone as error:
+        print(f"error: {printable(error)}", file=sys.stderr)
+        return queue.GONE if typed.entry else 1
     except (ValueError, PermissionError, OSError, ModuleNotFoundError) as error:
         print(f"error: {printable(error)}", file=sys.stderr)
         return 1
+
+
+def without_queue(words: Sequence[str]) -> list[str]:
+    """The words without `--queue DIR`."""
+    out = list(words)
+    for at, word in enumerate(words):
+        if word == "--queue":
+            return out[:at] + out[at + 2 :]
+        if word.startswith("--queue="):
+            return out[:at] + out[at + 1 :]
+    return out
+
+
+def one_evaluation(typed: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Evaluate one model in one folder; raises ValueError, PermissionError or OSError with a sentence."""
+    noted: dict[str, Any] = {}
+    if typed.entry is not None:
+        entry = queue.named(typed.queue, typed.entry)
+        typed, typed.out, noted = queue.with_arguments(entry, typed, parser), entry.out, entry.settings
+        if not entry.written:
+            print(f"{entry.checkpoint} is not written to the end yet; it stays in the queue", file=sys.stderr)
+            return queue.EARLY
+    stop = Stop()
+    typed.out.mkdir(parents=True, exist_ok=True)
+    with only_one(typed.out):
+        manifest = Manifest(typed.out)
+        settings = Settings.of(typed, manifest.settings or noted)
+        report = Evaluation(typed.out, settings, manifest, again=typed.again).run(typed.phases or PHASES, stop)
     tell(report, typed.out)
     if report.stopped_by is not None:
         return 128 + report.stopped_by
     return 0 if report.complete else 1
 
 
-def run(typed: argparse.Namespace, stop: Stop) -> Report:
-    """One evaluation; raises ValueError, PermissionError or OSError with a sentence."""
-    typed.out.mkdir(parents=True, exist_ok=True)
-    with only_one(typed.out):
-        manifest = Manifest(typed.out)
-        settings = Settings.of(typed, manifest.settings)
-        evaluation = Evaluation(typed.out, settings, manifest, again=typed.again)
-        return evaluation.run(typed.phases or PHASES, stop)
-
-
 def tell(report: Report, out: Path) -> None:
-    """What was done, what failed and what is left, on standard error."""
+    """What was done, what failed and what is left, on standard error; the headline of new scores."""
     for phase, outcome in report.outcomes.items():
         left = f", {outcome.not_asked} left" if outcome.not_asked else ""
         left += f", {outcome.unanswered} without an answer" if outcome.unanswered else ""
@@ -123,5 +156,9 @@ def tell(report: Report, out: Path) -> None:
             f"{f' ({outcome.done} now)' if outcome.done else ''}{f', failed: {failed}' if failed else ''}{left}",
             file=sys.stderr,
         )
+    if report.scores is not None:
+        from recipe.mrpo.evaluate.scores.headline import headline
+
+        print("\n".join(headline(report.scores)))
     if not report.complete:
         print(f"{out} is not complete; the same command tries again what failed and does what is left", file=sys.stderr)

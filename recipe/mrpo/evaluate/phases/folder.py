@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,13 @@ from recipe.mrpo.backbones import get_backbone
 from recipe.mrpo.common.environment import on_cpu
 from recipe.mrpo.evaluate.phases import generate as answers
 from recipe.mrpo.evaluate.phases import judge as judgements
-from recipe.mrpo.evaluate.phases.checkpoint import Checkpoint, checkpoint_hash, find_checkpoint, merged_folder
+from recipe.mrpo.evaluate.phases.checkpoint import (
+    Checkpoint,
+    CheckpointGone,
+    checkpoint_hash,
+    find_checkpoint,
+    merged_folder,
+)
 from recipe.mrpo.evaluate.phases.engines.endpoint import MAX_PIXELS, EndpointEngine, checked_endpoint
 from recipe.mrpo.evaluate.phases.generate import Outcome, generate, tasks_of
 from recipe.mrpo.evaluate.phases.judge import JudgePhase
@@ -28,7 +34,7 @@ from recipe.mrpo.evaluate.phases.stop import Stop
 from recipe.mrpo.evaluate.phases.tasks import Engine, Task, fingerprint
 from recipe.mrpo.judge.stand_in import has_real_weights
 
-PHASES = ("generate", "judge")
+PHASES = ("generate", "judge", "score")
 
 
 @dataclass
@@ -36,6 +42,8 @@ class Report:
     """What became of an evaluation."""
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    scores: Mapping[str, Any] | None = None
+    """What the phase score has computed; None: scores.json was there already, or the phase was not asked for."""
     stopped_by: int | None = None
     did_something: bool = False
 
@@ -57,7 +65,7 @@ class Evaluation:
         if settings.model is None:
             raise ValueError("--model is missing: name a checkpoint, or with --base-url what the endpoint serves.")
         self.checkpoint: Checkpoint | None = None
-        self._told = False
+        self._gone: CheckpointGone | None = None
 
     def run(self, phases: Sequence[str], stop: Stop) -> Report:
         """Do what is left of these phases, in their order."""
@@ -65,6 +73,9 @@ class Evaluation:
         self._prepare(phases)
         for phase in PHASES:
             if phase not in phases or stop:
+                continue
+            if phase == "score":
+                report.scores = self._score(always=report.did_something or tuple(phases) == ("score",))
                 continue
             outcome = self._generate(stop) if phase == "generate" else self._judge(stop)
             report.outcomes[phase] = outcome
@@ -103,7 +114,14 @@ class Evaluation:
             return {"kind": "endpoint", "name": settings.model, "address": endpoint.url}
         if not needed:
             return {}
-        self.checkpoint = find_checkpoint(str(settings.model))
+        try:
+            self.checkpoint = find_checkpoint(str(settings.model))
+        except CheckpointGone as error:
+            # What it answered is still there: only a question without an answer needs it.
+            if "model" not in self.manifest.sections or settings.model != self.manifest.settings.get("model"):
+                raise
+            self._gone = error
+            return self.manifest.sections["model"]
         seen = self.manifest.seen.get("model", {})
         told, self.manifest.seen["model"] = checkpoint_hash(self.checkpoint, seen)
         return {"kind": self.checkpoint.kind, "sha256": told}
@@ -136,7 +154,7 @@ class Evaluation:
 
         rollout = self.config.actor_rollout_ref.rollout
         length = int(rollout.max_model_len or data.max_prompt_length + data.max_response_length)
-        arguments = engine_arguments(self.config, "", max_model_len=length)
+        arguments = engine_arguments(self.config, "", max_model_len=length, images=self.questions.most_images)
         return {
             **section,
             "engine": "vllm",
@@ -191,7 +209,8 @@ class Evaluation:
             )
         from recipe.mrpo.evaluate.phases.engines.vllm import VllmEngine
 
-        assert self.checkpoint is not None
+        if self.checkpoint is None:
+            raise self._gone or ValueError(f"--model {settings.model} is not a checkpoint.")
         folder = str(merged_folder(self.checkpoint, self.out))
         return VllmEngine(self.config, folder, self.questions, sampling=self.sampling, batch=settings.batch)
 
@@ -210,6 +229,16 @@ class Evaluation:
             )
             with stop.listening("judgements under way are waited for"):
                 return phase.run(self.tasks)
+
+    def _score(self, *, always: bool) -> Mapping[str, Any] | None:
+        from recipe.mrpo.evaluate.scores.files import SCORES, score_evaluation
+
+        scores = self.out / SCORES
+        logs = (self.out / answers.GENERATIONS, self.out / judgements.JUDGEMENTS)
+        newest = max((log.stat().st_mtime_ns for log in logs if log.is_file()), default=0)
+        if not always and scores.is_file() and scores.stat().st_mtime_ns >= newest:
+            return None
+        return score_evaluation(self.out)
 
     def _judging(self) -> Judging:
         real = self.settings.endpoint or has_real_weights(str(self.settings.model), on_cpu=on_cpu())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from recipe.mrpo.common.whole_file import write_json
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -59,17 +60,6 @@ class Manifest:
         """Whole or not at all."""
         content = {"format": FORMAT, "sections": self.sections, "settings": self.settings, "seen": self.seen}
         write_json(self.path, content)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """A JSON file, replaced whole: a reader sees the old one or the new one."""
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, ensure_ascii=True, allow_nan=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def differences(old: Any, new: Any, path: str) -> Iterator[str]:

@@ -81,6 +81,11 @@ class Questions:
     def __iter__(self) -> Iterator[Question]:
         return iter(self.all)
 
+    @property
+    def most_images(self) -> int:
+        """Images of the question with most of them."""
+        return max((len(question.images) for question in self.all), default=0)
+
     def _question(self, number: int, row: Mapping[str, Any]) -> Question:
         images = Images.of_row(row.get(self._keys["image"]))
         case, fault, private = _case(row)

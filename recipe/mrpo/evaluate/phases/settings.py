@@ -47,11 +47,13 @@ class Settings:
     repeat_judge: int = 0
     repeat_share: float = 0.1
     overrides: list[str] = field(default_factory=list)
+    training: dict[str, Any] = field(default_factory=dict)
+    """Part of the configuration of the training that saved the checkpoint, over which the overrides go."""
 
     @classmethod
     def of(cls, typed: argparse.Namespace, earlier: Mapping[str, Any]) -> Settings:
         """Raises ValueError naming the option for a value that cannot be."""
-        given = {f.name: getattr(typed, f.name, None) for f in fields(cls)}
+        given = {f.name: getattr(typed, f.name, None) for f in fields(cls) if f.name != "training"}
         known = {f.name for f in fields(cls)}
         values = {name: value for name, value in earlier.items() if name in known}
         # One override after another, the last one wins: those that are typed stand behind the earlier ones.
@@ -156,6 +158,7 @@ def training_config(settings: Settings, backbone: str | None) -> DictConfig:
         config = compose_config(name, words)
     except HydraException as error:
         raise OptionError(str(error).splitlines()[0]) from error
+    config = _as_trained(config, settings)
     given = OmegaConf.to_container(config.get("mrpo") or OmegaConf.create({}), resolve=False)
     with open_dict(config):
         config.mrpo = load_options({**given, "backbone": backbone})
@@ -163,6 +166,18 @@ def training_config(settings: Settings, backbone: str | None) -> DictConfig:
         if settings.model is not None:
             config.actor_rollout_ref.model.path = settings.model
     return config
+
+
+def _as_trained(config: DictConfig, settings: Settings) -> DictConfig:
+    """The configuration with the settings of the training, and what was typed over them."""
+    if not settings.training:
+        return config
+    with open_dict(config):
+        merged = OmegaConf.merge(config, settings.training)
+        for word in settings.overrides:
+            name = word.partition("=")[0].lstrip("+~")
+            OmegaConf.update(merged, name, OmegaConf.select(config, name), force_add=True)
+    return merged
 
 
 def sampling_of(settings: Settings, config: DictConfig) -> dict[str, float | int]:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from recipe.mrpo.credit.final_norms import FINAL_NORMS
 from recipe.mrpo.credit.shaping.registry import SHAPINGS
 from recipe.mrpo.options.schema.judge import Judge
-from recipe.mrpo.options.schema.kinds import Group, mapping, number, one_of, seconds, text, truth, whole
+from recipe.mrpo.options.schema.kinds import Group, mapping, number, one_of, seconds, text, texts, truth, whole
 from recipe.mrpo.rollout.steps import SPLITTERS, UNCLOSED_THINK
 
 
@@ -51,6 +51,14 @@ class Guards(Group):
     weight_sync_timeout_s: float = seconds()
 
 
+class Evaluate(Group):
+    queue: str | None = text("a folder", null=True)
+    data: list[str] | None = texts("a list of files", null=True)
+    every: int = whole(1)
+    arguments: list[str] = texts("a list of words")
+    on_error: str = one_of(("warn", "stop"))
+
+
 class Options(Group):
     shaping: str = one_of(SHAPINGS.names, own="package.module:rule or folder/file.py:rule")
     shaping_options: dict[str, Any] = mapping("a mapping of options of your own shaping rule")
@@ -65,4 +73,5 @@ class Options(Group):
     backbone: str | None = text("a row of `mrpo backbones` or package.module:ROW", null=True)
     gold_reasoning: str = one_of(("required", "optional"))
     images: Images
+    evaluate: Evaluate
     guards: Guards

@@ -41,7 +41,9 @@ class VllmEngine:
         self.max_model_len = int(rollout.max_model_len or self.prompts.max_length + self.response_length)
         import vllm
 
-        self.llm = vllm.LLM(**engine_arguments(config, folder, max_model_len=self.max_model_len))
+        self.llm = vllm.LLM(
+            **engine_arguments(config, folder, max_model_len=self.max_model_len, images=questions.most_images)
+        )
         self.engine = self.llm.llm_engine
 
     def run(
@@ -122,16 +124,16 @@ class VllmEngine:
         del self.engine, self.llm
 
 
-def engine_arguments(config: DictConfig, folder: str, *, max_model_len: int) -> dict[str, Any]:
+def engine_arguments(config: DictConfig, folder: str, *, max_model_len: int, images: int) -> dict[str, Any]:
     """Arguments of `vllm.LLM`: those of verl's rollout server that decide what is computed, and engine_kwargs.vllm.
 
+    `images`: those of the question with most of them; room is made for so many, as at the start of a training.
     Log probabilities are those of the model itself, not of the distribution that was sampled from: under greedy
     sampling those would all be 0.
     """
     rollout = config.actor_rollout_ref.rollout
     more = OmegaConf.to_container(rollout.engine_kwargs, resolve=True).get("vllm") or {}
-    if rollout.get("limit_images"):
-        more["limit_mm_per_prompt"] = {"image": rollout.limit_images}
+    more.setdefault("limit_mm_per_prompt", {"image": rollout.get("limit_images") or max(1, images)})
     return {
         "model": folder,
         "dtype": rollout.dtype,
