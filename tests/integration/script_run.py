@@ -109,8 +109,10 @@ REAL_STEPS = (  # sizes for two cores
 
 def rl_run(backbone: str, method: str, out: Path, *, steps: int, more: tuple[str, ...] = (), **variables) -> ScriptRun:
     """`METHOD=... bash examples/run_mrpo_<backbone>.sh` for a few steps on the tiny model of that backbone."""
-    made = assets(backbone)
-    given = {"METHOD": method, "MODEL_PATH": str(made.model), "DATA_DIR": str(made.data), **variables}
+    given = {"METHOD": method, **variables}
+    if not {"MODEL_PATH", "DATA_DIR"} <= set(variables):
+        made = assets(backbone)
+        given = {"MODEL_PATH": str(made.model), "DATA_DIR": str(made.data), **given}
     arguments = (*REAL_STEPS, f"trainer.total_training_steps={steps}", *more)
     return ScriptRun(f"run_mrpo_{backbone}.sh", out, given, arguments).go(timeout=600)
 

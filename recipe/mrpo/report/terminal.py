@@ -37,6 +37,8 @@ ROWS = (
 VALIDATION = ("acc", "answer_reward", "process_reward", "length_reward", "steps", "valid_steps", "ffp", "well_formed")
 
 
+COUNTS = ("rollouts_total", "crashed_total", "unknown_answer_total")
+"""Of wiring/validation_counts.py."""
 MAX_COLUMNS = 8
 # Text of a model or of a file: at most this many characters are shown.
 safe = partial(printable, limit=1000)
@@ -74,15 +76,33 @@ def validation_table(steps: dict[int, dict[str, float]]) -> Table | None:
             cells = [_validation_value(steps[n], source, name) for n in dict.fromkeys((validated[0], validated[-1]))]
             if any(cell is not None for cell in cells):
                 table.add_row(Text(f"{safe(source)}: {name}"), *("-" if c is None else f"{c:.4g}" for c in cells))
+        counts = [denominators(steps[n], source) for n in dict.fromkeys((validated[0], validated[-1]))]
+        for name in counts[0] or counts[-1]:
+            cells = [f"{count[name]:.0f}" if count else "-" for count in counts]
+            table.add_row(Text(f"{safe(source)}: {name}"), *cells)
     return table
 
 
+def denominators(data: dict[str, float], source: str) -> dict[str, float]:
+    """Rollouts behind the means of a validation; empty where they were not counted (a run of another release).
+
+    verl counts a crashed rollout as wrong in `acc` and leaves it out of all other means.
+    """
+    total, crashed, unknown = (data.get(f"mrpo/val/{source}/{name}") for name in COUNTS)
+    if total is None or crashed is None or unknown is None:
+        return {}
+    return {"rollouts in acc": total - unknown, "rollouts in the others": total - crashed, "crashed": crashed}
+
+
 def _validation_value(data: dict[str, float], source: str, name: str) -> float | None:
+    """The mean over the prompts with most rollouts: those with a crashed one have a mean of fewer (mean@1, mean@2)."""
+    found: dict[int, float] = {}
     for key, value in data.items():
         section, _, rest = key.partition("/")
-        if section.startswith("val-") and rest.startswith(f"{source}/{name}/mean@"):
-            return value
-    return None
+        count = rest.removeprefix(f"{source}/{name}/mean@")
+        if section.startswith("val-") and count != rest and count.isascii() and count.isdecimal() and len(count) < 9:
+            found[int(count)] = value
+    return found[max(found)] if found else None
 
 
 def interest(row: dict[str, Any]) -> tuple:

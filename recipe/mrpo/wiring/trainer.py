@@ -22,6 +22,7 @@ from recipe.mrpo.wiring.lost_steps import lost_steps_warning
 from recipe.mrpo.wiring.rollout_data import Batch, RolloutRow, missing_rollouts, read_rollouts, read_token_columns
 from recipe.mrpo.wiring.step_metrics import cost, judge_tokens, step_metrics
 from recipe.mrpo.wiring.stops import stop_if_judge_failed, stop_if_scoring_failed
+from recipe.mrpo.wiring.validation_counts import validation_counts
 
 logger = logging.getLogger(__name__)
 
@@ -143,18 +144,21 @@ class StepCreditMixin:
         expected_acc_counts: dict[tuple[str, str], int] | None = None,
         **kwargs: Any,
     ) -> dict[str, float]:
+        counts: dict[str, float] = {}
         if self._mrpo:
             texts = reward_extra_infos_dict.get(RECORD_KEY, [None] * len(sample_uids))
             records = [RolloutRecord.from_extra_info({RECORD_KEY: text}) for text in texts]
             stop_if_scoring_failed([record for record in records if record is not None], self.config.mrpo)
             # verl counts a rollout without `acc` as wrong; here its answer is unknown.
             expected_acc_counts = dict(expected_acc_counts or {})
-            for source, uid, record in zip(data_sources, sample_uids, records, strict=True):
+            unknown = [record is not None and record.wrong is None for record in records]
+            counts = validation_counts(expected_acc_counts, data_sources, sample_uids, unknown)
+            for source, uid, is_unknown in zip(data_sources, sample_uids, unknown, strict=True):
                 place = str(source), str(uid)
-                if record is not None and record.wrong is None and expected_acc_counts.get(place):
+                if is_unknown and expected_acc_counts.get(place):
                     expected_acc_counts[place] -= 1
             expected_acc_counts = {place: count for place, count in expected_acc_counts.items() if count}
-        return super()._val_metrics_update(  # type: ignore[misc]
+        metrics = super()._val_metrics_update(  # type: ignore[misc]
             data_sources,
             sample_uids,
             reward_extra_infos_dict,
@@ -163,6 +167,7 @@ class StepCreditMixin:
             expected_acc_counts=expected_acc_counts,
             **kwargs,
         )
+        return {**metrics, **counts}
 
     def _log_rollout_data(self, *args: Any, **kwargs: Any) -> Any:
         self._mrpo_dumping = self._mrpo_kept

@@ -1,0 +1,136 @@
+"""Two images a row through the whole loop: data preparation, vLLM, training, judge; one real step for each backbone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from data_preprocess.__main__ import main as data
+from recipe.mrpo.cpu import apply_shim
+from recipe.mrpo.endpoint.image import prepare_image
+from recipe.mrpo.options.tree import load_options
+from recipe.mrpo.quickstart.stages import SAMPLE
+from recipe.mrpo.tiny.batch import encode
+from recipe.mrpo.tiny.rows import Row, read_rows
+from tests.fake_judge_server import FakeJudgeServer
+from tests.integration.method_arithmetic import deviation
+from tests.integration.script_run import ScriptRun, finite, rl_run
+from tests.integration.test_matrix import LEAST_CORRELATION, STUDY
+from tests.integration.verl_run import ASSETS, ROOT, environment, one_at_a_time
+
+pytestmark = [pytest.mark.verl, pytest.mark.slow]
+
+ROWS, GROUPS, ROLLOUTS = 16, 4, 8
+WARM_UP = 200
+
+
+def make_data(backbone: str, out: Path) -> Path:
+    """Questions of the sample about the first of two images, as a user makes them from own files."""
+    source = out / "source"
+    gold = ("--gold-reasoning", str(SAMPLE / "gold_reasoning.jsonl"), "--reasoning", "required")
+    assert data(["vqa_rad", "--source", str(SAMPLE), "--out", str(source / "one"), "--open-only", *gold]) == 0
+    rows = pq.read_table(source / "one" / "train.parquet").to_pylist()[:ROWS]
+    lines = []
+    for number, row in enumerate(rows):
+        (source / f"{number}.img").write_bytes(row["images"][0]["bytes"])
+        info, other = row["extra_info"], (number + 3) % len(rows)
+        fields = {"q": info["question"], "a": info["answer"], "why": info["gold_reasoning"]}
+        lines.append(json.dumps({**fields, "now": f"{number}.img", "prior": f"{other}.img"}) + "\n")
+    (source / "rows.jsonl").write_text("".join(lines))
+    columns = {"question": "q", "answer": "a", "image": ["now", "prior"]}
+    mapping = {"name": "two", "file": "rows.jsonl", "columns": columns, "optional_columns": {"gold_reasoning": "why"}}
+    (source / "mapping.yaml").write_text(yaml.safe_dump(mapping))
+    own = ["own", "--source", str(source), "--mapping", str(source / "mapping.yaml"), "--backbone", backbone]
+    assert data([*own, "--out", str(out / "data")]) == 0
+    (out / "data" / "test.parquet").write_bytes((out / "data" / "train.parquet").read_bytes())
+    return out / "data"
+
+
+def make_model(backbone: str, train: Path) -> Path:
+    out = ASSETS.out / f"tiny-two-{backbone}"
+    command = [sys.executable, "-m", "recipe.mrpo.tiny", "--backbone", backbone, "--steps", str(WARM_UP)]
+    with one_at_a_time():
+        subprocess.run(
+            [*command, "--data", str(train), "--out", str(out)], cwd=ROOT, env=environment(), check=True, timeout=600
+        )
+    return out
+
+
+@pytest.fixture(scope="module", params=STUDY)
+def trained(request, tmp_path_factory) -> tuple[ScriptRun, FakeJudgeServer, list[Row], Path]:
+    out = tmp_path_factory.mktemp(request.param)
+    folder = make_data(request.param, out)
+    model = make_model(request.param, folder / "train.parquet")
+    with FakeJudgeServer(rule="seeded") as server:
+        judge = {"JUDGE_BASE_URL": server.base_url, "JUDGE_MODEL": "fake"}
+        files = {"MODEL_PATH": str(model), "DATA_DIR": str(folder)}
+        run = rl_run(request.param, "mrpo", out / "run", steps=1, more=("data.shuffle=False",), **files, **judge)
+        return run, server, read_rows(folder / "train.parquet")[:GROUPS], model
+
+
+def sent_images(request: dict) -> tuple[bytes, ...]:
+    content = request["messages"][1]["content"]
+    return tuple(
+        base64.b64decode(part["image_url"]["url"].partition(",")[2]) for part in content if part["type"] == "image_url"
+    )
+
+
+def test_the_judge_saw_both_images_of_every_row_in_their_order(trained):
+    run, server, rows, _ = trained
+    pixels = load_options().judge.openai.image_max_pixels
+    pairs = {tuple(prepare_image(image, pixels)[0] for image in row.images) for row in rows}
+    assert len(pairs) == GROUPS and all(len(pair) == 2 for pair in pairs)
+    judged = [row for row in run.rollouts(1) if row["mrpo"]["steps"]]
+    seen = Counter(map(sent_images, server.requests))
+    assert set(seen) == pairs and seen.total() == len(judged)
+    numbered = [part["text"] for part in server.requests[0]["messages"][1]["content"] if part["type"] == "text"]
+    assert numbered[:2] == ["Image 1:", "Image 2:"]
+
+
+def test_the_prompt_held_the_tokens_of_both_images(trained):
+    """Counted in the run by verl, and here by the processor of the checkpoint."""
+    run, _, rows, model = trained
+    apply_shim()  # where torchvision cannot be loaded, before transformers is asked for a processor
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(model)
+    lengths = [encode(processor, row).sequence["input_ids"].numel() for row in rows]
+    metrics = run.metrics()[1]
+    for name, value in (("max", max(lengths)), ("min", min(lengths)), ("mean", sum(lengths) / len(lengths))):
+        assert metrics[f"prompt_length/{name}"] == pytest.approx(value)
+    one = [encode(processor, Row(*_first_image(row))).sequence["input_ids"].numel() for row in rows]
+    assert all(few < all_ for few, all_ in zip(one, lengths, strict=True)), "the second image adds tokens"
+
+
+def _first_image(row: Row) -> tuple:
+    entries = [entry for message in row.messages for entry in message["content"]]
+    first = next(at for at, entry in enumerate(entries) if entry["type"] == "image")
+    kept = [entry for at, entry in enumerate(entries) if entry["type"] != "image" or at == first]
+    messages = ({"role": "user", "content": kept},)
+    return messages, row.text, row.images[:1], row.answer, row.sentences, row.think_tag
+
+
+def test_rollout_and_training_saw_the_same_images(trained):
+    """Probabilities of vLLM and of the trained model agree, which they do not if one of them misses an image."""
+    run, _, _, model = trained
+    metrics = run.metrics()[1]
+    backbone = json.loads((model / "tiny_model.json").read_text())["backbone"]
+    assert metrics["training/rollout_actor_probs_pearson_corr"] >= LEAST_CORRELATION[backbone]
+    assert finite(metrics) and metrics["actor/grad_norm"] > 0
+    assert metrics["mrpo/data/rows_too_long_total"] == 0
+    assert "limit_mm_per_prompt" in run.log.read_text(errors="replace"), "vLLM was told"
+
+
+def test_the_credit_is_that_of_the_formula(trained):
+    run, *_ = trained
+    rows = run.rollouts(1)
+    assert len(rows) == GROUPS * ROLLOUTS and deviation(rows, "mrpo") < 1e-4
+    assert {label for row in rows for label in row["mrpo"]["labels"] or ()} == {0, 1}
