@@ -67,6 +67,9 @@ class CpuDevice:
         return memory.available, memory.total
 
 
+KV_SPACE = "VLLM_CPU_KVCACHE_SPACE"
+
+
 @PlatformRegistry.register(platform="cpu")
 class PlatformCPU(PlatformBase):
     """One CPU, gloo, and fake Ray "GPU"s: verl places its workers by GPU count, so the config gives Ray a number."""
@@ -140,10 +143,12 @@ class PlatformCPU(PlatformBase):
             "TORCHDYNAMO_DISABLE": "1",
             # Otherwise vLLM's CPU platform rewrites the "uni" executor to "mp": one more process importing everything.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-            # GiB of KV cache; vLLM's own default takes half of the machine, for each replica.
-            "VLLM_CPU_KVCACHE_SPACE": "1",
         }
-        return {name: os.environ.get(name, value) for name, value in defaults.items()}
+        # GiB of KV cache, where a user sets it; it goes before kv_cache_memory_bytes of mrpo_cpu.yaml.
+        given = [KV_SPACE] if os.environ.get(KV_SPACE) else []
+        return {name: os.environ.get(name, value) for name, value in defaults.items()} | {
+            name: os.environ[name] for name in given
+        }
 
     def cudart(self) -> None:
         return None

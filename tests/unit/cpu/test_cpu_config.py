@@ -19,9 +19,12 @@ def test_mrpo_cpu_yaml_sets_options_that_verl_has():
         "actor_rollout_ref.model.override_config.attn_implementation",
         "actor_rollout_ref.rollout.enable_sleep_mode",
         "actor_rollout_ref.rollout.engine_kwargs.vllm.distributed_executor_backend",
+        "actor_rollout_ref.rollout.engine_kwargs.vllm.kv_cache_memory_bytes",
+        "ray_kwargs.ray_init.include_dashboard",
         "ray_kwargs.ray_init.num_gpus",
         "reward.reward_model.rollout.enable_sleep_mode",
         "reward.reward_model.rollout.engine_kwargs.vllm.distributed_executor_backend",
+        "reward.reward_model.rollout.engine_kwargs.vllm.kv_cache_memory_bytes",
     }
     with initialize_config_module("verl.trainer.config", version_base=None):
         theirs = compose("ppo_trainer")
