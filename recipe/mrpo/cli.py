@@ -27,6 +27,8 @@ DELEGATES = {  # first word: the module whose own command line takes the rest
     "evaluate": "recipe.mrpo.evaluate",
     "score": "recipe.mrpo.evaluate.scores",
     "report": "recipe.mrpo.report",
+    "explain": "recipe.mrpo.report.explain",
+    "watch": "recipe.mrpo.report.watch",
     "backbones": "recipe.mrpo.backbones",
     "methods": "recipe.mrpo.methods",
 }
