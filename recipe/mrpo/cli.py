@@ -7,6 +7,8 @@
     mrpo evaluate --model CHECKPOINT --data FILE --out DIR   # answers of a model, judgements of them, figures
     mrpo score RUN                                     # accuracy, reasoning, intervals, tables of any run
     mrpo report RUN_DIR                                # metrics and rollouts of a run, in the terminal or as SVG
+    mrpo explain RUN ROLLOUT                           # the arithmetic of one rollout, step by step
+    mrpo watch RUN_DIR                                 # a running job in the terminal
     mrpo backbones | methods                           # the tables
 
 Training stays verl's own command: python -m verl.trainer.main_ppo --config-name mrpo ...

@@ -3,4 +3,6 @@
 run_files.py   metrics and dumps of a run folder, checked
 recompute.py   the advantages of a dump once more, in plain Python
 terminal.py    tables and rollouts in the terminal
+explain.py     `mrpo explain`: one rollout; explanation.py has its lines
+watch.py       `mrpo watch`: a running job; live/ reads its files as they grow
 """
