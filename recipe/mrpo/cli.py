@@ -6,6 +6,7 @@
     mrpo judge ...                                     # the judge's own command line
     mrpo evaluate --model CHECKPOINT --data FILE --out DIR   # answers of a model, judgements of them, figures
     mrpo score RUN                                     # accuracy, reasoning, intervals, tables of any run
+    mrpo compare RUN RUN ...                           # runs on the same questions: what differs, and is it chance?
     mrpo report RUN_DIR                                # metrics and rollouts of a run, in the terminal or as SVG
     mrpo explain RUN ROLLOUT                           # the arithmetic of one rollout, step by step
     mrpo watch RUN_DIR                                 # a running job in the terminal
@@ -28,6 +29,7 @@ DELEGATES = {  # first word: the module whose own command line takes the rest
     "judge": "recipe.mrpo.judge",
     "evaluate": "recipe.mrpo.evaluate",
     "score": "recipe.mrpo.evaluate.scores",
+    "compare": "recipe.mrpo.evaluate.scores.compare",
     "report": "recipe.mrpo.report",
     "explain": "recipe.mrpo.report.explain",
     "watch": "recipe.mrpo.report.watch",

@@ -52,7 +52,9 @@ def which_parts(path: Path, *, origin: str | None, steps: Collection[int] | None
     Steps are not mixed unless they are named: a mean over a whole training says nothing about the model at its end.
     """
     parts = parts_of(path)
-    if parts[0].origin == "evaluation" or path.is_file():
+    if parts[0].origin == "evaluation":
+        return {}
+    if path.is_file():
         return {"origins": None if origin is None else [origin], "steps": steps}
     found = {part.origin for part in parts}
     if origin is None:
