@@ -107,11 +107,8 @@ def _last_lines(file: Path, model: type[Any], left_out: Callable[[str], None]) -
 
 
 def _rollout(generation: Generation, judgement: Judgement | None, run: str, place: str) -> Rollout:
-    case = generation.case
-    for name in ("data_source", "split", "index", "image_id"):  # the line says them, the case may
-        value = getattr(generation, name)
-        if value not in (None, ""):
-            case = case.model_copy(update={name: value})
+    said = {name: getattr(generation, name) for name in ("data_source", "split", "index", "image_id")}
+    case = generation.case.model_copy(update={name: value for name, value in said.items() if value not in (None, "")})
     about = of_case(case, image_ids=tuple(generation.image_sha256 or ()))
     about["question_id"] = generation.question_id
     record = of_record(judgement.mrpo if judgement else None)

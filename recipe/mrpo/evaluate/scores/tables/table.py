@@ -63,7 +63,8 @@ class Table:
         return "\n".join([self.title, "", table, *(printable(note) for note in self.notes)])
 
     def markdown(self) -> str:
-        cells = [[_markdown(cell) for cell in row] for row in self._cells()]
+        cells = [[_markdown(text) if isinstance(cell, str) else text for text, cell in zip(texts, row, strict=True)]
+                 for texts, row in zip(self._cells(), self.rows, strict=True)]  # fmt: skip
         table = tabulate(cells, self.headers, tablefmt="github", disable_numparse=True, colalign=self._aligned())
         return "\n\n".join(
             [f"**{_markdown(self.title)}**", table, *(_markdown(printable(note)) for note in self.notes)]
