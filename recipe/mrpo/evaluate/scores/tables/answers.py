@@ -31,7 +31,7 @@ def _sets(scores: Mapping[str, Any]) -> Table:
     by_type = answers["by"].get("answer_type", {})
     rows.append(["all (micro)", *_cells(answers["micro"], scores), *(c for k in types for c in _type(by_type.get(k)))])
     macro: list[Cell] = ["mean of sets (macro)", *[None] * len(N_HEADERS), Figure.of(answers["macro"])]
-    headers = ("data set", *_headers(scores), "open", "open N", "closed", "closed N")
+    headers = ("data set", *_headers(scores), "open", "open N", "open images", "closed", "closed N", "closed images")
     rows.append(macro + [None] * (len(headers) - len(macro)))
     return Table("answers", "Accuracy by data set (%)", headers, rows, _notes(scores))
 
@@ -54,7 +54,9 @@ def _cells(group: Mapping[str, Any], scores: Mapping[str, Any]) -> list[Cell]:
 
 
 def _type(group: Mapping[str, Any] | None) -> list[Cell]:
-    return [Figure(None), 0] if group is None else [Figure.of(group["accuracy"]), group["questions"]]
+    if group is None:
+        return [Figure(None), 0, 0]
+    return [Figure.of(group["accuracy"]), group["questions"], group["images"]]
 
 
 def _notes(scores: Mapping[str, Any]) -> tuple[str, ...]:
