@@ -6,6 +6,7 @@ client.py         one request, bounded in time and bytes: `ChatClient.complete`
 request.py        the body of a request as bytes
 body.py           the bytes of a response, read up to a bound
 completion.py     the body of a chat completion -> its text or the kind of its failure
+reported_errors.py  errors in a body with status 200
 refusals.py       refusals of one request with a cause that can be removed
 thoughts.py       a reply without the reasoning that stands before it
 json_in_text.py   JSON objects in a model's text

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from recipe.mrpo.endpoint.refusals import cause_of
+from recipe.mrpo.endpoint.reported_errors import reported_error
 from recipe.mrpo.endpoint.tokens import NO_TOKENS, Tokens
 
 # Far more than is shown to anyone: who shows a detail redacts the key in it first, and a cut could leave half a key.
@@ -23,15 +23,6 @@ _DECLINED = frozenset(
     "contentfilter contentfiltered filtered safety recitation blocklist prohibitedcontent spii refusal refused "
     "sensitive guardrailintervened imagesafety language moderation".split()
 )
-
-_CODE_NAMES = (
-    ("ratelimit", 429), ("toomanyrequests", 429), ("resourceexhausted", 429), ("quota", 429), ("throttl", 429),
-    ("overload", 503), ("unavailable", 503), ("timeout", 504), ("deadline", 504), ("badgateway", 502),
-    ("authentication", 401), ("unauthorized", 401), ("apikey", 401), ("permission", 403), ("forbidden", 403),
-    ("notfound", 404), ("invalidrequest", 400), ("badrequest", 400), ("contextlength", 400),
-    ("internal", 500), ("servererror", 500), ("serviceerror", 500), ("upstream", 502),
-)  # fmt: skip
-"""Words of error codes and types that services write in place of a status."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +68,7 @@ def read_completion(body: bytes | str) -> Completion:
     usage = _dict(data).get("usage")
     choices = _dict(data).get("choices")
     choice = _dict(choices[0]) if isinstance(choices, list) and choices else {}
-    failed = _reported_error(_dict(data), choice)
+    failed = reported_error(_dict(data), choice)
     if failed is not None:
         return Completion(failure=failed[0], detail=failed[1], usage=usage)
     if not isinstance(choice.get("message"), dict):
@@ -152,45 +143,6 @@ def _is_one_object(text: str) -> bool:
         return isinstance(json.loads(text.strip()), dict)
     except (ValueError, RecursionError):
         return False
-
-
-def _reported_error(data: dict[str, Any], choice: dict[str, Any]) -> tuple[str, str] | None:
-    """(kind, detail) of an error that a body with status 200 reports, at the top or in its choice."""
-    for error in (data.get("error"), choice.get("error")):
-        if error:
-            said = _dict(error)
-            message = said.get("message") if isinstance(said.get("message"), str) else json.dumps(error)[:MAX_DETAIL]
-            status = _status(said, ("code", "status", "status_code", "statusCode", "type")) or _status(data, ("code",))
-            if status is None and error is not choice.get("error") and _dict(choice.get("message")).get("content"):
-                continue  # a field that says "no error" in its own way, beside a reply
-            kind = cause_of(status or 400, json.dumps(error)) or (f"http_{status}" if status else "bad_response")
-            return kind, f"an error in a body with status 200: {message}"
-    if str(choice.get("finish_reason")).lower() == "error":
-        return "http_502", "finish_reason=error: the model behind the endpoint failed"
-    if "choices" in data:
-        return None
-    status = _status(data, ("code", "status", "status_code", "statusCode", "type"))
-    if status is None:
-        return None
-    message = next((data[n] for n in ("message", "detail", "title") if isinstance(data.get(n), str)), "no message")
-    return cause_of(status, message) or f"http_{status}", f"an error in a body with status 200: {message}"
-
-
-def _status(source: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    """The first HTTP status of an error, 400 to 599, that one of the fields holds, as a number or by name."""
-    for name in names:
-        value = source.get(name)
-        if isinstance(value, str) and re.fullmatch(r"[45][0-9]{2}", value.strip()):
-            value = int(value)
-        if type(value) is int and 400 <= value <= 599:
-            return value
-    for name in names:
-        if isinstance(source.get(name), str):
-            bare = re.sub(r"[^a-z]", "", source[name].lower())
-            for word, status in _CODE_NAMES:
-                if word in bare:
-                    return status
-    return None
 
 
 def _dict(value: Any) -> dict[str, Any]:
