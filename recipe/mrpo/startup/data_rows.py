@@ -73,6 +73,9 @@ def check_rows(data: DictConfig, name: str, *, reasoning_required: bool, limits:
 
 
 def _check_columns(file: DataFile, first: DataFile | None, prompt: str) -> None:
+    twice = next((name for name in file.schema.names if file.schema.names.count(name) > 1), None)
+    if twice is not None:
+        raise OptionError(f"{file.name} has the column {twice} twice; rename one of the two ({file.option}).")
     for column in (prompt, "extra_info", "reward_model"):
         if column not in file.schema.names:
             raise OptionError(

@@ -20,13 +20,14 @@ from recipe.mrpo.startup.data_rows import check_rows, row_fault
 from tests.unit.startup.helpers import GOOD, LIMITS
 
 
-def picture() -> bytes:
+def picture(kind: str = "PNG", size: tuple[int, int] = (8, 8)) -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", (8, 8), "white").save(out, "PNG")
+    Image.effect_noise(size, 50).convert("RGB").save(out, kind)
     return out.getvalue()
 
 
 PICTURE = picture()
+WHOLE = {kind: picture(kind, (24, 24)) for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")}
 INFO = GOOD["extra_info"]
 SHOWN = {"prompt": [{"role": "user", "content": "<image>Is it large?"}]}
 WHERE = {"prompt": "prompt", "images": "images"}
@@ -59,6 +60,10 @@ def refused(*files, **more) -> str:
         {"images": []},
         {"images": None},
         {"images": [{"bytes": PICTURE}]} | SHOWN,
+        *({"images": [{"bytes": data}]} | SHOWN for data in WHOLE.values()),
+        {"images": [{"bytes": WHOLE["JPEG"] + b"\0" * 500}]} | SHOWN,
+        {"images": [{"bytes": picture(size=(1, 200))}]} | SHOWN,
+        {"prompt": [{"role": "user", "content": "What does <video> mean in this text?"}]},
         {"images": [{"bytes": PICTURE, "path": None}]} | SHOWN,
         {"images": ["data:image/png;base64," + base64.b64encode(PICTURE).decode()]} | SHOWN,
         {"prompt": [{"role": "system", "content": "Look."}, {"role": "user", "content": [{"type": "text"}]}]},
@@ -92,6 +97,12 @@ def test_a_row_that_a_run_can_train_on_is_accepted(row):
           (None, "text", [], [None], ["text"], [{"role": "user"}], [{"content": "x"}],
            [{"role": "user", "content": None}], [{"role": "user", "content": []}])),
         (SHOWN, "1 times <image> in its prompt and 0 images"),
+        *(({"images": [{"bytes": data[: len(data) * 2 // 3]}]} | SHOWN, "cannot be opened") for data in WHOLE.values()),
+        *(({"images": [{"bytes": picture(size=size)}]} | SHOWN, "200 times its width") for size in ((1, 201), (402, 2))),
+        *(({"images": [{"bytes": PICTURE}], "prompt": [{"role": "user", "content": f"<image> and {mark}"}]}, mark)
+          for mark in ("<video>", "<audio>")),
+        *(({"prompt": [{"role": "user", "content": [{"type": "text", "text": "Is it?", key: None}]}]}, "parts")
+          for key in ("image", "image_url", "video", "audio")),
         ({"images": [{"bytes": PICTURE}]}, "0 times <image> in its prompt and 1 images"),
         ({"images": [{"bytes": PICTURE}] * 2} | SHOWN, "1 times <image> in its prompt and 2 images"),
         *(({"images": image} | SHOWN, "images") for image in
@@ -116,6 +127,19 @@ def test_the_columns_are_those_that_verl_is_told_to_read(tmp_path):
     check(tmp_path / "a.parquet", prompt_key="ask", image_key="scans")
     assert "no column question" in refused(tmp_path / "a.parquet", prompt_key="question")
     assert "0 images in the column images" in refused(tmp_path / "a.parquet", prompt_key="ask")
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path):
+    names = [*GOOD, "extra_info"]
+    pq.write_table(
+        pa.Table.from_arrays([pa.array([GOOD[name]]) for name in names], names=names), tmp_path / "a.parquet"
+    )
+    assert "has the column extra_info twice" in refused(tmp_path / "a.parquet")
+
+
+def test_a_path_to_an_image_that_was_cut_off_is_refused(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(WHOLE["JPEG"][:-40])
+    assert "cannot be opened" in fault({"images": [str(tmp_path / "a.jpg")]} | SHOWN)
 
 
 def test_ten_thousand_random_rows_are_accepted_or_one_sentence_within_seconds():
