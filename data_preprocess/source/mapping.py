@@ -89,7 +89,7 @@ def _check_files(file: Path, mapping: dict[str, Any]) -> None:
         raise DataError(f"{file.name}: file must be a name, or a name for each split")
     for pattern in patterns:
         path = PurePosixPath(pattern.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in pattern:
+        if path.is_absolute() or not path.parts or ".." in path.parts or ":" in path.parts[0] or "\0" in pattern:
             raise DataError(f"{file.name}: file {shown(pattern)} must be a name inside --source")
     for name in (mapping.get("split", "train"), *files, *(mapping.get("splits") or {}).values()):
         if name not in SPLITS:

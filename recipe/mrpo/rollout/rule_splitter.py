@@ -25,14 +25,18 @@ MARKS = ".!?…"
 # Full stops, question and exclamation marks of other scripts; they need no space after them.
 WIDE = "。｡．！？।॥؟۔።։။។‼⁇⁈⁉⋯︒﹒﹖﹗᠃᠉༎"
 CLOSERS = "\"'”’»)\\]}*_`」』）】》〉⁰¹²³⁴-⁹"
+# Soft hyphen, zero-width and direction marks, byte order mark: text in the eyes of Python, nothing in a reader's.
+INVISIBLE = "\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 ARROWS = "→⇒➔➜⟶⟹>"
 ENCLOSED = "①-⑳⓪❶-❿⓫-⓴㈠-㈩⑴-⒛"
 
 _CANDIDATE = re.compile(
     rf"[{MARKS}{WIDE}\n<{ARROWS}{ENCLOSED}]"
-    rf"(?:(?<=[{MARKS}{WIDE}])([{MARKS}{WIDE}]*)([{CLOSERS}]*)\s*|(?<=\n)\s*)?"
+    rf"(?:(?<=[{MARKS}{WIDE}])([{MARKS}{WIDE}]*)([{CLOSERS}{INVISIBLE}]*)\s*|(?<=\n)\s*)?"
 )
-_MORE_CLOSERS = re.compile(rf"(?:\[\d[\d\s,;–-]{{0,20}}\]|[{CLOSERS}])+")
+_MORE_CLOSERS = re.compile(rf"(?:\^?\[\d[\d\s,;–-]{{0,20}}\]|\^\{{?\d{{1,3}}\}}?|[{CLOSERS}{INVISIBLE}])+")
+_UNSEEN = re.compile(f"[{INVISIBLE}]+")
+_UNSEEN_AT_END = re.compile(f"[{INVISIBLE}]+$")
 _IS_WIDE = frozenset(WIDE)
 
 
@@ -90,7 +94,10 @@ def _cut_at_mark(text: str, start: int, stop: int, found: re.Match) -> tuple[int
     marks, closers = found.group(1, 2)
     marks = text[at] + marks
     spaced = after > end or after >= stop
-    if not spaced and text[after] in "[<":
+    if not spaced and closers:  # in place of a blank they belong to the next step
+        closers = _UNSEEN_AT_END.sub("", closers)
+        end = after = found.end(1) + len(closers)
+    if not spaced and text[after] in "[<^":
         more = _MORE_CLOSERS.match(text, after, stop)
         if more is not None:
             closers += more.group()
@@ -106,7 +113,7 @@ def _cut_at_mark(text: str, start: int, stop: int, found: re.Match) -> tuple[int
             return None  # a decimal
         ends = ends_sentence_without_space(text, start, stop, at, marks, after)
         return (end, after) if ends else None
-    if ends_sentence(text, start, stop, at, marks, closers, after):
+    if ends_sentence(text, start, stop, at, marks, _UNSEEN.sub("", closers), after):
         return end, after
     if text.find("\n", end, after) >= 0:
         return line_break_cuts(text, start, stop, end, after, after_mark=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.unit.rollout.step_tables import cut, cut_table
+import pytest
+
+from tests.unit.rollout.step_tables import cut, cut_table, steps_of
 
 
 @cut_table(
@@ -162,4 +164,29 @@ def test_a_full_stop_inside_a_number_a_name_or_an_address_ends_nothing(marked):
     ("Greek", "Η καρδιά είναι μεγάλη.¦ Οι πνεύμονες είναι καθαροί."),
 )
 def test_marks_of_other_scripts_end_a_step(marked):
+    assert cut(marked) == marked
+
+
+UNSEEN = "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202e\u2060\u2063\u2066\u2069\ufeff"
+
+
+@pytest.mark.parametrize("mark", UNSEEN, ids=ascii)
+def test_a_character_that_nobody_sees_hides_no_end_of_a_step_and_makes_none(mark):
+    for text in (
+        f"The lung is clear.{mark} The heart is large.", f"The lung is clear{mark}. The heart is large.",
+        f"The lung is clear. {mark}The heart is large.", f"The lung is clear.{mark}The heart is large.",
+        f"Is it clear?{mark} The heart is large.", f'It is "clear."{mark} The heart is large.',
+    ):  # fmt: skip
+        assert len(steps_of(text)) == 2, ascii(text)
+    for text in (f"Seen by Dr.{mark} Smith.", f"The sup.{mark} artery is wide.", f"It is 3.{mark}5 cm wide."):
+        assert len(steps_of(text)) == 1, ascii(text)
+
+
+@cut_table(
+    ("in brackets", "The lung is clear.[1]¦ The heart is large.[2, 3]"),
+    ("raised by a caret", "The lung is clear.^1¦ The heart is large.^{12}"),
+    ("a note in Markdown", "The lung is clear.^[1]¦ The heart is large."),
+    ("in raised figures", "The lung is clear.¹²¦ The heart is large."),
+)
+def test_a_reference_behind_a_sentence_belongs_to_it(marked):
     assert cut(marked) == marked

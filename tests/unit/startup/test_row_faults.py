@@ -98,7 +98,8 @@ def test_a_row_that_a_run_can_train_on_is_accepted(row):
            [{"role": "user", "content": None}], [{"role": "user", "content": []}])),
         (SHOWN, "1 times <image> in its prompt and 0 images"),
         *(({"images": [{"bytes": data[: len(data) * 2 // 3]}]} | SHOWN, "cannot be opened") for data in WHOLE.values()),
-        *(({"images": [{"bytes": picture(size=size)}]} | SHOWN, "200 times its width") for size in ((1, 201), (402, 2))),
+        *(({"images": [{"bytes": picture(size=size)}]} | SHOWN, "200 times its width")
+          for size in ((1, 201), (402, 2))),
         *(({"images": [{"bytes": PICTURE}], "prompt": [{"role": "user", "content": f"<image> and {mark}"}]}, mark)
           for mark in ("<video>", "<audio>")),
         *(({"prompt": [{"role": "user", "content": [{"type": "text", "text": "Is it?", key: None}]}]}, "parts")

@@ -187,6 +187,8 @@ def test_bad_rows_do_not_shift_the_index_of_later_ones(tmp_path):
     [
         ("/abs/*.csv", "must be a name inside --source"),
         ("../x.csv", "must be a name inside --source"),
+        (".", "must be a name inside --source"),
+        ("./", "must be a name inside --source"),
         ("C:\\x.csv", "must be a name inside --source"),
         ("**x*.csv", "the file pattern **x*.csv cannot be used"),
         ("q\0.csv", "is no YAML"),
