@@ -25,6 +25,8 @@ from recipe.mrpo.rollout.word_lists import (
 LONGEST_WORD = 24
 """Characters before a full stop that are looked at; a longer word is not an abbreviation."""
 
+# Soft hyphen, zero-width and direction marks, byte order mark: text in the eyes of Python, nothing in a reader's.
+INVISIBLE = "\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _QUOTES = frozenset("\"'”’»")
 _BRACKETS = frozenset(")]}）")
 _LAST_WORD = re.compile(r"[^\W_]+(?:[.][^\W_]+)*$")
@@ -36,7 +38,7 @@ _NUMBER_BEFORE = re.compile(r"[\d°]\s?$")
 _NUMBER_WITH_UNIT = re.compile(r"[\d.]+[a-zµμ]{1,5}")
 _SPLIT_DECIMAL = re.compile(r"\d{1,3}\s?(?:[cmdkµμ]?m\b|[mkµμ]?g\b|[md]?l\b|cc\b|%|mmhg\b|hu\b|kev\b|mhz\b|t\b)", re.I)
 _TIGHT_NEXT = re.compile(
-    r"[*_\"'“‘(\[\u200b\u2060\ufeff]*(?:"
+    rf"[*_\"'“‘(\[{INVISIBLE}]*(?:"
     r"(?P<name>[A-Z][a-z]+)(?![A-Z0-9_@/\\]|\.[a-z0-9])|(?P<short>[AI]\s|[A-Z][A-Z0-9]+(?![\w.@/\\])|[A-Z]\d?-[a-z])"
     r"|(?P<genus>[A-Z]\.\s?[a-z]{3})|(?P<item>\d{1,2}[.)]\s?[A-Z])|(?P<small>[a-z]+)\s|(?P<other>[^\W\d_a-zA-Z]))"
 )

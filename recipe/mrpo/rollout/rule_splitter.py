@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from recipe.mrpo.rollout.full_stops import LONGEST_WORD, ends_sentence, ends_sentence_without_space
+from recipe.mrpo.rollout.full_stops import INVISIBLE, LONGEST_WORD, ends_sentence, ends_sentence_without_space
 from recipe.mrpo.rollout.line_breaks import (
     after_space,
     arrow_starts_step,
@@ -25,8 +25,6 @@ MARKS = ".!?…"
 # Full stops, question and exclamation marks of other scripts; they need no space after them.
 WIDE = "。｡．！？।॥؟۔።։။។‼⁇⁈⁉⋯︒﹒﹖﹗᠃᠉༎"
 CLOSERS = "\"'”’»)\\]}*_`」』）】》〉⁰¹²³⁴-⁹"
-# Soft hyphen, zero-width and direction marks, byte order mark: text in the eyes of Python, nothing in a reader's.
-INVISIBLE = "\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 ARROWS = "→⇒➔➜⟶⟹>"
 ENCLOSED = "①-⑳⓪❶-❿⓫-⓴㈠-㈩⑴-⒛"
 
