@@ -105,7 +105,9 @@ def test_the_wheel_works_outside_the_checkout(wheel, tmp_path):
     """In an environment that holds the wheel alone; its dependencies are read from the environment of this test."""
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    # On PYTHONPATH pip would find the checkout's metadata and take the wheel for installed.
+    subprocess.run(install, check=True, env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"})
     # A .pth in a folder that another .pth adds is not read: the checkout, installed in place there, stays invisible.
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     borrowed = tmp_path / "venv" / "lib" / version / "site-packages" / "borrowed.pth"

@@ -28,6 +28,12 @@ def source_of(module: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
+def function_body(module: str, name: str) -> str:
+    """Source of a function up to the next one; empty without it, which the hook table reports."""
+    _, _, rest = source_of(module).partition(f"def {name}(")
+    return rest.partition("def ")[0]
+
+
 PLACES = [(hook, reference) for hook in HOOKS for reference in (hook.module, *hook.relies_on)]
 
 
@@ -131,7 +137,7 @@ MENDED = [
     ),
     (
         "the GDPO switch (wiring/estimators.py)",
-        lambda: '"prompts"' not in source_of(f"{V1}.trainer_base").split("def _compute_advantage")[1].split("def ")[0],
+        lambda: '"prompts"' not in function_body(f"{V1}.trainer_base", "_compute_advantage"),
         "the v1 trainer gives stock GDPO its prompts",
     ),
     (

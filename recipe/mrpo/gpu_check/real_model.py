@@ -56,8 +56,10 @@ def check(setting: Setting) -> Outcome:
     backbone, gpus = backbone_of(model), int(setting.machine["gpus"])
     overrides = overrides_for(gpus, backbone)
     words = [override(*item) for item in overrides.items()]
-    plan = settings_of(compose_config("mrpo", [*words, "data.train_files=x", "data.val_files=x"]))
-    planned = memory.total(memory.while_training(sizes_of(AutoConfig.from_pretrained(model)), plan)) / 1e9
+    config = compose_config("mrpo", [*words, "data.train_files=x", "data.val_files=x"])
+    planned = (
+        memory.total(memory.while_training(sizes_of(AutoConfig.from_pretrained(model)), settings_of(config))) / 1e9
+    )
     rows = made.rows(setting, backbone, side=SIDE)
     run = train(setting, "real-model", rows, model, steps=STEPS, overrides=overrides).succeeded()
     found = run.metrics()

@@ -7,6 +7,7 @@ tokenizer.py    a byte-level BPE of their text
 templates.py    chat templates
 processors.py   image processors
 backbones.py    one row for each architecture: a random model of it
+published.py    config.json in the layout of the published checkpoints
 batch.py        rows to tensors
 targets.py      the responses that the model is taught
 warmup.py       supervised steps

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from recipe.mrpo.common.load import is_own, load_object
-from recipe.mrpo.tiny import processors
+from recipe.mrpo.tiny import processors, published
 from recipe.mrpo.tiny.templates import SYSTEM, chat_template
 
 MAX_POSITIONS = 8192
@@ -41,6 +41,8 @@ class Backbone:
     special: tuple[str, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
     owned: tuple[str, ...] = ()
+    layout: Callable[[dict], dict] | None = None
+    """Rewrites config.json as the published checkpoints have it (published.py); None: as transformers saves it."""
 
 
 def _ids(tokenizer, **tokens: str) -> dict[str, int]:
@@ -149,12 +151,14 @@ BACKBONES: dict[str, Backbone] = {
         template=chat_template(system=SYSTEM, **_QWEN_MEDIA),
         make_config=_qwen2_5_vl_config,
         make_processor=processors.qwen2_5_vl_processor,
+        layout=published.flat,
         special=_QWEN_TOKENS,
     ),
     "qwen3_vl": Backbone(
         template=chat_template(system=None, **_QWEN_MEDIA),
         make_config=_qwen3_vl_config,
         make_processor=processors.qwen3_vl_processor,
+        layout=published.tie_outside,
         special=_QWEN_TOKENS,
         owned=("<think>", "</think>"),
     ),
@@ -162,6 +166,7 @@ BACKBONES: dict[str, Backbone] = {
         template=chat_template(system=None, image="<IMG_CONTEXT>\n", video="<video>\n"),
         make_config=_internvl3_config,
         make_processor=processors.internvl3_processor,
+        layout=published.without_tie,
         named={
             "start_image_token": "<img>",
             "end_image_token": "</img>",
@@ -173,6 +178,7 @@ BACKBONES: dict[str, Backbone] = {
         template=chat_template(system=SYSTEM, **_QWEN_MEDIA),
         make_config=_qwen2_vl_config,
         make_processor=processors.qwen2_vl_processor,
+        layout=published.flat,
         special=_QWEN_TOKENS,
     ),
 }

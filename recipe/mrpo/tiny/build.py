@@ -98,6 +98,7 @@ def _manifest(out: Path) -> dict:
 
 def _make(name: str, rows: Sequence[Row], taught: Sequence[Row], out: Path, *, seed: int, steps: int, progress) -> dict:
     from recipe.mrpo.tiny.backbones import MAX_POSITIONS, build_random, get_backbone
+    from recipe.mrpo.tiny.published import rewrite
     from recipe.mrpo.tiny.sampling import sample, shares
     from recipe.mrpo.tiny.templates import CHAT_WORDS
     from recipe.mrpo.tiny.tokenizer import train_tokenizer
@@ -130,6 +131,8 @@ def _make(name: str, rows: Sequence[Row], taught: Sequence[Row], out: Path, *, s
         spread = (taught or rows)[:: max(1, len(taught or rows) // SAMPLED_ROWS)][:SAMPLED_ROWS]
         samples = sample(model, processor, spread, per_row=SAMPLES_PER_ROW, max_new_tokens=MAX_NEW_TOKENS)
     model.save_pretrained(out)
+    if backbone.layout is not None:
+        rewrite(out, backbone.layout)
     processor.save_pretrained(out)
     return dict(
         parameters=model.num_parameters(),

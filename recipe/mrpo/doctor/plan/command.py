@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from recipe.mrpo.common.environment import on_cpu
 from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.doctor.device import find_gpus
+from recipe.mrpo.doctor.levels import run_changes
 from recipe.mrpo.doctor.plan import memory
 from recipe.mrpo.doctor.plan.settings import RunSettings, settings_of
 from recipe.mrpo.doctor.plan.sizes import ModelSizes, sizes_of
@@ -113,7 +114,9 @@ def main(argv: Sequence[str], *, compose: Callable[[str, Sequence[str]], DictCon
         first = str(error).splitlines()[0]
         print(f"error: no configuration of a checkpoint at {path} ({first}); set --model.", file=sys.stderr)
         return 2
-    model, run, machine = sizes_of(given), settings_of(config), machine_of(args)
+    sampled, trained = run_changes(config)
+    model = sizes_of(given, sampled=sampled, trained=trained)
+    run, machine = settings_of(config), machine_of(args)
     steps = max(1, args.rows // run.prompts)
     found = check_plan(model, run, machine, Rows(args.rows, args.val_rows), steps=steps)
     show(found, args, tables(model, run, machine))

@@ -72,7 +72,7 @@ def on_host(model: ModelSizes, run: RunSettings) -> list[Item]:
     if run.offload:
         size = (4 if run.lora_rank else 12) * p / run.nodes
         items.append(Item("offloaded weights and Adam", size, "12 P / nodes; LoRA: 4 P / nodes"))
-    if model.tied_outer:
+    if model.levels.loaded:
         # verl loads on the CPU, in every rank, where it believes that input and output layer are one.
         items.append(Item("every rank loads the whole model", 4 * p * run.gpus_per_node, "4 P x GPUs of the node"))
     if run.lora_rank:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from recipe.mrpo.doctor.levels import Levels, levels_of
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,8 @@ class ModelSizes:
     vocabulary: int
     longest: int
     """`max_position_embeddings` of the language model, in tokens."""
-    tied_outer: bool
-    """`tie_word_embeddings` of the outer configuration, which vLLM and verl read."""
-    tied_inner: bool
-    """The same of the language model's configuration, which transformers' layers follow."""
+    levels: Levels
+    """What the outer configuration and that of the language model say."""
 
     def kv_bytes_per_token(self, *, bytes_per_value: int = 2) -> int:
         """Keys and values of one token over all layers.
@@ -32,8 +33,13 @@ class ModelSizes:
         return 2 * self.layers * self.kv_heads * self.head_dim * bytes_per_value
 
 
-def sizes_of(config: Any) -> ModelSizes:
-    """Sizes of a transformers configuration; parameters are counted on torch's meta device, which holds no memory."""
+def sizes_of(
+    config: Any, *, sampled: Mapping[str, Any] | None = None, trained: Mapping[str, Any] | None = None
+) -> ModelSizes:
+    """Sizes of a transformers configuration; parameters are counted on torch's meta device, which holds no memory.
+
+    `sampled`, `trained`: what the run changes of it (`doctor.levels.run_changes`).
+    """
     import torch
     from transformers import AutoModelForImageTextToText
 
@@ -49,6 +55,5 @@ def sizes_of(config: Any) -> ModelSizes:
         head_dim=getattr(text, "head_dim", None) or text.hidden_size // heads,
         vocabulary=text.vocab_size,
         longest=text.max_position_embeddings,
-        tied_outer=bool(getattr(config, "tie_word_embeddings", False)),
-        tied_inner=bool(getattr(text, "tie_word_embeddings", False)),
+        levels=levels_of(config, sampled=sampled or {}, trained=trained or {}),
     )

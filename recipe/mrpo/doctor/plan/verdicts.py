@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recipe.mrpo.doctor.check import Check
+from recipe.mrpo.doctor.levels import other_disagreements, tie_disagreement
 from recipe.mrpo.doctor.plan import disk, effort, kv_cache, memory, processes
 from recipe.mrpo.doctor.plan.settings import RunSettings
 from recipe.mrpo.doctor.plan.sizes import ModelSizes
@@ -134,17 +135,13 @@ def check_disk(model: ModelSizes, run: RunSettings, machine: Machine, *, steps: 
 
 def check_levels(model: ModelSizes) -> Check:
     """vLLM reads the outer `tie_word_embeddings`, transformers' layers the inner: they must say the same."""
-    if model.tied_outer == model.tied_inner:
-        return Check("output layer", True, "both levels of the configuration agree on tie_word_embeddings")
-    inner = str(model.tied_inner)
-    says = f"tie_word_embeddings is {model.tied_outer} outside and {inner} in the language model: vLLM would sample "
-    return Check(
-        "output layer",
-        False,
-        says + "through another output layer than the one that is trained",
-        f"set +actor_rollout_ref.rollout.engine_kwargs.vllm.hf_overrides.tie_word_embeddings={inner} and "
-        f"+actor_rollout_ref.model.override_config.tie_word_embeddings={inner}, or correct config.json.",
-    )
+    found = tie_disagreement(model.levels)
+    if found:
+        return Check("output layer", False, *found)
+    others = other_disagreements(model.levels)
+    if others:
+        return Check("output layer", None, "; ".join(others))
+    return Check("output layer", True, "both levels of the configuration agree")
 
 
 def check_effort(run: RunSettings, rows: Rows) -> list[Check]:

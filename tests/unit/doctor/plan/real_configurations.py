@@ -58,3 +58,26 @@ def internvl3_8b(*, outer: bool | None = False) -> Any:
         ),
         image_seq_length=256, downsample_ratio=0.5, **more,
     )  # fmt: skip
+
+
+# Which of the keys that programs read differently a published config.json has, on each level. InternVL3's file is taken
+# to lack `tie_word_embeddings`, the harder case: it was written by a release that left defaults out.
+LEVEL_KEYS = (
+    "tie_word_embeddings",
+    "vocab_size",
+    "eos_token_id",
+    "text_config",
+    "rope_theta",
+    "rope_scaling",
+    "rope_parameters",
+)
+PUBLISHED_KEYS: dict[str, tuple[set[str], set[str] | None]] = {
+    "qwen2_vl": ({"tie_word_embeddings", "vocab_size", "eos_token_id", "rope_theta", "rope_scaling"}, None),
+    "qwen2_5_vl": ({"tie_word_embeddings", "vocab_size", "eos_token_id", "rope_theta", "rope_scaling"}, None),
+    "qwen3_vl": (
+        {"tie_word_embeddings", "text_config"},
+        {"vocab_size", "eos_token_id", "rope_theta", "rope_scaling"},
+    ),
+    "internvl3": ({"text_config"}, {"vocab_size", "eos_token_id", "rope_theta", "rope_scaling"}),
+}
+"""Outer keys, and those of `text_config` (None: there is none)."""
