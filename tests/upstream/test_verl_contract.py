@@ -94,6 +94,11 @@ BEHAVIOUR = [
         r'"training/rollout_actor_probs_pearson_corr"',
         "the correlation that the guard looks at has this name",
     ),
+    (
+        "verl.workers.engine_workers",
+        r'"perf/max_memory_allocated_gb"',
+        "the memory of an update is measured under this name",
+    ),
     ("verl.experimental.agent_loop.single_turn_agent_loop", r'"raw_prompt"', "images reach the reward in raw_prompt"),
     ("verl.utils.dataset.rl_dataset", r"filter_overlong_prompts", "rows with a long prompt are left out at loading"),
 ]

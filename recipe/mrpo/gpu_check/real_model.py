@@ -12,7 +12,7 @@ from recipe.mrpo.doctor.plan.sizes import sizes_of
 from recipe.mrpo.gpu_check import made
 from recipe.mrpo.gpu_check.result import NotHere, Outcome
 from recipe.mrpo.gpu_check.setting import Setting
-from recipe.mrpo.gpu_check.training import CORRELATION
+from recipe.mrpo.gpu_check.training import CORRELATION, peak_gib
 from recipe.mrpo.gpu_check.verl_run import ACTOR, MODEL, SHORT, train, without_flash_attention
 from recipe.mrpo.quickstart.stages import override
 from recipe.mrpo.startup.compose import compose_config
@@ -63,7 +63,7 @@ def check(setting: Setting) -> Outcome:
     rows = made.rows(setting, backbone, side=SIDE)
     run = train(setting, "real-model", rows, model, steps=STEPS, overrides=overrides).succeeded()
     found = run.metrics()
-    measured = max(step.get("perf/max_memory_allocated_gb", 0.0) for step in found.values()) * 2**30 / 1e9
+    measured = peak_gib(run) * 2**30 / 1e9
     seconds = [round(found[step]["timing_s/step"], 1) for step in sorted(found) if "timing_s/step" in found[step]]
     run.require(len(seconds) == STEPS, f"{len(seconds)} of {STEPS} steps were trained", "read the log.")
     correlation = min(step[CORRELATION] for step in found.values() if CORRELATION in step)

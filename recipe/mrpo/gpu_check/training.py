@@ -13,6 +13,8 @@ from recipe.mrpo.report.recompute import recompute
 from recipe.mrpo.report.run_files import dump
 
 CORRELATION = "training/rollout_actor_probs_pearson_corr"
+MEMORY = "actor/perf/max_memory_allocated_gb"
+"""GiB at the peak of an update: of the GPU, or of the worker process without one."""
 LARGEST_DEVIATION = 1e-4
 LORA_RANK = 8
 EAGER = {f"{ROLLOUT}.enforce_eager": True}
@@ -41,8 +43,14 @@ def figures_of(run: VerlRun, steps: int) -> dict[str, float]:
     run.require(off < LARGEST_DEVIATION, f"advantages differ from the formula by {off:.1e}", "report this.")
     out = {"correlation": min(found[step][CORRELATION] for step in numbers), "advantages off": off}
     out["seconds of the last step"] = round(last["timing_s/step"], 1)
-    memory = max(found[step].get("perf/max_memory_allocated_gb", 0.0) for step in numbers)
-    return out | {"training GiB": round(memory, 2)}
+    return out | {"training GiB": round(peak_gib(run), 2)}
+
+
+def peak_gib(run: VerlRun) -> float:
+    """Memory while training, as verl measures it, over all steps."""
+    measured = [step[MEMORY] for step in run.metrics().values() if MEMORY in step]
+    run.require(measured, f"verl's metrics have no {MEMORY}", "compare verl's release with docs/upstream.md.")
+    return max(measured)
 
 
 def said(figures: dict[str, float], steps: int) -> str:
