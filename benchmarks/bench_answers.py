@@ -99,7 +99,7 @@ def answers_per_second(rows: Sequence[Row], score: Callable[[Row], float]) -> fl
 
 # rule: places where it is used, and what stands in for it
 RULES: dict[str, list[tuple[str, Any]]] = {
-    "words of the question may be left out": [("gold._in_question", lambda stems, asked: frozenset())],
+    "words of the question may be left out": [("gold._in_question", lambda stems, asked, idle: frozenset())],
     "names of the terms table": [("gold.load_terms", lambda: Table(())), ("yes_no.load_terms", lambda: Table(()))],
     "radiology.txt": [("terms:_entries", lambda text: iter(()))],
     "mesh_diseases.txt.xz": [("terms:_diseases", lambda: iter(()))],
@@ -108,6 +108,8 @@ RULES: dict[str, list[tuple[str, Any]]] = {
     "initials and ordinals": [("gold._ORDINAL", re.compile("(?!)")), ("gold._INITIALS", 99)],
     "several items as one name": [("gold._joined", lambda words, groups, dropped: None)],
     "denied words do not count": [("reading._DENIED_AFTER", NEVER), ("reading._ALL_DENIED", NEVER)],
+    "normal findings count as denials": [("reading._ALL_NORMAL", NEVER)],
+    "compared and related things do not count": [("reading._RELATED_AFTER", NEVER)],
     "places (above the kidney)": [("reading.LOCATED_BY", NEVER)],
     "causes (due to)": [("reading._CAUSED_BY", NEVER)],
     "left open (cannot be excluded)": [("reading._OPEN", NEVER)],
@@ -115,6 +117,7 @@ RULES: dict[str, list[tuple[str, Any]]] = {
     "or, versus, /": [("covered._leaves_choice", lambda *_: False)],
     "lists of candidates": [("covered.is_list_of_candidates", lambda *_: False)],
     "heaps of names": [("candidates._is_heap", lambda *_: False)],
+    "one modality, one plane in all sentences": [("covered._ONE_OF_AN_IMAGE", ())],
     "salad": [("covered._is_salad", lambda *_: False)],
     "inside another name (lung cancer)": [("covered.is_inside", lambda *_: False)],
     "said of another subject": [("covered.said_of_another", lambda *_: False)],
@@ -122,6 +125,8 @@ RULES: dict[str, list[tuple[str, Any]]] = {
     "against the question's side, plane, modality": [("covered._against_question", lambda *_: False)],
     "conflicts with the gold answer": [("covered.find_conflict", lambda *_: None)],
     "no credit for saying something else": [("reward.is_part", lambda *_: True)],
+    "yes/no: all is normal": [("yes_no._all_normal", lambda *_: False)],
+    "yes/no: a narrower subject": [("yes_no._SUBJECT", NEVER)],
     "yes/no: sentences": [("yes_no._by_words", lambda *_: yes_no._Said(""))],
 }
 

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from reward_fns.answer.conflicts.word_lists import AXIS_WORDS
 from reward_fns.answer.coverage.gold import Gold, holds, kinds_of
-from reward_fns.answer.coverage.reading import STOP, Sentence
+from reward_fns.answer.coverage.reading import STOP, VERBS, Sentence
 from reward_fns.answer.coverage.stems import stem_of
 from reward_fns.answer.terms.table import load_terms
 
@@ -14,7 +14,8 @@ _JOINTS = frozenset({",", "/", "and", "or", "plus", "versus", "vs"})
 _MAX_WORDS = 2  # of a candidate that the table of terms does not know
 _HEAP = 3  # words
 _ENDS = frozenset(
-    ": ( ) with because since which while where but however although though as showing causing involving".split()
+    ": ( ) with because since which while where but however although though as showing causing involving "
+    "including".split()
 )
 
 
@@ -46,8 +47,15 @@ def _chains(sentence: Sentence) -> list[list[tuple[str, ...]]]:
     for ends, words in groupby(sentence.stated, key=_ENDS.__contains__):
         if not ends:
             items = [tuple(item) for joint, item in groupby(words, key=_JOINTS.__contains__) if not joint]
+            items[1:] = map(_subject, items[1:])
             chains.append(items)
     return chains
+
+
+def _subject(item: tuple[str, ...]) -> tuple[str, ...]:
+    """The words up to a verb: the liver in "the kidney and the liver are of one size"."""
+    end = next((i for i, word in enumerate(item) if i and word in VERBS), len(item))
+    return item[:end]
 
 
 def _has_stranger(chain: list[tuple[str, ...]], sentence: Sentence, wanted: Gold, kinds: frozenset[str]) -> bool:

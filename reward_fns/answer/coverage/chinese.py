@@ -23,6 +23,9 @@ _YES_NO = re.compile(
 _ABNORMAL = re.compile(r"异常|病变|疾病|不健康|不正常|生病")
 _NORMAL = re.compile(r"(?<!不)(?:正常|健康)")
 _COMPARED = re.compile(r"比[^，。]{1,12}?(?=更|还|要|[大小高低多少长短厚])")
+_COUNTED = re.compile(r"([一二两三四五六七八九])(?=[个枚处只颗])")
+_DIGITS = dict(zip("一二两三四五六七八九", "1223456789", strict=True))
+_COLORS = re.compile(r"[黑白灰红黄蓝绿棕褐粉紫]+")
 _SIDES = "左右上下前后内外"
 
 
@@ -46,7 +49,7 @@ def is_yes_no(gold: str) -> bool:
 
 def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]) -> bool:
     """Does a Chinese answer state every item of the gold answer, deny none and add no candidate?"""
-    prediction, gold = fold(prediction).casefold(), fold(gold).casefold()
+    prediction, gold = (_COUNTED.sub(lambda m: _DIGITS[m[1]], fold(text).casefold()) for text in (prediction, gold))
     if _OPEN.search(prediction):
         return False
     clauses = [_COMPARED.sub("", clause) for clause in _CLAUSES.split(prediction)]
@@ -56,6 +59,8 @@ def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]
     said = "，".join(clauses)
     items = [item for item in _ITEMS.split(gold) if _core(item)]
     if not items or not all(any(_states(clause, item) for clause in [said, *clauses]) for item in items):
+        return False
+    if _COLORS.fullmatch(_core(gold)) and set(_COLORS.findall(said)) != {_core(gold)}:
         return False
     if any(side in said and side not in gold and _other(side) in gold for side in _SIDES):
         return False

@@ -9,11 +9,11 @@ from reward_fns.answer.conflicts.find import find_conflict
 from reward_fns.answer.conflicts.word_lists import AXES, AXIS_WORDS, NEGATIONS
 from reward_fns.answer.coverage import chinese
 from reward_fns.answer.coverage.candidates import is_list_of_candidates
-from reward_fns.answer.coverage.gold import Gold, Item, read_gold
+from reward_fns.answer.coverage.gold import Gold, Item, holds, name_stems, read_gold
 from reward_fns.answer.coverage.reading import STOP, Sentence, read
 from reward_fns.answer.coverage.stems import stem_of
-from reward_fns.answer.coverage.subjects import in_one_run, said_of_another
-from reward_fns.answer.terms.table import load_terms
+from reward_fns.answer.coverage.subjects import in_one_run, on_another_side, said_of_another
+from reward_fns.answer.terms.table import DISEASE, load_terms
 from reward_fns.answer.words.normalise import ALL_RULES, tokens
 
 _ONE_OF_AN_IMAGE = ("modality", "plane")  # whatever else the answer says about it
@@ -51,13 +51,19 @@ def covers(prediction: str, gold: str, question: str, conflicts: frozenset[str])
         return False
     if len(wanted.items) == 1 and is_inside(found[0], wanted.items[0], wanted):
         return False
+    if any(_of_another_organ(sentence, item, wanted) for sentence, item in zip(found, wanted.items, strict=False)):
+        return False
     if len(wanted.items) > 1 and not all(
         in_one_run(sentence, item)
         for sentence, item in zip(found, wanted.items, strict=False)
         if not AXIS_WORDS.isdisjoint(item.words)
     ):
         return False
-    if _takes_back(holding, wanted) or said_of_another(sentences, wanted):
+    if (
+        _takes_back(holding, wanted)
+        or said_of_another(sentences, wanted)
+        or on_another_side(sentences, wanted, gold, question)
+    ):
         return False
     if _is_salad(sentences, wanted) or is_list_of_candidates(holding, wanted):
         return False
@@ -114,6 +120,8 @@ def is_inside(sentence: Sentence, item: Item, wanted: Gold) -> bool:
     if load_terms().kinds(item.words) != {"anatomy"}:
         return False
     words = [word for word in sentence.stated if word not in STOP]
+    if not sentence.has_verb and _names_finding(words, item, wanted):
+        return True
     own = {frozenset(item.stems), *(frozenset(name) for _, name in item.names)}
     for i in item.needed:
         alone = {item.stems[i], *(name[0] for at, name in item.names if at == {i} and len(name) == 1)}
@@ -121,6 +129,26 @@ def is_inside(sentence: Sentence, item: Item, wanted: Gold) -> bool:
         if places and all(_part_of_other(words, place, own, wanted) for place in places):
             return True
     return False
+
+
+def _of_another_organ(sentence: Sentence, item: Item, wanted: Gold) -> bool:
+    """Does another organ stand for one that the question says ("enlarged sulci", asked about enlarged ventricles)?"""
+    table, here = load_terms(), set(sentence.stems)
+    left_out = [
+        word for i, word in enumerate(item.words) if i not in item.needed and table.kinds([word]) == {"anatomy"}
+    ]
+    if not any(all(not here.issuperset(name_stems(name)) for name in table.names([word])) for word in left_out):
+        return False
+    known = wanted.stems | wanted.question
+    return any(stem_of(word) not in known and table.kinds([word]) == {"anatomy"} for word in sentence.stated)
+
+
+def _names_finding(words: list[str], item: Item, wanted: Gold) -> bool:
+    """Does a bare answer end in a finding or a device at the organ ("breast implant" for breast)?"""
+    if not words or words[-1] in _PARTS or stem_of(words[-1]) in wanted.stems | wanted.question:
+        return False
+    before = set(map(stem_of, words[:-1]))
+    return "," not in words and load_terms().kinds(words[-1:]) == {DISEASE} and holds(before, item)
 
 
 def _part_of_other(words: list[str], place: int, own: set[frozenset[str]], wanted: Gold) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from reward_fns.answer.conflicts.word_lists import AXES, AXIS_WORDS, NEGATIONS
-from reward_fns.answer.coverage.reading import ASKS_WHY, LOCATED_BY, NORMAL, STOP
+from reward_fns.answer.coverage.reading import ASKS_RELATION, ASKS_WHY, LOCATED_BY, NORMAL, STOP
 from reward_fns.answer.coverage.stems import stem_of
 from reward_fns.answer.terms.table import MAX_WORDS, load_terms
 from reward_fns.answer.words.normalise import ALL_RULES, TOKEN, is_spelled_out, spell_out, tokens, with_units
@@ -15,9 +15,10 @@ from reward_fns.answer.words.normalise import ALL_RULES, TOKEN, is_spelled_out, 
 _ITEMS = re.compile(r"\s*(?:[,;]|\band\b|&(?!\s?e\b))\s*")
 _ABBREVIATION = re.compile(r"(?<![\w.-])[A-Z]{3,6}(?![\w-])")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
-_SEQUENCES = frozenset("t1 t2 flair dwi adc swi stir".split())
+_SEQUENCES = frozenset("t1 t2 flair dwi adc swi stir diffusion".split())
 _CLASS = re.compile(r"^\w{2,4} - (?=\w)")  # VQA-Med: "mr - flair", "xr - plain film"
 _DENYING_QUESTION = re.compile(r"^(?!.*\bor\b).*\b(?:not|never|except|absent|cannot)\b", re.IGNORECASE | re.DOTALL)
+_DEGREES = frozenset("less more fewer".split())  # "less acute" does not say the "less" of "less enhancement"
 _INITIALS = 3  # words from which on initials are an abbreviation
 _BRACKETS = re.compile(r"\([^()]*\)")
 
@@ -100,6 +101,7 @@ def read_gold(gold: str, question: str) -> Gold:
             ("normal", not NORMAL.isdisjoint((*words, *question_words))),
             ("denial", denies or _DENYING_QUESTION.search(question) is not None),
             ("place", LOCATED_BY.search(text) is not None),
+            ("relation", ASKS_RELATION.search(question.casefold()) is not None),
             ("cause", ASKS_WHY.search(question.casefold()) is not None),
         )
         if kept
@@ -117,6 +119,7 @@ def _content(text: str) -> tuple[str, ...]:
 
 def _in_question(stems: frozenset[str], asked: frozenset[str], idle: frozenset[str]) -> frozenset[str]:
     """Stems of the gold answer that need not be repeated; none if the question holds them all, as a choice does."""
+    asked = asked - _DEGREES
     if stems - idle <= asked:
         return frozenset()
     axes: dict[tuple[str, int], int] = {}
@@ -171,8 +174,10 @@ def _names(
             found[frozenset({i}), (stem_of("surrounding"),)] = None
     if len(words) == 2 and len(needed) == 2 and words[0] not in AXIS_WORDS:
         found[needed, (words[0][0], stem_of(words[1]))] = None  # S. aureus
-    if len(words) >= _INITIALS and len(needed) == len(words):
-        found[needed, ("".join(word[0] for word in words),)] = None  # its initials
+    for length in range(_INITIALS, len(words) + 1):
+        for start in range(len(words) - length + 1):
+            run = words[start : start + length]
+            found[frozenset(range(start, start + length)), ("".join(word[0] for word in run),)] = None  # its initials
     return list(found)
 
 

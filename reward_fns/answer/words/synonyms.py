@@ -31,8 +31,8 @@ _SYNONYMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"rlq": "right lower quadrant",
     r"luq": "left upper quadrant",
     r"llq": "left lower quadrant",
-    r"rt": "right",
-    r"lt": "left",
+    r"rt|rightwards?": "right",
+    r"lt|leftwards?": "left",
     r"w/o": "without",
     r"daily": "per day",
     r"around(?= [<>]?\d)": "about",
@@ -75,6 +75,7 @@ _IMMUNOGLOBULIN = re.compile(r"\b(?:ig|immunoglobulin\s)(?=[agmed]\b)", re.IGNOR
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "κ": "kappa", "λ": "lambda"}
 GREEK = frozenset(_GREEK.values())  # without μ, which is micro
 _GREEK_LETTER = re.compile(rf"(\w?)([{''.join(_GREEK)}])(?=(\w?))", re.IGNORECASE)
+_TNM = re.compile(r"\b(p?t(?:is|[0-4x])[a-d]?)\s?(n[0-3x][a-c]?)(?:\s?(m[01x]))?\b", re.IGNORECASE)  # T3 N1 M0
 _DIGIT = re.compile(r"\d")
 _SPINE = re.compile(r"\b([ctls])(\d{1,2})\s*[-/]\s*\1?(\d{1,2})\b", re.IGNORECASE)
 
@@ -102,4 +103,5 @@ def synonyms(text: str) -> str:
     if not _DIGIT.search(text):
         return text
     text = _TUMOR_MARKER.sub(lambda m: f"ca{m[m.lastindex or 0]}", text)
+    text = _TNM.sub(lambda m: "".join(part or "" for part in m.groups()), text)
     return _SPINE.sub(r"\1\2 \1\3", text)
