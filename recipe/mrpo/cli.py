@@ -7,7 +7,7 @@
     mrpo evaluate --model CHECKPOINT --data FILE --out DIR   # answers of a model, judgements of them, figures
     mrpo score RUN                                     # accuracy, reasoning, intervals, tables of any run
     mrpo compare RUN RUN ...                           # runs on the same questions: what differs, and is it chance?
-    mrpo report RUN_DIR                                # metrics and rollouts of a run, in the terminal or as SVG
+    mrpo report RUN ... --html FILE                    # one run or several as a page; without --html in the terminal
     mrpo explain RUN ROLLOUT                           # the arithmetic of one rollout, step by step
     mrpo watch RUN_DIR                                 # a running job in the terminal
     mrpo backbones | methods                           # the tables

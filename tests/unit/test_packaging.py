@@ -97,6 +97,7 @@ def check(python: Path, folder: Path) -> None:
     run(python, "-m", "data_preprocess.vqa_rad", "--source", SAMPLE, "--open-only", "--out", folder / "data")
     assert (folder / "data" / "train.parquet").is_file()
     run(python.with_name("mrpo"), "methods")
+    run(python, "-c", "from recipe.mrpo.report.page.document import document; ''.join(document('', iter([])))")
     run(python, "-m", "recipe.mrpo.judge", "--help")
 
 

@@ -1,4 +1,4 @@
-"""Command line of the summary."""
+"""Command line of the report: a run in the terminal, as one HTML file, or as figures."""
 
 from __future__ import annotations
 
@@ -9,24 +9,86 @@ from pathlib import Path
 from recipe.mrpo.report.terminal import show
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m recipe.mrpo.report",
-        description="Metrics, validation and a few rollouts of a run, in the terminal.",
+def parser() -> argparse.ArgumentParser:
+    out = argparse.ArgumentParser(
+        prog="mrpo report",
+        description="Metrics, validation and rollouts of runs: in the terminal, as one HTML file, or as figures.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("run", type=Path, help="folder with metrics/, rollouts/, validation/: a script's OUTPUT_DIR")
-    parser.add_argument("--rollouts", type=int, default=3, help="rollouts to print")
-    parser.add_argument("--svg", type=Path, default=None, help="also write the summary as a picture")
-    args = parser.parse_args()
-    if args.rollouts < 0:
-        parser.error(f"--rollouts must be a whole number of at least 0, not {args.rollouts}")
+    out.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN",
+        help="a script's OUTPUT_DIR (metrics/, rollouts/, validation/) or the folder of mrpo evaluate",
+    )  # fmt: skip
+    out.add_argument("--rollouts", type=int, default=3, help="rollouts to print in the terminal")
+    out.add_argument("--svg", type=Path, default=None, help="also write the terminal's summary as a picture")
+    page = out.add_argument_group("page", "one HTML file that opens offline")
+    page.add_argument("--html", type=Path, metavar="FILE", help="write the page instead of printing")
+    page.add_argument("--title", default=None, help="title of the page; by default the names of the runs")
+    page.add_argument("--data", type=Path, nargs="+", default=[], metavar="PARQUET",
+                      help="files with the images; by default RUN/data/*.parquet")  # fmt: skip
+    page.add_argument("--max-rollouts", type=int, default=5000, help="rollouts in the page's list, shared by the runs")
+    page.add_argument("--max-images", type=int, default=500, help="images in the page; each is stored once")
+    page.add_argument("--image-size", type=int, default=512, help="longest side of an image in pixels")
+    page.add_argument("--private-images", action=argparse.BooleanOptionalAction, default=True,
+                      help="images of rows that may not leave the machine; the page then must not, either")  # fmt: skip
+    figures = out.add_argument_group("figures", "files for a paper; pip install 'verl-mrpo[plots]'")
+    figures.add_argument("--figures", type=Path, metavar="DIR", help="write the figures instead of printing")
+    figures.add_argument("--format", nargs="+", choices=("png", "svg", "pdf"), default=["png", "svg", "pdf"],
+                         help="formats of the figures")  # fmt: skip
+    return out
+
+
+def main() -> int:
+    command = parser()
+    args = command.parse_args()
+    for name, least in (("rollouts", 0), ("max_rollouts", 1), ("max_images", 0), ("image_size", 16)):
+        if getattr(args, name) < least:
+            option = name.replace("_", "-")
+            command.error(f"--{option} must be a whole number of at least {least}, not {getattr(args, name)}")
     try:
-        show(args.run, svg=args.svg, rollouts=args.rollouts)
+        if args.html:
+            write_page(args)
+        if args.figures:
+            from recipe.mrpo.evaluate.scores.options import ScoreOptions
+            from recipe.mrpo.report.figure_files import write_figures
+
+            for file in write_figures(args.runs, args.figures, formats=args.format, scores=ScoreOptions()):
+                print(file)
+        if not args.html and not args.figures:
+            if args.svg and len(args.runs) > 1:
+                command.error("--svg is the picture of one run; give one RUN")
+            for run in args.runs:
+                show(run, svg=args.svg, rollouts=args.rollouts)
     except (ValueError, OSError) as error:
         print(f"mrpo report: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def write_page(args: argparse.Namespace) -> None:
+    from recipe.mrpo.evaluate.scores.options import ScoreOptions
+    from recipe.mrpo.report.page.make import PageOptions, make_page, run_names
+
+    options = PageOptions(
+        max_rollouts=args.max_rollouts,
+        max_images=args.max_images,
+        image_side=args.image_size,
+        private_images=args.private_images,
+        data=tuple(args.data),
+        title=args.title or ", ".join(run_names(args.runs)),
+        scores=ScoreOptions(),
+    )
+    facts = make_page(args.runs, args.html, options)
+    said = (
+        f"{facts['shown']} of {facts['rollouts']} rollouts, {facts['images']} images, {facts['bytes'] / 2**20:.1f} MiB"
+    )
+    print(f"{args.html}: {said}")
+    if facts["private_images"]:
+        print(
+            f"{facts['private_images']} images in it are of rows that may not leave this machine: keep the file here, "
+            "or make it with --no-private-images",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":
