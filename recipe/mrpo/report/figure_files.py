@@ -72,6 +72,7 @@ def _around(figure: dict[str, Any]) -> list[list[float]] | None:
 def _accuracy(axes: Any, sets: Sequence[dict]) -> bool:
     names = sorted({name for one in sets for name in one["scores"]["answers"]["by"].get("data_source", {})})
     for i, one in enumerate(sets):
+        label = one["name"]
         for y, name in enumerate(names):
             answers = one["scores"]["answers"]["by"]["data_source"].get(name)
             if answers is None or answers["accuracy"]["value"] is None:
@@ -79,7 +80,8 @@ def _accuracy(axes: Any, sets: Sequence[dict]) -> bool:
             place = y + (i - (len(sets) - 1) / 2) * 0.8 / max(1, len(sets))
             accuracy = answers["accuracy"]
             axes.errorbar(100 * accuracy["value"], place, xerr=_scaled(accuracy), fmt=MARKERS[i % 8], ms=5,
-                          color=COLOURS[i % 8], label=one["name"] if y == 0 else None)  # fmt: skip
+                          color=COLOURS[i % 8], label=label)  # fmt: skip
+            label = None
     axes.set(xlim=(0, 100), xlabel="accuracy (%)", yticks=range(len(names)), yticklabels=names)
     axes.invert_yaxis()
     _legend(axes, sets)

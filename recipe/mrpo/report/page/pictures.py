@@ -52,6 +52,10 @@ class Pictures:
                 self.counts["other_question"] += 1  # files of another release: its image would be another
                 continue
             found[place] = self._of_row(row)
+        for place, question in enumerate(questions):  # an evaluation names its images by their hashes
+            same = [name for name in question["image_ids"] if name in self.by_hash]
+            if place not in found and same:
+                found[place] = same
         return found
 
     def _of_row(self, row: Mapping[str, Any]) -> list[str]:

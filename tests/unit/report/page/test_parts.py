@@ -111,7 +111,10 @@ def test_long_texts_are_cut_and_counted(tmp_path):
 
 
 def questions(*names: str) -> list[dict]:
-    return [{"data_source": "vqa-rad", "split": "test", "index": i, "question": q} for i, q in enumerate(names)]
+    return [
+        {"data_source": "vqa-rad", "split": "test", "index": i, "question": q, "image_ids": ()}
+        for i, q in enumerate(names)
+    ]
 
 
 def read(tmp_path, rows, *, limit=10, side=16, private=True) -> tuple[Pictures, dict]:
@@ -125,6 +128,13 @@ def test_an_image_of_many_questions_is_stored_once_by_its_hash(tmp_path):
     pictures, found = read(tmp_path, [{"index": i, "image": image} for i, image in enumerate((same, same, other))])
     assert found == {i: [hashlib.sha256(x).hexdigest()] for i, x in enumerate((same, same, other))}
     assert set(pictures.by_hash) == {hashlib.sha256(x).hexdigest() for x in (same, other)}
+
+
+def test_an_evaluation_finds_the_images_of_another_run_by_their_hashes(tmp_path):
+    name = hashlib.sha256(picture(10)).hexdigest()
+    asked = [*questions("What?"), {**questions("Another?")[0], "index": 77, "image_ids": (name, "unknown.jpg")}]
+    found = Pictures(9, 16, True).read([data_file(tmp_path / "a.parquet", [{"index": 0, "image": picture(10)}])], asked)
+    assert found == {0: [name], 1: [name]}
 
 
 def test_an_image_is_made_small_and_stays_a_picture(tmp_path):
