@@ -52,7 +52,7 @@ export function byId(id) {
 export function table(caption, columns, rows, kind) {
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     h("table", { class: kind },
-      h("caption", {}, caption),
+      h("caption", {}, h("span", {}, caption)),
       h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col", class: c.number && "number" }, c.title)))),
       h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((c, i) =>
         h(i ? "td" : "th", { scope: i ? null : "row", class: c.number && "number" }, c.cell(row))))))));

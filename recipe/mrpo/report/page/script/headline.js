@@ -14,9 +14,9 @@ export function setLegend(shown = sets.map((_, i) => i)) {
 // The interval on a line from 0 to 1, with the bounds if all not-known answers were wrong or all right.
 function whisker(answers, place) {
   const { value, low, high } = answers.accuracy;
-  const x = (part) => 2 + 116 * part;
-  return svg("svg", { class: "whisker", viewBox: "0 0 120 16", "aria-hidden": "true" },
-    svg("line", { class: "axis", x1: 2, x2: 118, y1: 8, y2: 8 }),
+  const x = (part) => 6 + 108 * part;
+  return svg("svg", { class: "whisker", viewBox: "0 0 120 16", preserveAspectRatio: "xMinYMid meet", "aria-hidden": "true" },
+    svg("line", { class: "axis", x1: 6, x2: 114, y1: 8, y2: 8 }),
     answers.not_known > 0 && svg("rect", {
       class: "bounds", x: x(answers.bounds[0]), width: Math.max(1, x(answers.bounds[1]) - x(answers.bounds[0])), y: 4, height: 8,
     }),
@@ -37,7 +37,7 @@ function accuracyCell(set, place) {
 function sizes(answers) {
   const least = answers.detectable && answers.detectable.clustered;
   return [h("div", {}, plural(answers.questions, "question")), h("div", { class: "quiet-text" }, plural(answers.images, "image")),
-    least !== null && least !== undefined && least < 1 && h("div", { class: "quiet-text" }, `shows ${(100 * least).toFixed(1)} points`)];
+    least !== null && least !== undefined && least < 1 && h("div", { class: "quiet-text" }, `detects ${(100 * least).toFixed(1)} points`)];
 }
 
 const first = (set) => set.reasoning.stages[0];
@@ -63,7 +63,7 @@ export function headline() {
   const rule = compat === "reference" ? "What is not known is left out of accuracy (the study's rule)." : "Accuracy counts what is not known as wrong.";
   return h("section", { id: "headline", "aria-labelledby": "headline-title" },
     h("h2", { id: "headline-title" }, "Result"),
-    table(`${rule} Intervals: ${Math.round(100 * level)} %, clustered by ${cluster}. “Shows”: the difference between two runs that a paired test on these questions finds with 80 % power.`, [
+    table(`${rule} Intervals: ${Math.round(100 * level)} %, clustered by ${cluster}. “Detects”: the difference between two runs that a paired test on these questions finds with 80 % power.`, [
       { title: "Rollouts of", cell: ({ set, i }) => [h("span", { class: `swatch dot-${i % 8}`, style: { "--colour": setColour(i) } }),
         h("span", { class: "run-name" }, words(set.runName)), set.title && h("span", { class: "set-name" }, set.title)] },
       { title: "Accuracy", cell: ({ set, i }) => accuracyCell(set, i) },
