@@ -9,6 +9,7 @@ import { caseOf, inFull } from "./rollout.js";
 import { elsewhere, siblings } from "./siblings.js";
 
 let list = null;
+let current = -1; // the rollout that was asked for last: keys may come faster than the address changes
 
 export function startBrowser() {
   list = startList((i) => go(i));
@@ -36,7 +37,9 @@ export function showMissing() {
 }
 
 export function go(i) {
-  if (i !== undefined && i !== null && i >= 0) location.hash = addressOf(i);
+  if (i === undefined || i < 0) return;
+  current = i;
+  location.hash = addressOf(i);
 }
 
 function back() {
@@ -46,6 +49,7 @@ function back() {
 export function showRollout(i) {
   const texts = textsOf(i);
   byId("rollouts-view").classList.add("open");
+  current = i;
   list.choose(i);
   const place = list.places.indexOf(i);
   const detail = byId("detail");
@@ -71,7 +75,7 @@ export function showList() {
 
 // The next or previous rollout of the list; the first one if none is chosen or the chosen one is filtered out.
 export function next(by) {
-  const at = list.places.indexOf(list.chosen);
+  const at = list.places.indexOf(current);
   const to = at < 0 ? 0 : at + by;
   if (to >= 0 && to < list.places.length) go(list.places[to]);
 }
@@ -81,7 +85,7 @@ export function edge(last) {
 }
 
 export function nextSibling(by) {
-  if (list.chosen < 0) return;
-  const members = groupOf(list.chosen);
-  go(members[(members.indexOf(list.chosen) + by + members.length) % members.length]);
+  if (current < 0) return;
+  const members = groupOf(current);
+  go(members[(members.indexOf(current) + by + members.length) % members.length]);
 }

@@ -1,7 +1,7 @@
 // One rollout in full: case, answer, steps with labels, reasons and advantages, output, rewards, judge.
 import { byId, h, replace, words } from "./dom.js";
 import { columns, imageOf, overview, promptOf, questionOf, stepsOf } from "./data.js";
-import { labelOf, decimal, plural, signed, statusWords, whole } from "./words.js";
+import { brief, decimal, labelOf, plural, signed, statusWords, whole } from "./words.js";
 import { outcomeMark } from "./list.js";
 import { pushed, reward, shadedOutput } from "./shading.js";
 
@@ -90,7 +90,8 @@ export function inFull(i, texts) {
   return [
     h("section", { "aria-label": "Steps" }, h("h3", {}, "Steps"), stepList(i, texts), judgement(i, texts)),
     h("section", { "aria-label": "Output" }, h("h3", {}, "Output, tokens shaded by advantage"), shadedOutput(i, texts),
-      h("p", { class: "quiet-text" }, [texts.response_tokens !== null && plural(texts.response_tokens, "token"), texts.finish_reason && `finish reason ${texts.finish_reason}`,].filter(Boolean).join(" · "))),
+      h("p", { class: "quiet-text" }, texts.response_tokens === null ? "tokens not counted" : plural(texts.response_tokens, "token"),
+        texts.finish_reason && [" · finish reason ", words(brief(texts.finish_reason))])),
     rewards.length > 0 && h("section", { "aria-label": "Rewards" }, h("h3", {}, "Rewards"),
       h("table", { class: "rewards" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Reward"), h("th", { scope: "col", class: "number" }, "Value"), h("th", { scope: "col", class: "number" }, "Weight"))),
         h("tbody", {}, rewards.map(([name, value]) => reward(name, value, texts.weights[name]))))),
