@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
@@ -69,7 +70,8 @@ def answer_reward(
         raise ValueError("an answer reward needs at least one gold answer")
     reference = options.compat == "reference"
     if encoder is None:
-        _warn_without_encoder(reference)
+        with _TELLING:  # answers are rated in threads, and lru_cache lets several in before the first one returns
+            _warn_without_encoder(reference)
     common = {"encoder": float(encoder is not None), "empty": 0.0, "truncated": 0.0}
     answer = prediction or ""
     if not answer.strip():
@@ -125,6 +127,9 @@ def _finish(
     if encoder is not None:
         similar = encoder.f1([prediction.strip()] * len(open_), [golds[i].strip() for i in open_])
     return settled | {i: mixed(drafts[i], f1, options) for i, f1 in zip(open_, similar, strict=True)}
+
+
+_TELLING = threading.Lock()
 
 
 @lru_cache(maxsize=2)

@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0: complete; 1: something failed or is left, one sentence says what; 2: words that cannot be understood."""
     overrides, words = split_overrides(sys.argv[1:] if argv is None else argv)
     parser = build_parser()
-    typed = parser.parse_args(words)
+    typed = parser.parse_intermixed_args(words)  # a phase may stand behind options, too
     typed.overrides = overrides
     unknown = [phase for phase in typed.phases if phase not in PHASES]
     if unknown:
@@ -102,6 +102,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             given = without_queue(sys.argv[1:] if argv is None else argv)
             return queue.work_off(typed.queue, given, stopping=[])
         return one_evaluation(typed, parser)
+    except KeyboardInterrupt:  # before or between the phases, where nothing is under way
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
     except Busy as error:
         print(f"error: {printable(error)}", file=sys.stderr)
         return queue.BUSY if typed.entry else 1

@@ -48,7 +48,7 @@ def _task(
         problem = None  # without the image its fault does not matter
     own_seed = seed_of(name, seed)
     told = digest(input_of, question.prompt_hash, own_seed, *images, "" if image_of is None else "image")
-    return Task(name, question, sample, own_seed, image_of, told, problem)
+    return Task(name, question, sample, own_seed, image_of, told, tuple(images), problem)
 
 
 @dataclass
@@ -129,6 +129,8 @@ def line(task: Task, given: Generated, *, condition: str) -> dict[str, Any]:
     if given.output is None:
         row["failure"] = given.failure or "unknown"
         row["detail"] = printable(given.detail, 300)
+    if condition == "other_image":
+        row["shown_image_sha256"] = list(task.shown)
     if given.starts is not None and given.ends is not None:
         row["token_starts"], row["token_ends"] = list(given.starts), list(given.ends)
     return row

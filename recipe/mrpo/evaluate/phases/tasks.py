@@ -22,6 +22,8 @@ class Task:
     seed: int
     image_of: int | None
     input_hash: str
+    shown: tuple[str, ...] = ()
+    """SHA-256 of the images that are shown."""
     problem: str | None = None
     """Why the model cannot be asked at all, as a kind of failure."""
 

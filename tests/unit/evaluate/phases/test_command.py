@@ -25,7 +25,7 @@ def test_a_whole_evaluation_has_an_answer_and_a_judgement_for_each_question(eval
 def test_a_finished_evaluation_ends_at_once_and_asks_nobody(evaluate, server):
     assert evaluate() == 0
     before = {f.name: f.read_bytes() for f in evaluate.out.glob("*.jsonl")}
-    assert evaluate() == 0 and main(["--out", str(evaluate.out)]) == 0
+    assert evaluate() == 0 and main(["--out", str(evaluate.out), "judge"]) == 0
     assert len(server.requests) == 18
     assert {f.name: f.read_bytes() for f in evaluate.out.glob("*.jsonl")} == before
 
@@ -108,7 +108,8 @@ def test_the_judge_is_shown_the_question_s_own_image_whatever_the_model_saw(eval
 
     assert pictures("judge") == pictures("generate"), "the same three images in all"
     answers = newest(evaluate.out / "generations.jsonl")
-    assert all(line["image_sha256"] for line in answers.values())
+    for line in answers.values():
+        assert line["image_sha256"] and not set(line["image_sha256"]) & set(line["shown_image_sha256"])
 
 
 def test_an_unknown_phase_and_a_missing_folder_are_usage_errors(capsys):

@@ -154,3 +154,30 @@ def test_the_seed_of_a_sample_is_its_own_and_the_same_in_every_run(evaluate, ser
     assert {a["seed"] for a in answers} == {body["seed"] for _, body in server.requests} and len(answers) == 12
     assert len({a["seed"] for a in answers}) == 12
     assert all(a["seed"] == seed_of(a["id"], 7) for a in answers)
+
+
+def test_cache_and_budget_of_the_judge_hold_as_in_training(evaluate, server, capsys, tmp_path):
+    cache = f"mrpo.judge.cache.path={tmp_path / 'labels.db'}"
+    assert evaluate(cache, "--repeat-judge", "1", "--repeat-share", "1") == 0
+    assert server.count("judge") == 12, "a repeat is asked for anew, past the cache"
+    assert evaluate(cache, out="second") == 0
+    assert (server.count("judge"), server.count("verdict")) == (12, 6), "labels and verdicts of before"
+    budget = ("mrpo.judge.max_tokens=40", "mrpo.judge.openai.concurrency=1", "--no-verdict")
+    assert evaluate(*budget, out="third") == 1
+    assert "labels: token_budget x" in capsys.readouterr().err
+    judged = newest(tmp_path / "third" / "judgements.jsonl").values()
+    assert {j["mrpo"]["judge_status"] for j in judged} == {"ok", "failed:token_budget"}
+    assert evaluate("mrpo.judge.max_tokens=null", "--no-verdict", out="third") == 0, "a larger budget goes on"
+
+
+def test_a_failed_judge_moves_no_score_and_is_told_in_the_headline(evaluate, server, capsys, tmp_path):
+    assert evaluate() == 0
+    capsys.readouterr()
+    server.fault = fails("judge")
+    assert evaluate(out="failing") == 1
+    said = capsys.readouterr()
+    assert "judge: 0 of 6 done, failed: labels: http_500 x6" in said.err
+    assert "http_500" in said.out or "not known" in said.out
+    whole, failing = (json.loads((tmp_path / out / "scores.json").read_text()) for out in ("out", "failing"))
+    assert whole["answers"]["micro"] == failing["answers"]["micro"], "the answers are what they were"
+    assert failing["reasoning"]["overall"] != whole["reasoning"]["overall"]
