@@ -21,15 +21,16 @@ from omegaconf import DictConfig, OmegaConf
 from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.printable import printable
 from recipe.mrpo.evaluate.judge_audit.agreement import compare, kappa_interval
+from recipe.mrpo.evaluate.judge_audit.further import further, further_lines
 from recipe.mrpo.evaluate.judge_audit.printing import figures, page
 from recipe.mrpo.evaluate.judge_audit.rollouts import data_rows, labelled_rollouts, labels_by_people, requests_of
 from recipe.mrpo.judge.private_data import check_endpoint
-from recipe.mrpo.judge.protocol import JudgeRequest
+from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import get_judge
 
 
-async def judged(options: DictConfig, requests: Sequence[JudgeRequest]) -> tuple[list[list[int] | None], Counter[str]]:
-    """Labels by the judge of the options, None for a failed judgement, and failures by kind; with a progress bar.
+async def judged(options: DictConfig, requests: Sequence[JudgeRequest], *, cached: bool = True) -> list[Judgement]:
+    """Judgements by the judge of the options, with a progress bar. `cached` False: every one is asked anew.
 
     Raises PermissionError for requests that may not go to the judge: before any is sent, or, from a
     user's own judge, when it refuses the first one.
@@ -37,6 +38,8 @@ async def judged(options: DictConfig, requests: Sequence[JudgeRequest]) -> tuple
     from tqdm import tqdm
 
     node = OmegaConf.to_container(options.judge, resolve=True)
+    if not cached:
+        node["cache"]["path"] = None
     judge, tasks = get_judge(node), []
     try:
         leave = all(request.may_leave_machine for request in requests)
@@ -46,14 +49,16 @@ async def judged(options: DictConfig, requests: Sequence[JudgeRequest]) -> tuple
             tasks = [asyncio.create_task(judge.label(request)) for request in requests]
             for task in tasks:
                 task.add_done_callback(lambda _: bar.update())
-            judgements = await asyncio.gather(*tasks)
+            return await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # a task that is not awaited prints a traceback
         await judge.close()
-    failures = Counter(j.failure for j in judgements if j.failure is not None)
-    return [None if j.labels is None else list(j.labels) for j in judgements], failures
+
+
+def _labels(judgements: Sequence[Judgement]) -> list[list[int] | None]:
+    return [None if j.labels is None else list(j.labels) for j in judgements]
 
 
 def add_command(commands) -> None:
@@ -70,6 +75,12 @@ def add_command(commands) -> None:
     add("--sample", type=int, default=200, help="rollouts that are labelled again; 0: all")
     add("--seed", type=int, default=0, help="of the sample and the interval")
     add("--resamples", type=int, default=1000, help="of the bootstrap interval")
+    add(
+        "--repeat",
+        type=int,
+        default=0,
+        help="further judgements of each rollout by the second judge: how often it flips",
+    )
     add("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.set_defaults(run=run)
 
@@ -81,7 +92,7 @@ def _tell(sentence: str) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from recipe.mrpo.options.command_line import read_options
 
-    for name in ("sample", "resamples"):
+    for name in ("sample", "resamples", "repeat"):
         if getattr(arguments, name) < 0:
             raise ValueError(f"--{name} must be at least 0, not {getattr(arguments, name)}")
     options = read_options(arguments.options)
@@ -90,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("the dumps hold no labelled rollout")
     if arguments.sample and not arguments.labels and len(rollouts) > arguments.sample:
         rollouts = random.Random(arguments.seed).sample(rollouts, arguments.sample)
-    first, failures = [rollout.labels for rollout in rollouts], Counter()
+    first, judgements, repeats = [rollout.labels for rollout in rollouts], [], []
     if arguments.labels:
         second = labels_by_people(arguments.labels, rollouts)
     else:
@@ -99,7 +110,10 @@ def run(arguments: argparse.Namespace) -> int:
         if rows is None:
             print("without --data the judge sees no image, and only judges on this machine are asked", file=sys.stderr)
         try:
-            second, failures = asyncio.run(judged(options, requests_of(rollouts, rows)))
+            requests = requests_of(rollouts, rows)
+            judgements = asyncio.run(judged(options, requests))
+            repeats = [_labels(asyncio.run(judged(options, requests, cached=False))) for _ in range(arguments.repeat)]
+            second = _labels(judgements)
         except PermissionError as error:
             if rows is not None:
                 raise
@@ -107,9 +121,14 @@ def run(arguments: argparse.Namespace) -> int:
                 "without --data it is unknown whether these cases may leave this machine; give the run's parquet files "
                 "with --data, use a judge on this machine, or allow its host with mrpo.judge.allow_hosts=[<host>]."
             ) from error
+    failures = Counter(j.failure for j in judgements if j.failure is not None)
     audit = compare(first, second)
     interval = kappa_interval(first, second, resamples=arguments.resamples, seed=arguments.seed)
+    more = further(
+        rollouts, second, judgements, repeats, options=options, resamples=arguments.resamples, seed=arguments.seed
+    )
     print(page(audit, interval, failures))
+    print("\n".join(further_lines(more)))
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures(audit, interval, failures), indent=1) + "\n")
+        arguments.json.write_text(json.dumps(figures(audit, interval, failures) | more, indent=1) + "\n")
     return 0 if audit.rollouts else 1

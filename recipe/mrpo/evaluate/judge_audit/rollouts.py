@@ -29,6 +29,8 @@ class Rollout:
     labels: list[int]
     steps: list[str]
     case: dict[str, Any]
+    grades: list[dict[str, int | None]] | None = None
+    """The first judge's grades of each step, where the dump has them (mrpo.judge.grades)."""
 
     @property
     def row(self) -> RowKey:
@@ -102,7 +104,22 @@ def _are_texts(value: object) -> bool:
 
 def _rollout(row: Mapping[str, Any]) -> Rollout:
     record = row["mrpo"]
-    return Rollout(row.get("step", 0), str(row.get("uid", "")), record["labels"], record["steps"], record["case"])
+    steps, case = record["steps"], record["case"]
+    grades = _grades(record.get("judge"), len(steps))
+    return Rollout(row.get("step", 0), str(row.get("uid", "")), record["labels"], steps, case, grades)
+
+
+def _grades(judge: object, num_steps: int) -> list[dict[str, int | None]] | None:
+    """The grades of a record, if it has one set for each step; anything else is none: labels are what counts."""
+    given = judge.get("grades") if isinstance(judge, dict) else None
+    if not isinstance(given, list) or len(given) != num_steps:
+        return None
+    for one in given:
+        if not isinstance(one, dict) or any(
+            v is not None and (type(v) is not int or v not in (0, 1)) for v in one.values()
+        ):
+            return None
+    return given
 
 
 def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, Any]] | None) -> list[JudgeRequest]:

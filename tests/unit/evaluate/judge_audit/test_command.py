@@ -250,3 +250,44 @@ def test_a_rollout_whose_row_is_missing_is_named(dump, tmp_path, capsys):
 def test_an_unknown_option_is_named(dump, capsys):
     assert main(["audit", str(dump), "mrpo.judge.nmae=overlap"]) == 1
     assert "nmae" in capsys.readouterr().err
+
+
+def test_the_second_judge_is_measured_against_the_first_labels_and_against_itself(dump, tmp_path, capsys):
+    file = tmp_path / "out.json"
+    prices = ["mrpo.judge.price_per_million.prompt=2", "mrpo.judge.price_per_million.completion=4"]
+    with FakeJudgeServer(rule="seeded", seed=4) as server:
+        words = ["audit", str(dump), "--json", str(file), "--repeat", "2", *prices, *remote(server),
+                 f"mrpo.judge.cache.path={tmp_path}/labels.db"]  # fmt: skip
+        assert main(words) == 0
+        assert len(server.requests) == 3 * 20, "repeats are asked anew, whatever the cache holds"
+    out, figures = capsys.readouterr().out, json.loads(file.read_text())
+    assert figures["flips"] == {"rate": 0.0, "pairs": 60, "repeats": 2}
+    measured = figures["measures"]["macro_f1"]
+    assert measured["low"] <= measured["value"] <= measured["high"] and "macro F1" in out
+    cost = figures["cost"]
+    spent = 2 * cost["prompt_tokens"] + 4 * cost["completion_tokens"]
+    assert cost["calls"] == 20 and cost["money"] == pytest.approx(spent / 1e6) and "per 1,000 rollouts" in out
+
+
+def test_dimensions_are_compared_where_both_judges_gave_them(tmp_path, capsys):
+    grades = [{"grounding": 1, "logic": None}, {"grounding": 0, "logic": 1}]
+    record_of = record(0, [1, 0], judge={"grades": grades})
+    dump = tmp_path / "1.jsonl"
+    dump.write_text(json.dumps({"step": 1, "uid": "u", "mrpo": asdict(record_of)}) + "\n")
+    entries = {str(k): {"grounding": 1, "correctness": 1, "logic": None, "relevance": 1} for k in (1, 2)}
+    message = {"role": "assistant", "content": json.dumps({"steps": entries})}
+    body = "body:" + json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]})
+    with FakeJudgeServer(script=[body]) as server:
+        words = [
+            "audit",
+            str(dump),
+            "--json",
+            str(tmp_path / "o.json"),
+            *remote(server),
+            "mrpo.judge.openai.rubric=dimensions",
+        ]
+        assert main(words) == 0
+    found = json.loads((tmp_path / "o.json").read_text())["dimensions"]
+    assert found["grounding"]["agreement"] == 0.5 and set(found) == {"grounding", "logic"}
+    assert (found["logic"]["not_applicable_first"], found["logic"]["not_applicable_second"]) == (1, 2)
+    assert "dimension" in capsys.readouterr().out
