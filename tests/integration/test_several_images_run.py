@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,13 +13,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from data_preprocess.__main__ import main as data
-from recipe.mrpo.cpu import apply_shim
+from recipe.mrpo.cpu import activate
 from recipe.mrpo.endpoint.image import prepare_image
 from recipe.mrpo.options.tree import load_options
 from recipe.mrpo.quickstart.stages import SAMPLE
-from recipe.mrpo.tiny.batch import encode
 from recipe.mrpo.tiny.rows import Row, read_rows
 from tests.fake_judge_server import FakeJudgeServer
 from tests.integration.method_arithmetic import deviation
@@ -73,7 +74,17 @@ def trained(request, tmp_path_factory) -> tuple[ScriptRun, FakeJudgeServer, list
         judge = {"JUDGE_BASE_URL": server.base_url, "JUDGE_MODEL": "fake"}
         files = {"MODEL_PATH": str(model), "DATA_DIR": str(folder)}
         run = rl_run(request.param, "mrpo", out / "run", steps=1, more=("data.shuffle=False",), **files, **judge)
+        (run.out / "judge_requests.jsonl").write_text("".join(map(as_evidence, server.requests)))
         return run, server, read_rows(folder / "train.parquet")[:GROUPS], model
+
+
+def as_evidence(request: dict) -> str:
+    """The request as a line, the sha256 of each image in the place of its bytes."""
+    shown = iter(hashlib.sha256(image).hexdigest() for image in sent_images(request))
+    content = [
+        part if part["type"] == "text" else {"image_sha256": next(shown)} for part in request["messages"][1]["content"]
+    ]
+    return json.dumps(content) + "\n"
 
 
 def sent_images(request: dict) -> tuple[bytes, ...]:
@@ -86,36 +97,52 @@ def sent_images(request: dict) -> tuple[bytes, ...]:
 def test_the_judge_saw_both_images_of_every_row_in_their_order(trained):
     run, server, rows, _ = trained
     pixels = load_options().judge.openai.image_max_pixels
-    pairs = {tuple(prepare_image(image, pixels)[0] for image in row.images) for row in rows}
-    assert len(pairs) == GROUPS and all(len(pair) == 2 for pair in pairs)
+    pairs = {row.text: tuple(prepare_image(image, pixels)[0] for image in row.images) for row in rows}
+    assert all(len(pair) == 2 and pair[0] != pair[1] for pair in pairs.values())
+    assert len(set(pairs.values())) > 1
     judged = [row for row in run.rollouts(1) if row["mrpo"]["steps"]]
     seen = Counter(map(sent_images, server.requests))
-    assert set(seen) == pairs and seen.total() == len(judged)
+    assert set(seen) == set(pairs.values()) and seen.total() == len(judged)
     numbered = [part["text"] for part in server.requests[0]["messages"][1]["content"] if part["type"] == "text"]
     assert numbered[:2] == ["Image 1:", "Image 2:"]
 
 
-def test_the_prompt_held_the_tokens_of_both_images(trained):
-    """Counted in the run by verl, and here by the processor of the checkpoint."""
+def test_the_prompt_held_the_tokens_of_both_images(trained, verl):
+    """Counted by verl in the run, and here by its data set from the rows, with both images and with the first alone."""
+    from verl.utils import hf_processor
+    from verl.utils.dataset.rl_dataset import RLHFDataset
+    from verl.utils.tokenizer import build_multimodal_processor_inputs
+
     run, _, rows, model = trained
-    apply_shim()  # where torchvision cannot be loaded, before transformers is asked for a processor
-    from transformers import AutoProcessor
+    data = OmegaConf.load(run.out / "hydra" / ".hydra" / "config.yaml").data
+    processor = hf_processor(str(model), trust_remote_code=False)
 
-    processor = AutoProcessor.from_pretrained(model)
-    lengths = [encode(processor, row).sequence["input_ids"].numel() for row in rows]
+    def length(row: Row, count: int) -> int:
+        shown = iter(row.open_images())
+        entries = [dict(entry) for entry in row.messages[0]["content"]]
+        for entry in [entry for entry in entries if entry["type"] == "image"]:
+            entry["image"] = next(shown)
+        places = [entry for entry in entries if entry["type"] == "image"][count:]
+        messages = [{"role": "user", "content": [entry for entry in entries if entry not in places]}]
+        patch = data.image_patch_size or getattr(processor.image_processor, "patch_size", 14)
+        images, *_ = RLHFDataset._process_multi_modal_info(messages, patch, data)
+        text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        sizes = OmegaConf.to_container(data.get("mm_processor_kwargs") or OmegaConf.create({}))
+        inputs = build_multimodal_processor_inputs(processor, text=[text], images=images, mm_processor_kwargs=sizes)
+        return len(inputs["input_ids"][0])
+
+    both, one = ([length(row, count) for row in rows] for count in (2, 1))
     metrics = run.metrics()[1]
-    for name, value in (("max", max(lengths)), ("min", min(lengths)), ("mean", sum(lengths) / len(lengths))):
+    for name, value in (("max", max(both)), ("min", min(both)), ("mean", sum(both) / len(both))):
         assert metrics[f"prompt_length/{name}"] == pytest.approx(value)
-    one = [encode(processor, Row(*_first_image(row))).sequence["input_ids"].numel() for row in rows]
-    assert all(few < all_ for few, all_ in zip(one, lengths, strict=True)), "the second image adds tokens"
+    assert all(few < many for few, many in zip(one, both, strict=True)), "the second image adds tokens"
 
 
-def _first_image(row: Row) -> tuple:
-    entries = [entry for message in row.messages for entry in message["content"]]
-    first = next(at for at, entry in enumerate(entries) if entry["type"] == "image")
-    kept = [entry for at, entry in enumerate(entries) if entry["type"] != "image" or at == first]
-    messages = ({"role": "user", "content": kept},)
-    return messages, row.text, row.images[:1], row.answer, row.sentences, row.think_tag
+@pytest.fixture
+def verl(monkeypatch):
+    """verl with the plugin, without a GPU, in this process."""
+    monkeypatch.setenv("VERL_PLATFORM", "cpu")
+    activate()
 
 
 def test_rollout_and_training_saw_the_same_images(trained):
