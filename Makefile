@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make quickstart   install, make data and a tiny model, train 3 steps with MRPO, show the result"
-	@echo "make test         everything, with one short run of verl; ends with pytest's summary"
+	@echo "make test         everything, with short runs of verl; ends with pytest's summary"
 	@echo "make test-fast    the same without verl runs and what takes seconds by its nature: two minutes"
 	@echo "make test-slow    what make test leaves out: all backbones and methods, trainer modes, killed processes (an hour)"
 	@echo "make upstream-check  does the installed verl have what the plugin relies on? PYTHON=… looks at another one's"

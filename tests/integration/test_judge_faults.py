@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tests.fake_judge_server import FakeJudgeServer
-
-from .verl_run import Run, make_assets
+from tests.integration.conftest import STEPS
 
 pytestmark = pytest.mark.verl
 
-STEPS = 2
-FAULTS = {"http_500": 0.12, "hang": 0.08, "prose": 0.14}
-
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    make_assets()
-    with FakeJudgeServer(faults=FAULTS, seed=3) as server:
-        judge = {
-            "name": "openai",
-            "openai.base_url": server.base_url,
-            "openai.model": "fake",
-            "openai.timeout_s": 8,
-            "openai.max_retries": 0,  # then each failed call is one failed judgement, and counts can be compared
-        }
-        one = Run(
-            tmp_path_factory.mktemp("judge_faults"),
-            steps=STEPS,
-            overrides={f"+mrpo.judge.{name}": value for name, value in judge.items()}
-            | {"trainer.val_before_train": False, "trainer.test_freq": -1, "trainer.save_freq": -1},
-        )
-        one.finished = one.go(timeout=500)
-        one.server = server
-    assert one.finished.exit_code == 0, one.tail()
-    one.rows = [row for step in range(1, STEPS + 1) for row in one.rollouts(step)]
-    return one
+def run(quickstarted):
+    """The quickstart with a judge that fails; `rows` are rollouts of training, `judged` those of validation too."""
+    rows = quickstarted.rollouts()
+    return SimpleNamespace(
+        server=quickstarted.server,
+        metrics=quickstarted.metrics,
+        rows=rows,
+        judged=[*rows, *quickstarted.validations()],
+    )
 
 
 def statuses(rows) -> Counter:
@@ -50,21 +34,24 @@ def total(run, name: str) -> float:
 
 
 def test_training_went_on_through_every_step(run):
-    assert [step for step, values in run.metrics().items() if "mrpo/wrong_answers" in values] == [1, 2]
+    assert [step for step, values in run.metrics().items() if "mrpo/wrong_answers" in values] == [1, 2, 3]
     assert len(run.rows) == STEPS * 4 * 8  # no rollout was dropped
     served = run.server.served
     assert served["http_500"] and served["hang"] and served["prose"] and served["ok"]
 
 
 def test_every_failure_is_counted_once_and_under_its_name(run):
-    served, found = run.server.served, statuses(run.rows)
+    served, found = run.server.served, statuses(run.judged)
     assert found["failed:http_500"] == served["http_500"]
     assert found["failed:timeout"] == served["hang"]
     failed = sum(count for status, count in found.items() if status.startswith("failed"))
     # A reply in prose is asked for once more: a failure is two of them in a row, or one and then another fault.
     assert failed - served["http_500"] - served["hang"] <= served["prose"] / 2
-    assert total(run, "failures_total") == failed
-    assert total(run, "calls_total") == len(run.server.requests) == sum(served.values())
+    trained = statuses(run.rows)
+    assert total(run, "failures_total") == sum(n for status, n in trained.items() if status.startswith("failed"))
+    calls = [sum(row["mrpo"]["judge"].get("calls", 0) for row in rows) for rows in (run.rows, run.judged)]
+    assert total(run, "calls_total") == calls[0]
+    assert calls[1] == len(run.server.requests) == sum(served.values())
 
 
 def test_no_rollout_without_a_judgement_got_a_process_reward(run):

@@ -17,39 +17,21 @@ from recipe.mrpo.quickstart import run as bounded
 from recipe.mrpo.report.recompute import recompute
 from recipe.mrpo.report.run_files import dump, metrics_by_step, steps_of
 from recipe.mrpo.report.terminal import VALIDATION
-from tests.integration.verl_run import one_at_a_time, wait_until
+from tests.integration.conftest import STEPS, command_line
 
 pytestmark = pytest.mark.verl
 
-STEPS = 3
-ROOT = Path(__file__).parents[2]
+
+@pytest.fixture(scope="module")
+def run(quickstarted) -> Path:
+    """The folder of a finished quickstart."""
+    return quickstarted.out
 
 
-def quickstart(out: Path) -> subprocess.CompletedProcess:
-    arguments = ["--out", str(out), "--steps", str(STEPS), "--timeout", "800"]
-    command = [sys.executable, "-m", "recipe.mrpo.quickstart", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False)
-
-
-def verl_is_running() -> bool:
-    return any("verl.trainer.main_ppo" in _command_line(p) for p in psutil.process_iter())
-
-
-@pytest.fixture(scope="session")
-def run(tmp_path_factory) -> Path:
-    """The folder of a finished quickstart; it starts when no other verl run is active, or after ten minutes."""
-    out = tmp_path_factory.mktemp("quickstart")
-    with one_at_a_time():
-        wait_until(lambda: not verl_is_running(), seconds=600)
-        done = quickstart(out)
-    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return out
-
-
-@pytest.fixture(scope="session")
-def rollouts(run) -> list[dict]:
-    assert steps_of(run, "rollouts") == [1, 2, 3]
-    return [row for step in (1, 2, 3) for row in dump(run, "rollouts", step)]
+@pytest.fixture(scope="module")
+def rollouts(quickstarted) -> list[dict]:
+    assert steps_of(quickstarted.out, "rollouts") == [1, 2, 3]
+    return quickstarted.rollouts()
 
 
 def test_every_step_has_the_metrics_of_the_method(run):
@@ -142,15 +124,8 @@ def test_a_checkpoint_per_step_and_an_export_that_loads(run):
 
 def test_nothing_of_the_run_is_left(run):
     assert not (run / ".run_id").exists()
-    left = [p.pid for p in psutil.process_iter() if str(run) in " ".join(_command_line(p))]
+    left = [p.pid for p in psutil.process_iter() if str(run) in " ".join(command_line(p))]
     assert left == []
-
-
-def _command_line(process_) -> list[str]:
-    try:
-        return process_.cmdline()
-    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-        return []
 
 
 def test_it_stays_within_the_memory_of_a_laptop(run):
@@ -158,9 +133,9 @@ def test_it_stays_within_the_memory_of_a_laptop(run):
     assert 1e9 < result["peak_memory_bytes"] < 12 * 2**30
 
 
-def test_a_second_start_reuses_everything(run):
+def test_a_second_start_reuses_everything(quickstarted, run):
     before = (run / "result.json").read_text()
-    done = quickstart(run)
+    done = quickstarted.start()
     assert done.returncode == 0, done.stderr[-2000:]
     assert "finished before, at step 3" in done.stdout
     assert (run / "result.json").read_text() == before
