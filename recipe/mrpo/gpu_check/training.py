@@ -86,10 +86,13 @@ def lora(setting: Setting) -> Outcome:
 
 
 def guard(setting: Setting) -> Outcome:
-    """The guard is set to a correlation that bf16 cannot reach: the run must end, and say the one that was measured."""
+    """The guard is set to a correlation that bf16 cannot reach: the run must end, and say the one that was measured.
+
+    With CUDA graphs: verl's script for InternVL's remote-code layout does without, and nobody says why.
+    """
     limit = {"++mrpo.guards.min_probs_correlation": 1.0, "++mrpo.guards.on_low_correlation": "stop"}
     rows, model = made.rows(setting, "internvl3"), made.tiny(setting, "internvl3", taught=True)
-    overrides = {**tiny_overrides(setting, "internvl3"), **EAGER, **limit}
+    overrides = {**tiny_overrides(setting, "internvl3"), **limit}
     run = train(setting, "correlation-guard", rows, model, steps=2, overrides=overrides)
     found = re.search(rf"{CORRELATION} is (-?\d\.\d+), below", run.log.read_text(errors="replace"))
     run.require(run.exit_code != 0, "the run went on below the limit", "report this.")
