@@ -151,6 +151,7 @@ class Quickstart:
         ):
             say(f"{name:14} {path}")
         say(f"again          python -m recipe.mrpo.report {self.args.out}")
+        say(f"as a page      python -m recipe.mrpo.report {self.args.out} --html {self.args.out / 'report.html'}")
 
     def _stage(
         self,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe.mrpo import __version__
+from recipe.mrpo.evaluate.scores.compare.command import compare_paths
 from recipe.mrpo.evaluate.scores.options import ScoreOptions
 from recipe.mrpo.evaluate.scores.published.read import published
 from recipe.mrpo.report.page.document import document
@@ -60,6 +61,7 @@ def make_page(paths: Sequence[Path], file: Path, options: PageOptions) -> dict[s
     overview = {
         "facts": facts,
         "runs": [run.as_json(place) for place, run in enumerate(runs)],
+        "comparison": comparison(paths, names, options.scores),
         "published": [
             {"name": row.method, **{stage: row.share(stage) / 100 for stage in STAGES}}
             for row in published().first_failures.rows
@@ -74,6 +76,18 @@ def make_page(paths: Sequence[Path], file: Path, options: PageOptions) -> dict[s
 
     _write_whole(file, document(options.title, blocks()))
     return facts | {"bytes": file.stat().st_size}
+
+
+def comparison(paths: Sequence[Path], names: Sequence[str], options: ScoreOptions) -> dict[str, Any] | None:
+    """`mrpo compare` of the runs against the first, or the sentence why they are not comparable; None for one run."""
+    if len(paths) < 2:
+        return None
+    try:
+        found = compare_paths(paths, options, names=names)
+    except ValueError as error:
+        return {"refused": str(error)}
+    pairs = [{name: value for name, value in pair.items() if name != "changed"} for pair in found["pairs"]]
+    return {"notes": found["notes"], "pairs": pairs}
 
 
 def run_names(paths: Sequence[Path]) -> list[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "script"
 MODULES = (
-    "dom", "data", "words", "theme", "charts", "headline", "accuracy", "reasoning", "training", "judging", "about",
+    "dom", "data", "words", "theme", "charts", "headline", "comparison", "accuracy",
+    "reasoning", "training", "judging", "about",
     "filters", "route", "list", "shading", "rollout", "siblings", "browser", "keys", "main",
 )  # fmt: skip
 """In the order in which they are joined: a module comes after those that it imports from."""

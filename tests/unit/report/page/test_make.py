@@ -11,6 +11,7 @@ from statistics import fmean
 import pytest
 
 from recipe.mrpo.evaluate.rollouts import read_rollouts
+from recipe.mrpo.evaluate.scores.compare.command import compare_paths
 from recipe.mrpo.evaluate.scores.options import ScoreOptions
 from recipe.mrpo.evaluate.scores.score import score
 from recipe.mrpo.report import __main__ as command
@@ -165,6 +166,26 @@ def test_several_runs_and_evaluations_share_a_page(tmp_path, monkeypatch):
     assert run_command(monkeypatch, *paths, "--html", tmp_path / "a.html", "--title", "Three") == 0
     overview = block((tmp_path / "a.html").read_text(), "overview")
     assert [run["name"] for run in overview["runs"]] == ["run", "one", "two"] and overview["facts"]["title"] == "Three"
+
+
+def test_the_comparison_of_the_page_is_that_of_mrpo_compare(tmp_path):
+    paths = [evaluated(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 2))]
+    make_page(paths, tmp_path / "page.html", options())
+    (pair,) = block((tmp_path / "page.html").read_text(), "overview")["comparison"]["pairs"]
+    expected = compare_paths(paths, SCORES, names=["a", "b"])["pairs"][0]
+    assert pair == json.loads(json.dumps({name: value for name, value in expected.items() if name != "changed"}))
+    first, second = ({r.question_id: r.wrong is False for r in read_rollouts(path)} for path in paths)
+    assert pair["all"]["gained"] == sum(second[q] and not first[q] for q in first)
+    assert pair["all"]["lost"] == sum(first[q] and not second[q] for q in first)
+
+
+def test_runs_that_cannot_be_compared_say_why(tmp_path):
+    rows = [json.loads(line) for line in (evaluated(tmp_path / "a") / "generations.jsonl").read_text().splitlines()]
+    other = [row | {"question_id": "0" * 16, "id": f"{i:016x}"} for i, row in enumerate(rows)]
+    write(tmp_path / "b" / "generations.jsonl", other)
+    make_page([tmp_path / "a", tmp_path / "b"], tmp_path / "page.html", options())
+    found = block((tmp_path / "page.html").read_text(), "overview")["comparison"]
+    assert set(found) == {"refused"} and "question" in found["refused"]
 
 
 @pytest.mark.parametrize(

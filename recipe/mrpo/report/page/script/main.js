@@ -2,6 +2,7 @@
 import { byId, h, replace, words } from "./dom.js";
 import { overview, runs } from "./data.js";
 import { chooser, headline } from "./headline.js";
+import { comparison } from "./comparison.js";
 import { accuracy } from "./accuracy.js";
 import { reasoning } from "./reasoning.js";
 import { byPlace, training } from "./training.js";
@@ -20,7 +21,7 @@ function drawFigures() {
   redraw();
   replace(byId("overview-view"),
     h("div", { class: "intro" }, h("h1", {}, words(title)), h("p", { class: "quiet-text" }, `Made ${overview.facts.made}`)),
-    notices(), headline(), chooser(redraw), drawnPart, training(), judging(), about());
+    notices(), headline(), comparison(), chooser(redraw), drawnPart, training(), judging(), about());
 }
 
 function route() {
