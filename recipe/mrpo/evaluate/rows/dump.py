@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from recipe.mrpo.common.jsonl import checked_lines
 from recipe.mrpo.evaluate.ids import digest
@@ -22,7 +22,7 @@ class DumpedRow(Checked):
     gts: Any = None
     input: str = ""
     output: str = ""
-    step: int | None = None
+    step: Annotated[int, Field(ge=-1, le=2**53)] | None = None
     mrpo: Record
 
 

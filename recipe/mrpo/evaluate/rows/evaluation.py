@@ -17,6 +17,7 @@ from recipe.mrpo.evaluate.ids import output_hash
 from recipe.mrpo.evaluate.rows.record import (
     Case,
     Checked,
+    Count,
     Label,
     Number,
     Record,
@@ -36,7 +37,7 @@ class Generation(Checked):
 
     id: str
     question_id: str
-    sample: int
+    sample: Count
     data_source: str
     split: str
     output: Text
@@ -45,7 +46,7 @@ class Generation(Checked):
     image_sha256: list[str] | None = None
     image_id: Text = None
     prompt: Text = None
-    response_tokens: int | None = None
+    response_tokens: Count | None = None
     finish_reason: Text = None
     answer_logprobs: list[Number] | None = None
     condition: Literal[CONDITIONS] = "image"

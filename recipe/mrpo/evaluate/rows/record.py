@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from recipe.mrpo.evaluate.ids import question_id
 from recipe.mrpo.evaluate.rows.rollout import Rollout
@@ -19,6 +19,7 @@ def _known(value: Any) -> Any:
 
 Number = Annotated[float | None, BeforeValidator(_known)]
 Text = str | None
+Count = Annotated[int, Field(ge=0, le=2**53)]
 Label = Literal[0, 1]
 
 
@@ -57,7 +58,7 @@ class Record(Checked):
     answer: Text
     wrong: bool | None
     spans: list[tuple[int, int]] | None = None
-    response_tokens: int | None = None
+    response_tokens: Count | None = None
     advantage: Number = None
     step_advantages: list[Number] | None = None
     case: Case | None = None

@@ -108,7 +108,8 @@ def columns_of(rollouts: Iterable[Rollout], *, cluster: str) -> Columns:
         made.training_steps.add(rollout.step)
         made.errors.update(rollout.errors.values())
         made.without_cluster += cluster not in rollout.clusters
-        sums.update({k: v for k, v in rollout.judge.items() if type(v) in (int, float) and math.isfinite(v)})
+        # A number that is nan, or too large for a float, would make the sum worthless.
+        sums.update({k: v for k, v in rollout.judge.items() if type(v) in (int, float) and abs(v) < 1e15})
         values = {"row": row} | _numbers(rollout, cluster)
         for name, value in values.items():
             raw[name].append(numbered[name](value) if name in numbered else value)
