@@ -53,7 +53,7 @@ def correct(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _paired(first: Run, second: Run, a: np.ndarray, b: np.ndarray, options: ScoreOptions) -> dict[str, Any]:
-    clusters = np.array([first.clusters[i] for i in a])
+    clusters = first.clusters[a]
     one, two = first.right[a], second.right[b]
     known = (first.unknown[a] == 0) & (second.unknown[b] == 0)
     gained, lost = int((two > one).sum()), int((two < one).sum())

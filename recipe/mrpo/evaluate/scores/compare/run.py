@@ -28,7 +28,8 @@ class Run:
     path: Path
     questions: list[str]
     sets: list[str]
-    clusters: list[str]
+    clusters: np.ndarray
+    """Number of the cluster of each question, in this run alone."""
     images: list[str]
     text: np.ndarray
     """Number of the question's text and gold answers; another text is another question."""
@@ -86,7 +87,7 @@ def _run(columns: Columns, options: ScoreOptions, name: str, path: Path, left_ou
         path=path,
         questions=named("question"),
         sets=named("data_source"),
-        clusters=named("cluster"),
+        clusters=columns.cluster[first],
         images=named("image"),
         text=columns.text[first],
         samples=samples,
