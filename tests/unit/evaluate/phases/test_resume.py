@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from recipe.mrpo.evaluate.phases.generate import GENERATIONS
+from recipe.mrpo.evaluate.phases.judge import JUDGEMENTS
 from tests.unit.evaluate.phases.data import row, write
 from tests.unit.evaluate.phases.results import figures, lines, newest
 
@@ -58,6 +61,14 @@ def finished(out: Path) -> list:
     return json.loads(run.stdout.splitlines()[-1])
 
 
+def wait_for_a_line(file: Path) -> None:
+    """The last line of a file may be half written."""
+    end = time.monotonic() + 60
+    while not (file.is_file() and file.read_bytes().count(b"\n")):
+        assert time.monotonic() < end, "no line was written"
+        time.sleep(0.02)
+
+
 def hold(server, kind, number):
     """The server answers no request of this kind from this number on, until the returned event is set."""
     go_on = threading.Event()
@@ -74,12 +85,12 @@ def hold(server, kind, number):
 def test_killed_in_each_phase_it_goes_on_to_the_same(command, server, tmp_path):
     """Killed while answers, labels and verdicts are asked for, one after the other, in one evaluation."""
     killed = tmp_path / "killed"
-    places = {"generate": "generations.jsonl", "judge": "judgements.jsonl", "verdict": "judgements.jsonl"}
-    for kind, name in places.items():
-        number = server.count(kind) + 4
+    for kind, calls, name in (("generate", 4, GENERATIONS), ("judge", 6, JUDGEMENTS), ("verdict", 4, JUDGEMENTS)):
+        number = server.count(kind) + calls
         held = hold(server, kind, number)
         process = command("killed")
         server.wait_for(kind, number)
+        wait_for_a_line(killed / name)
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
         held.set()
