@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 OUT ?= runs/quickstart
 QUICKSTART_ARGS ?=
+EVIDENCE_ARGS ?=
 FRESH ?=
 PYTEST_ARGS ?=
 GPU_CHECK_ARGS ?=
@@ -10,12 +11,14 @@ GPU_CHECK_ARGS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart install python-fits test test-fast test-slow upstream-check gpu-check lint clean
+.PHONY: quickstart evidence install python-fits test test-fast test-slow upstream-check gpu-check lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make quickstart   install, make data and a tiny model, train 3 steps with MRPO, show the result"
 	@echo "make test         everything, with short runs of verl; ends with pytest's summary"
+	@echo "make test         everything, with one short run of verl; ends with pytest's summary"
+	@echo "make evidence     the comparisons of docs/evidence.md: hours, resumable; EVIDENCE_ARGS=--quick takes five minutes"
 	@echo "make test-fast    the same without verl runs and what takes seconds by its nature: two minutes"
 	@echo "make test-slow    what make test leaves out: all backbones and methods, trainer modes, killed processes (an hour)"
 	@echo "make upstream-check  does the installed verl have what the plugin relies on? PYTHON=… looks at another one's"
@@ -44,6 +47,9 @@ endif
 
 quickstart: $(STAMP)
 	@$(BIN)/python -m recipe.mrpo.quickstart --out $(OUT) $(if $(FRESH),--fresh) $(QUICKSTART_ARGS)
+
+evidence: $(STAMP)
+	$(BIN)/python -m recipe.mrpo.worlds.evidence --out runs/evidence $(EVIDENCE_ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered $(PYTEST_ARGS)

@@ -4,6 +4,8 @@ world.py     a case of K clues, read step by step; when a step is valid: what bo
 judges.py    how an exact judge is degraded on purpose
 compare.py   arms against a baseline over paired seeds
 chain/       a world of seconds: no image, a small policy, the package's own arithmetic
+drawn/       a world of minutes: made-up scans, a tiny vision-language model, verl's own loop
+evidence/    every comparison of docs/evidence.md by one command that can be interrupted
 
 Nothing here is medical, and nothing of it is ever mixed with medical data. What was asked of the worlds and what came
 out: docs/evidence.md.

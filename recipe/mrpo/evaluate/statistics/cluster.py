@@ -7,6 +7,7 @@ bootstrap needs: the two sums of each cluster.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
@@ -67,8 +68,12 @@ class Clustered:
 
 
 def t_value(level: float, freedom: int) -> float:
-    """Two-sided quantile of Student's t by the Cornish-Fisher expansion; within 1 % from 4 degrees of freedom on."""
-    z, v = z_value(level), float(max(freedom, 1))
+    """Two-sided quantile of Student's t: exact for 1 and 2 degrees of freedom, then Cornish-Fisher, within 1 %."""
+    if freedom <= 1:
+        return math.tan(math.pi * level / 2)
+    if freedom == 2:
+        return level * math.sqrt(2 / (1 - level**2))
+    z, v = z_value(level), float(freedom)
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,

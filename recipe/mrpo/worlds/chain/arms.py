@@ -23,7 +23,9 @@ class Arm:
     judge: str = "scene"
     faults: JudgeFaults = EXACT
     factor_base: float = 2.718281828459045
+    round_factors: bool = False
     norm_by_std: bool = True
+    tau: float = 0.6
 
 
 def _variant(what: str, **options: Any) -> Arm:

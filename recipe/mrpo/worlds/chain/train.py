@@ -18,7 +18,6 @@ from recipe.mrpo.worlds.chain.policy import Policy, started
 from recipe.mrpo.worlds.chain.scene import ChainWorld, Scenes, draw, labels
 from recipe.mrpo.worlds.judges import degrade
 
-TAU = 0.6
 EARLY = 1 / 3
 
 
@@ -32,6 +31,8 @@ class RunSettings:
     lr: float = 2e-3
     kl: float = 0.04
     """Weight of the k3 estimate of the divergence from the start, in the loss."""
+    near: float = 0.0
+    """Answer reward of a value one beside the right one: above 0 the answer reward is graded, and tau matters."""
     test_scenes: int = 2000
     test_every: int = 0
     """Updates between two tests, the first one before any update; 0: at the end alone."""
@@ -57,9 +58,16 @@ def advantages(
     else:
         plain = group_advantages(both * weights, groups, norm_by_std=arm.norm_by_std, missing=missing)
     shaping = get_shaping(arm.shaping)
-    shared = {"factor_base": arm.factor_base, "round_factors": False}
+    shared = {"factor_base": arm.factor_base, "round_factors": arm.round_factors}
     options = rule_options(arm.shaping, shaping, shared=shared, own=dict(arm.shaping_options))
     return shape_steps(arm.shaping, shaping, plain, step_labels, steps, wrong, groups=groups, **options)
+
+
+def answer_reward(world: ChainWorld, given: torch.Tensor, right: torch.Tensor, *, near: float) -> torch.Tensor:
+    """(B,) float64: 1 for the right value, `near` for one beside it (mod V), else 0."""
+    apart = (given - right) % world.values
+    beside = (apart == 1) | (apart == world.values - 1)
+    return torch.where(apart == 0, 1.0, torch.where(beside, near, 0.0)).to(torch.float64)
 
 
 def update(policy: Policy, start: Policy, optimizer, scenes: Scenes, choices, credit, *, kl: float) -> None:
@@ -112,8 +120,8 @@ def run(world: ChainWorld, arm: Arm, settings: RunSettings, *, seed: int) -> lis
         generator = torch.Generator().manual_seed(1_000_003 * (seed + 1) + number)
         scenes = draw(world, settings.prompts, generator).repeat(settings.rollouts)
         choices = policy.sample(scenes.pictures, generator)
-        reward = (choices[:, -1] == scenes.truth[:, -1]).to(torch.float64)
-        wrong = torch.tensor([is_wrong(r, tau=TAU) for r in reward.tolist()])
+        reward = answer_reward(world, choices[:, -1], scenes.truth[:, -1], near=settings.near)
+        wrong = torch.tensor([is_wrong(r, tau=arm.tau) for r in reward.tolist()])
         judged = degrade(labels(world, scenes, choices, arm.judge), arm.faults, generator)
         credit = advantages(arm, reward, judged, groups, wrong)
         update(policy, start, optimizer, scenes, choices, credit, kl=settings.kl)

@@ -42,7 +42,7 @@ def test_holm_is_that_of_statsmodels(p_values):
     assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]), abs=1e-12)
 
 
-@pytest.mark.parametrize("freedom", [4, 9, 25, 200])
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 9, 25, 200])
 @pytest.mark.parametrize("level", [0.8, 0.9, 0.95])
 def test_the_quantile_of_t_is_that_of_scipy(freedom, level):
     assert t_value(level, freedom) == pytest.approx(stats.t.ppf(0.5 + level / 2, freedom), rel=0.01)

@@ -1,0 +1,70 @@
+"""Comparisons in the chain world: the main one of docs/evidence.md, and what each part of the method changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from recipe.mrpo.worlds.chain.arms import Arm
+from recipe.mrpo.worlds.chain.experiment import RATES, TUNING_SEEDS, every_arm
+from recipe.mrpo.worlds.chain.scene import ChainWorld
+from recipe.mrpo.worlds.chain.train import RunSettings, run
+from recipe.mrpo.worlds.evidence.jobs import Comparison, Job
+
+SEEDS = tuple(range(10))
+MAIN = ("grpo", "outcome", "gdpo", "mrpo", "flat", "reversed", "no_lift", "first_failure", "vppo")
+
+
+def comparison(
+    setting: str, arms: dict[str, Arm], *, baseline: str, seeds: tuple[int, ...] = SEEDS, **settings: Any
+) -> Comparison:
+    """Arms by the rule for learning rates of docs/evidence.md."""
+
+    def do(job: Job) -> dict[str, float]:
+        import torch
+
+        torch.set_num_threads(1)
+        world = ChainWorld()
+        return run(world, arms[job.arm], RunSettings(lr=job.lr, **settings), seed=job.seed)[-1]
+
+    return Comparison(
+        "chain", setting, tuple(arms), seeds, do, rates=RATES, tuning_seeds=TUNING_SEEDS, baseline=baseline
+    )  # fmt: skip
+
+
+def main() -> Comparison:
+    known = every_arm()
+    return comparison("main", {name: known[name] for name in MAIN}, baseline="grpo")
+
+
+def quick() -> Comparison:
+    known = every_arm()
+    arms = {name: known[name] for name in ("grpo", "mrpo")}
+    return replace(comparison("quick", arms, baseline="grpo", seeds=SEEDS[:3], updates=50), rates=(), lr=4e-3)
+
+
+def parts() -> list[Comparison]:
+    """Settings of the published rule, one at a time, each with its learning rate by the same rule; judge `local`."""
+    plain = Arm("published step credit", shaping="mrpo", judge="local")
+    grpo = Arm("answer and process reward, no shaping", judge="local")
+    e = plain.factor_base
+    rule = {
+        "mrpo": plain,
+        "grpo": grpo,
+        "base_1": replace(plain, what="every factor 1", factor_base=1.0),
+        "base_sqrt_e": replace(plain, what="factors from 1.65 to 1", factor_base=e**0.5),
+        "base_e2": replace(plain, what="factors from 7.4 to 1", factor_base=e**2),
+        "rounded": replace(plain, what="factors of two decimals, as released", round_factors=True),
+        "no_std": replace(plain, what="A_i = R_i - mean", norm_by_std=False),
+        "grpo_no_std": replace(grpo, what="A_i = R_i - mean, no shaping", norm_by_std=False),
+    }
+    graded = {
+        "tau_0.6": replace(plain, what="a near miss (reward 0.5) counts as wrong, as published"),
+        "tau_0.4": replace(plain, what="a near miss counts as right and keeps its advantage", tau=0.4),
+        "tau_1": replace(plain, what="every rollout counts as wrong", tau=1.0),
+        "grpo": grpo,
+    }
+    return [
+        comparison("parts", rule, baseline="mrpo"),
+        comparison("tau", graded, baseline="tau_0.6", near=0.5),
+    ]

@@ -1,0 +1,92 @@
+"""Runs the comparisons of docs/evidence.md that have no result yet, and prints their tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from recipe.mrpo.common.help_text import Help
+from recipe.mrpo.common.signals import Stopped, signals_stop
+from recipe.mrpo.worlds.drawn.training import ARMS, Settings
+from recipe.mrpo.worlds.evidence import chain, drawn
+from recipe.mrpo.worlds.evidence.jobs import Comparison
+from recipe.mrpo.worlds.evidence.report import report
+from recipe.mrpo.worlds.evidence.runner import go
+
+
+def parser() -> argparse.ArgumentParser:
+    out = argparse.ArgumentParser(
+        prog="python -m recipe.mrpo.worlds.evidence", description=__doc__, formatter_class=Help
+    )
+    add = out.add_argument
+    add(
+        "--out", type=Path, default=Path("runs/evidence"), metavar="DIR", help="results and logs; a later start goes on"
+    )
+    add("--quick", action="store_true", help="a small part of each world, in about five minutes")
+    add("--world", choices=("chain", "drawn"), help="one world alone")
+    add("--settings", nargs="+", metavar="NAME", help="of the chain world: some of main, parts, tau")
+    add("--arms", nargs="+", choices=tuple(ARMS), metavar="ARM", default=list(drawn.MAIN),
+        help=f"of the drawn world: {', '.join(ARMS)}")  # fmt: skip
+    add("--lr", type=float, help="of the drawn world: one learning rate for all, in the place of the rule")
+    add("--steps", type=int, default=Settings.steps, help="of the drawn world: training steps of a run")
+    add("--seeds", type=int, default=len(drawn.SEEDS), help="of the drawn world: paired seeds, from 0")
+    add("--limit", type=float, metavar="SECONDS", help="begin no run after that time")
+    add("--report", action="store_true", help="run nothing, print the tables of what is there")
+    return out
+
+
+def comparisons(args: argparse.Namespace, bounded: drawn.Bounded) -> list[Comparison]:
+    """What is asked for, the world of seconds first."""
+    found: list[Comparison] = []
+    if args.world != "drawn":
+        found += [chain.quick()] if args.quick else [chain.main(), *chain.parts()]
+    if args.settings:
+        found = [c for c in found if c.setting in args.settings]
+    if args.world != "chain":
+        steps, arms, seeds, lr = args.steps, args.arms, range(args.seeds), args.lr
+        setting = "main"
+        if args.quick:
+            setting, steps, arms, seeds, lr = "quick", 10, ["grpo", "mrpo"], range(1), 3e-4
+        if steps != Settings.steps and not args.quick:
+            setting = f"{steps} steps"
+        found.append(
+            drawn.comparison(
+                args.out,
+                drawn.MODEL,
+                bounded,
+                setting=setting,
+                arms=arms,
+                seeds=seeds,
+                cascade=1.0,
+                settings=Settings(steps=steps),
+                lr=lr,
+            )
+        )
+    return found
+
+
+def main(argv: list[str] | None = None, *, bounded: drawn.Bounded, clean_up: Callable[[Path], int]) -> int:
+    """`bounded` runs verl, `clean_up` stops what a killed attempt has left."""
+    args = parser().parse_args(argv)
+    args.out = args.out.resolve()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for left in args.out.glob("drawn/runs/*/run_id"):
+        clean_up(left)
+    asked = comparisons(args, bounded)
+    code = 0
+    if not args.report:
+        try:
+            with signals_stop():
+                go(asked, args.out, say=lambda line: print(line, file=sys.stderr, flush=True), limit=args.limit)
+        except Stopped as stop:
+            print(f"{stop}: stopped; the same command goes on with the next run", file=sys.stderr)
+            code = stop.code
+        except drawn.RunFailed as failed:
+            print(f"error: {failed}", file=sys.stderr)
+            code = 1
+    told = report(asked, args.out)
+    (args.out / "report.md").write_text(told, encoding="utf-8")
+    print(told)
+    return code
