@@ -179,7 +179,12 @@ def _teach(out: Path, recipe: Recipe, progress: Callable[[str], None]) -> float:
             model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, LEARNING_RATE, total_steps=recipe.steps, pct_start=0.05, div_factor=50, final_div_factor=1
+            optimizer,
+            LEARNING_RATE,
+            total_steps=recipe.steps,
+            pct_start=max(0.05, 2 / recipe.steps),
+            div_factor=50,
+            final_div_factor=1,
         )
         model.train()
         begun, loss = time.monotonic(), torch.tensor(0.0)
