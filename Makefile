@@ -4,6 +4,7 @@ VENV ?= .venv
 OUT ?= runs/quickstart
 QUICKSTART_ARGS ?=
 EVIDENCE_ARGS ?=
+BENCH_ARGS ?=
 FRESH ?=
 PYTEST_ARGS ?=
 GPU_CHECK_ARGS ?=
@@ -11,7 +12,7 @@ GPU_CHECK_ARGS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart evidence install python-fits test test-fast test-slow upstream-check gpu-check lint clean
+.PHONY: quickstart evidence bench install python-fits test test-fast test-slow upstream-check gpu-check lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +20,7 @@ help:
 	@echo "make test         everything, with short runs of verl; ends with pytest's summary"
 	@echo "make test         everything, with one short run of verl; ends with pytest's summary"
 	@echo "make evidence     the comparisons of docs/evidence.md: hours, resumable; EVIDENCE_ARGS=--quick takes five minutes"
+	@echo "make bench        the benchmarks that need no verl run, as JSON and a table in runs/bench"
 	@echo "make test-fast    the same without verl runs and what takes seconds by its nature: two minutes"
 	@echo "make test-slow    what make test leaves out: all backbones and methods, trainer modes, killed processes (an hour)"
 	@echo "make upstream-check  does the installed verl have what the plugin relies on? PYTHON=… looks at another one's"
@@ -50,6 +52,9 @@ quickstart: $(STAMP)
 
 evidence: $(STAMP)
 	$(BIN)/python -m recipe.mrpo.worlds.evidence --out runs/evidence $(EVIDENCE_ARGS)
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.all $(BENCH_ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered $(PYTEST_ARGS)

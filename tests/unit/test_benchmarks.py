@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from benchmarks import bench_judge_in_run
+from benchmarks import all as all_benches
+from benchmarks import bench_estimator, bench_judge_in_run, bench_scale
 
 
 @pytest.fixture
@@ -47,3 +50,32 @@ def test_a_slow_judge_may_cost_a_step_five_percent(measured, slow, arguments, pa
 
 def test_times_of_judgements_that_failed_are_no_comparison(measured):
     assert "judgements failed" in measured(10.0, failed=1.0)[0]
+
+
+# --- benchmarks/all.py ---
+
+
+def test_figures_are_read_from_what_a_benchmark_prints_and_a_missing_one_is_none():
+    code = "print('mrpo   2.50  2.40  1.75'); print('rest')"
+    bench = all_benches.Bench("it", ("-c", code), {**all_benches.estimator(1, 1).figures, "other": r"^other (\d+)"})
+    found = all_benches.run(bench, timeout=60)
+    assert found["figures"] == {"times grpo": 1.75, "ms": 2.5, "other": None} and "fault" not in found
+
+
+def test_a_failing_benchmark_has_no_figures_and_its_reason_stands_in_the_table():
+    bench = all_benches.Bench("it", ("-c", "print('CPU 3'); raise SystemExit('too slow')"), {"CPU s": r"^CPU (\d+)"})
+    found = all_benches.run(bench, timeout=60)
+    assert found["figures"] == {"CPU s": None} and found["fault"] == "too slow"
+    assert "| it | too slow |" in all_benches.markdown({"machine": {"cores": 2}, "benchmarks": [found]})
+
+
+def test_every_pattern_has_one_group():
+    for bench in all_benches.BENCHES:
+        for pattern in bench.figures.values():
+            assert re.compile(pattern).groups == 1, bench.name
+
+
+def test_the_core_takes_rollouts_by_the_batch_to_the_advantages_of_the_estimator():
+    records, rewards, mask, index = bench_estimator.make_batch(16, 64, 8, 5, 0)
+    given = bench_scale.one_batch(records, rewards, mask, index)
+    assert bench_estimator.largest_deviation(given, records, mask, index) < 1e-5
