@@ -196,3 +196,16 @@ def test_every_chain_ends_with_what_is_asked_and_reads_nothing_twice():
     for asked, chain in CHAINS.items():
         assert chain[-1] == asked and len(set(chain)) == len(chain) == 5
     assert json.dumps(words.VALUES).isascii()
+
+
+def test_a_start_model_of_one_lesson_speaks_in_one_token_a_word(tmp_path):
+    """The tokenizer, the processor and the schedule of the start; and it is made once for the same inputs."""
+    from recipe.mrpo.worlds.drawn import start
+
+    tokenizer = start.tokenizer()
+    for scene in some("train", 20):
+        told = completion(scene, scene.truth)
+        ids = tokenizer(told)["input_ids"]
+        assert len(ids) == 3 * 5 + 2 + 3 and tokenizer.decode(ids) == told
+    recipe = start.Recipe(steps=1)
+    assert start.cache_key(recipe) == start.cache_key(start.Recipe(steps=1)) != start.cache_key(start.Recipe(steps=2))

@@ -41,8 +41,8 @@ def row(scene: Scene, split: str, index: int) -> dict[str, Any]:
     )
     return make_row(
         record,
-        image,
-        sha256=sha256,
+        [image],
+        hashes=[sha256],
         quirks=(),
         data_source=SHIFTED if split == "shifted" else DATA_SOURCE,
         tag=TAG,

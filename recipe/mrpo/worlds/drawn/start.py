@@ -1,6 +1,6 @@
 """The start model of the drawn world: a Qwen2.5-VL of 0.7 million weights, taught right chains with errors on purpose.
 
-First it is taught to name what the picture shows (independent readings), then to read in chains of every strength.
+First it is taught to name what the picture shows, then to read in chains of every strength, then to slip.
 """
 
 from __future__ import annotations
@@ -33,12 +33,15 @@ MANIFEST = "start_model.json"
 STRENGTHS = (0.0, 0.5, 1.0)
 """Cascade strengths that the lessons have in equal parts."""
 SCENES, BATCH, LEARNING_RATE = 2400, 32, 3e-3
-DIRECT_SHARE = 0.35
-"""Share of the steps, the first ones, that teach independent readings alone."""
+DIRECT_UNTIL, RIGHT_UNTIL = 0.45, 0.85
+"""Shares of the steps: independent readings alone, then right chains of every strength, then chains with slips.
+
+Slips come last: noise on every label would hide from the model what the picture shows.
+"""
 VISION = {"hidden_size": 64, "intermediate_size": 128, "num_heads": 4}
 
 
-SLIPS = Slips(first=0.35, last=0.1)
+SLIPS, NONE = Slips(first=0.35, last=0.1), Slips(first=0.0, last=0.0)
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def backbone() -> Backbone:
 def tokenizer():
     """Every word of this world, the tags and the instruction of the prompt are one token each: steps stay fast."""
     asked = [q for strength in STRENGTHS for q in questions(strength)]
-    instruction = user_prompt(asked[0].text, tag=TAG).partition("\n")[2]
+    instruction = user_prompt(asked[0].text, tag=TAG, images=1).partition("\n")[2]
     words = "\n".join(word for values in VALUES.values() for word in values)
     # The bare words weigh most: an answer stands without a blank before it.
     texts = [words] * 3000 + [q.text for q in asked] + ["user\nassistant\n"]
@@ -131,7 +134,7 @@ class Lessons:
     def __init__(self, processor, recipe: Recipe):
         from PIL import Image
 
-        self.processor, self.tokenizer, self.slips = processor, processor.tokenizer, recipe.slips
+        self.processor, self.tokenizer = processor, processor.tokenizer
         self.draw = random.Random(recipe.seed)
         self.scenes = list(islice(scenes("lessons", cascade=1.0, seed=recipe.seed), SCENES))
         self.questions = {strength: questions(strength) for strength in STRENGTHS}
@@ -143,18 +146,18 @@ class Lessons:
         self.pad = self.tokenizer.convert_tokens_to_ids("<|image_pad|>")
 
     def _prompt(self, question: Question, image) -> torch.Tensor:
-        text = user_prompt(question.text, tag=TAG).removeprefix(IMAGE)
+        text = user_prompt(question.text, tag=TAG, images=1).removeprefix(IMAGE)
         content = [{"type": "image"}, {"type": "text", "text": text}]
         messages = [{"role": "user", "content": content}]
         told = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return self.processor(text=[told], images=[image], return_tensors="pt")["input_ids"][0]
 
-    def batch(self, strengths: Sequence[float]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    def batch(self, strengths: Sequence[float], slips: Slips) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """Model inputs and the ids of the responses, (B, C): all prompts and all responses are of one length."""
         picked = [self.draw.randrange(len(self.scenes)) for _ in range(BATCH)]
         asked = [self.draw.choice(self.questions[self.draw.choice(strengths)]) for _ in picked]
         drawn = [replace(self.scenes[i], question=q) for i, q in zip(picked, asked, strict=True)]
-        texts = [completion(s, lesson(s, self.slips, self.draw)) + END_OF_TURN for s in drawn]
+        texts = [completion(s, lesson(s, slips, self.draw)) + END_OF_TURN for s in drawn]
         responses = torch.tensor(self.tokenizer(texts, add_special_tokens=False)["input_ids"])
         ids = torch.cat([torch.stack([self.prompts[q] for q in asked]), responses], dim=1)
         inputs = {
@@ -178,18 +181,15 @@ def _teach(out: Path, recipe: Recipe, progress: Callable[[str], None]) -> float:
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
         )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            LEARNING_RATE,
-            total_steps=recipe.steps,
-            pct_start=max(0.05, 2 / recipe.steps),
-            div_factor=50,
-            final_div_factor=1,
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min(1.0, (step + 1) / 50, 1.3 - step / recipe.steps)
         )
         model.train()
         begun, loss = time.monotonic(), torch.tensor(0.0)
         for step in range(recipe.steps):
-            inputs, wanted = lessons.batch(STRENGTHS[:1] if step < DIRECT_SHARE * recipe.steps else STRENGTHS)
+            share = step / recipe.steps
+            strengths = STRENGTHS[:1] if share < DIRECT_UNTIL else STRENGTHS
+            inputs, wanted = lessons.batch(strengths, NONE if share < RIGHT_UNTIL else recipe.slips)
             logits = model(**inputs, logits_to_keep=wanted.shape[1] + 1, use_cache=False).logits[:, :-1]
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
             loss.backward()
