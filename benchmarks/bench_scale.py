@@ -1,7 +1,7 @@
-"""Rollouts by the million through the pure core: rollouts a second, peak memory, bytes and judge calls of each.
+"""Rollouts by the million through the pure core: rollouts a second, peak memory, bytes of a record.
 
-Batches of 512 rollouts in groups of 8 are made, credited and spread over tokens, as a trainer does step by step. Memory that grew
-with their number would show between the first and the last tenth.
+Batches of 512 rollouts in groups of 8 are credited and spread over tokens, as a trainer does step by step. Memory that
+grew with their number would show after the first tenth.
 """
 
 from __future__ import annotations
@@ -55,14 +55,9 @@ def main() -> None:
         early = peak_mib() if done <= args.rollouts / 10 or not early else early
     rate, growth = done / (time.process_time() - begun), peak_mib() - early
     size = len(json.dumps(record))
-    print(
-        f"{done} rollouts: {rate:.0f} rollouts/s of CPU time, peak {peak_mib():.0f} MiB, {growth:.1f} MiB after the first tenth"
-    )
-    print(f"one rollout: {size} bytes of record, 1 judge call, 2 messages (record out, labels back)")
-    per_hour = 1000 / 8 * 3600 / 10  # on paper: 1,000 GPUs in engines of 8, one rollout each 0.1 s
-    print(
-        f"1,000 GPUs at 10 s for 100 rollouts of an 8-GPU engine: {100 * per_hour:.0f} rollouts and judge calls an hour"
-    )
+    print(f"{done} rollouts: {rate:.0f} rollouts/s of CPU time, peak {peak_mib():.0f} MiB")
+    print(f"{growth:.1f} MiB after the first tenth")
+    print(f"one rollout: {size} bytes of record, one judge call")
     if args.max_growth_mib is not None and growth > args.max_growth_mib:
         raise SystemExit(f"memory grew by {growth:.1f} MiB, more than {args.max_growth_mib:g}")
 
