@@ -13,11 +13,11 @@ import time
 
 import torch
 
-from benchmarks.bench_estimator import make_batch
 from recipe.mrpo.credit.group import group_advantages
 from recipe.mrpo.credit.shaping import get_shaping
 from recipe.mrpo.credit.shaping.apply import rule_options, shape_steps
 from recipe.mrpo.credit.token_runs import TokenRuns
+from recipe.mrpo.gpu_check.batch import make_batch
 
 
 def peak_mib() -> float:

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from benchmarks import all as all_benches
-from benchmarks import bench_estimator, bench_judge_in_run, bench_scale
+from benchmarks import bench_judge_in_run, bench_scale
+from recipe.mrpo.gpu_check.batch import largest_deviation, make_batch
 
 
 @pytest.fixture
@@ -76,6 +77,6 @@ def test_every_pattern_has_one_group():
 
 
 def test_the_core_takes_rollouts_by_the_batch_to_the_advantages_of_the_estimator():
-    records, rewards, mask, index = bench_estimator.make_batch(16, 64, 8, 5, 0)
+    records, rewards, mask, index = make_batch(16, 64, 8, 5, 0)
     given = bench_scale.one_batch(records, rewards, mask, index)
-    assert bench_estimator.largest_deviation(given, records, mask, index) < 1e-5
+    assert largest_deviation(given, records, mask, index) < 1e-5
