@@ -49,7 +49,7 @@ class Recipe:
     """What decides the weights, beside the code and the libraries."""
 
     seed: int = 0
-    steps: int = 1500
+    steps: int = 4000
     slips: Slips = SLIPS
 
 

@@ -24,7 +24,11 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--out", type=Path, default=Path("runs/evidence"), metavar="DIR", help="results and logs; a later start goes on"
     )
-    add("--quick", action="store_true", help="a small part of each world, in about five minutes")
+    add(
+        "--quick",
+        action="store_true",
+        help="a small part: a minute for the chain world, two short verl runs for the drawn one",
+    )
     add("--world", choices=("chain", "drawn"), help="one world alone")
     add("--settings", nargs="+", metavar="NAME", help="of the chain world: some of main, parts, tau")
     add("--arms", nargs="+", choices=tuple(ARMS), metavar="ARM", default=list(drawn.MAIN),
@@ -47,14 +51,13 @@ def comparisons(args: argparse.Namespace, bounded: drawn.Bounded) -> list[Compar
     if args.world != "chain":
         steps, arms, seeds, lr = args.steps, args.arms, range(args.seeds), args.lr
         setting = "main"
-        if args.quick:
+        if args.quick:  # two short runs, to see that every part works
             setting, steps, arms, seeds, lr = "quick", 10, ["grpo", "mrpo"], range(1), 3e-4
         if steps != Settings.steps and not args.quick:
             setting = f"{steps} steps"
         found.append(
             drawn.comparison(
                 args.out,
-                drawn.MODEL,
                 bounded,
                 setting=setting,
                 arms=arms,
@@ -67,19 +70,25 @@ def comparisons(args: argparse.Namespace, bounded: drawn.Bounded) -> list[Compar
     return found
 
 
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def main(argv: list[str] | None = None, *, bounded: drawn.Bounded, clean_up: Callable[[Path], int]) -> int:
     """`bounded` runs verl, `clean_up` stops what a killed attempt has left."""
     args = parser().parse_args(argv)
     args.out = args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
-    for left in args.out.glob("drawn/runs/*/run_id"):
-        clean_up(left)
+    for left in (*args.out.glob("drawn/runs/*/run_id"), *args.out.glob("drawn/base/run_id")):
+        clean_up(left)  # of an attempt that was killed
     asked = comparisons(args, bounded)
     code = 0
     if not args.report:
         try:
             with signals_stop():
-                go(asked, args.out, say=lambda line: print(line, file=sys.stderr, flush=True), limit=args.limit)
+                if any(c.world == "drawn" for c in asked):
+                    drawn.make_start(args.out, bounded, say)
+                go(asked, args.out, say=say, limit=args.limit)
         except Stopped as stop:
             print(f"{stop}: stopped; the same command goes on with the next run", file=sys.stderr)
             code = stop.code

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from recipe.mrpo.common.jsonl import read_jsonl
-from recipe.mrpo.worlds import drawn
 from recipe.mrpo.worlds.drawn import rows
 from recipe.mrpo.worlds.drawn.measure import measure
 from recipe.mrpo.worlds.drawn.training import ARMS, Settings, command
@@ -22,8 +22,6 @@ RATES = (1e-4, 3e-4, 1e-3)
 MAIN = ("grpo", "mrpo", "gdpo", "flat", "vppo", "outcome")
 COUNTS = {"train": 1024, "test": 384, "shifted": 128}
 TIME_LIMIT = 1500.0
-MODEL = Path(drawn.__file__).parent / "start_model"
-"""The start of every run; `python -m recipe.mrpo.worlds.drawn` made it."""
 QUIET = {
     "VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "RAY_USAGE_STATS_ENABLED": "0", "VLLM_NO_USAGE_STATS": "1",
 }  # fmt: skip
@@ -42,8 +40,21 @@ class RunFailed(Exception):
     """A run of verl failed; the message names its log."""
 
 
+def make_start(out: Path, bounded: Bounded, say: Callable[[str], None]) -> None:
+    """The start of every run, made once: `python -m recipe.mrpo.worlds.drawn`. Raises RunFailed."""
+    base = out / "drawn" / "base"
+    base.mkdir(parents=True, exist_ok=True)
+    words = [sys.executable, "-m", "recipe.mrpo.worlds.drawn", "--out", str(base)]
+    done = bounded(
+        words, log=base / "log", env={**os.environ, **QUIET}, timeout=3 * TIME_LIMIT, run_id_file=base / "run_id",
+        on_line=lambda line: say(line) if line.startswith("  step") else None,
+    )  # fmt: skip
+    if done.timed_out or done.exit_code:
+        raise RunFailed(f"the start model of the drawn world was not made; log: {base / 'log'}")
+
+
 def comparison(
-    out: Path, model: Path, bounded: Bounded, *, setting: str, arms: Sequence[str], seeds: Sequence[int],
+    out: Path, bounded: Bounded, *, setting: str, arms: Sequence[str], seeds: Sequence[int],
     cascade: float, settings: Settings, lr: float | None = None,
 ) -> Comparison:  # fmt: skip
     """Arms of drawn/training.py over seeds; a seed decides the training scenes, their order and the sampling."""
@@ -52,11 +63,13 @@ def comparison(
         data = out / "drawn" / "data" / f"cascade{cascade:g}-seed{job.seed}"
         if not (data / "shifted.parquet").exists():  # written last
             rows.write(data, counts=COUNTS, cascade=cascade, seed=job.seed)
-        run = out / "drawn" / "runs" / job.file(Path()).stem
+        run = out / "drawn" / "runs" / f"{job.setting}-{job.file(out).stem}"
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir(parents=True)
         chosen = Settings(**{**vars(settings), "lr": job.lr})
-        words = command(ARMS[job.arm], chosen, seed=job.seed, data=data, model=model, out=run)
+        words = command(
+            ARMS[job.arm], chosen, seed=job.seed, data=data, model=out / "drawn" / "base" / "start", out=run
+        )
         done = bounded(
             words, log=run / "log", env={**os.environ, **QUIET, "VERL_FILE_LOGGER_PATH": str(run / "metrics.jsonl")},
             timeout=TIME_LIMIT, run_id_file=run / "run_id", on_line=lambda line: None,
