@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from recipe.mrpo.evaluate.rows.evaluation import GENERATIONS
 from recipe.mrpo.report.terminal import show
 
 
@@ -58,11 +59,26 @@ def main() -> int:
             if args.svg and len(args.runs) > 1:
                 command.error("--svg is the picture of one run; give one RUN")
             for run in args.runs:
-                show(run, svg=args.svg, rollouts=args.rollouts)
+                if (run / GENERATIONS).is_file():
+                    print_headline(run)
+                else:
+                    show(run, svg=args.svg, rollouts=args.rollouts)
     except (ValueError, OSError) as error:
         print(f"mrpo report: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def print_headline(evaluation: Path) -> None:
+    """The figures of an evaluation in sentences; `mrpo score` has them as tables."""
+    from recipe.mrpo.evaluate.rollouts import read_rollouts
+    from recipe.mrpo.evaluate.scores.headline import headline
+    from recipe.mrpo.evaluate.scores.options import ScoreOptions
+    from recipe.mrpo.evaluate.scores.score import score
+
+    left_out: list[str] = []
+    rollouts = read_rollouts(evaluation, left_out=left_out.append)
+    print("\n".join(headline(score(rollouts, ScoreOptions(), left_out=left_out))))
 
 
 def write_page(args: argparse.Namespace) -> None:

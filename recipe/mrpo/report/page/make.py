@@ -42,6 +42,8 @@ def make_page(paths: Sequence[Path], file: Path, options: PageOptions) -> dict[s
 
     Raises ValueError with a sentence for a path without rollouts, OSError for a file that cannot be written.
     """
+    if not file.resolve().parent.is_dir() or file.is_dir():
+        raise ValueError(f"--html must be a file in a folder that exists, not {file}")
     names = run_names(paths)
     runs = [
         gather(path, name=name, limit=options.max_rollouts, options=options.scores)

@@ -188,14 +188,21 @@ def test_runs_that_cannot_be_compared_say_why(tmp_path):
     assert set(found) == {"refused"} and "question" in found["refused"]
 
 
+def test_an_evaluation_in_the_terminal_is_its_headline(tmp_path, monkeypatch, capsys):
+    assert run_command(monkeypatch, evaluated(tmp_path / "one")) == 0
+    assert capsys.readouterr().out.startswith("one: 30 rollouts")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["nowhere", "--html", "x.html"], "does not exist"),
         ([".", "--html", "x.html"], "has no rollouts"),
+        ([".", "--html", "nowhere/x.html"], "--html must be a file in a folder that exists"),
+        ([".", "--html", "."], "--html must be a file in a folder that exists"),
     ],
 )
-def test_a_path_without_rollouts_is_one_sentence(tmp_path, monkeypatch, capsys, words, message):
+def test_a_path_that_cannot_be_read_or_written_is_one_sentence(tmp_path, monkeypatch, capsys, words, message):
     monkeypatch.chdir(tmp_path)
     assert run_command(monkeypatch, *words) == 1
     assert message in capsys.readouterr().err
