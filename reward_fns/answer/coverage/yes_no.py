@@ -151,7 +151,7 @@ def _of_sentence(sentence: Sentence, item: Item, question: str) -> _Said:
     stated = set().union(*(covered_positions(one, item) for one in read(text)))
     if said - stated and not NORMAL & set(item.words):
         return _Said("no", denied=True)
-    axes = _AXES
+    axes: tuple[str, ...] = _AXES
     if not BOTH.isdisjoint(sentence.whole):  # "in both lungs" is in the right one, too
         axes = tuple(kind for kind in _AXES if kind != "laterality")
         said |= {i for i, word in enumerate(item.words) if word in SIDES}

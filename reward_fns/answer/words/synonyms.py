@@ -87,7 +87,7 @@ def holds_synonym(text: str) -> bool:
 def synonyms(text: str) -> str:
     """The text with its terms in one spelling."""
     text = american(text)
-    found = {match.lastindex for match in _ANY.finditer(text)}
+    found = {match.lastindex for match in _ANY.finditer(text) if match.lastindex is not None}
     if found:  # one search for most texts, which hold none; "computed tomography scan" has a "ct scan" only then
         for number in sorted({*found, _SCAN}):
             pattern, meaning = _SPELLINGS[number - 1]
