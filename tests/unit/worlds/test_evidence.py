@@ -96,6 +96,8 @@ def test_what_is_asked_for_is_what_is_compared():
     assert asked() == everything
     assert asked("--quick") == [("chain", "quick"), ("drawn", "quick")]
     assert asked("--world", "chain", "--settings", "tau") == [("chain", "tau")]
+    one = command.comparisons(command.parser().parse_args(["--lr", "0.004"]), bounded=None)
+    assert {c.lr for c in one} == {0.004} and not any(c.tuning() for c in one)
     assert len(chain.SEEDS) >= 10 and len(drawn.SEEDS) >= 5
 
 

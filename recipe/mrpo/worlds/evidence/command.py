@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from recipe.mrpo.common.help_text import Help
@@ -33,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add("--settings", nargs="+", metavar="NAME", help="of the chain world: some of main, parts, tau")
     add("--arms", nargs="+", choices=tuple(ARMS), metavar="ARM", default=list(drawn.MAIN),
         help=f"of the drawn world: {', '.join(ARMS)}")  # fmt: skip
-    add("--lr", type=float, help="of the drawn world: one learning rate for all, in the place of the rule")
+    add("--lr", type=float, help="one learning rate for all arms, in the place of the rule")
     add("--steps", type=int, default=Settings.steps, help="of the drawn world: training steps of a run")
     add("--seeds", type=int, default=len(drawn.SEEDS), help="of the drawn world: paired seeds, from 0")
     add("--limit", type=float, metavar="SECONDS", help="begin no run after that time")
@@ -48,6 +49,8 @@ def comparisons(args: argparse.Namespace, bounded: drawn.Bounded) -> list[Compar
         found += [chain.quick()] if args.quick else [chain.main(), *chain.parts()]
     if args.settings:
         found = [c for c in found if c.setting in args.settings]
+    if args.lr is not None:
+        found = [replace(c, lr=args.lr) for c in found]
     if args.world != "chain":
         steps, arms, seeds, lr = args.steps, args.arms, range(args.seeds), args.lr
         setting = "main"
