@@ -5,11 +5,12 @@ Importing verl costs seconds, so it happens once, in fixtures; the subprocesses 
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -232,6 +233,17 @@ def options():
         return load_options(node)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_they_were() -> Iterator[None]:
+    """A library of vLLM's sets the root logger and its handlers to ERROR when it is imported; later tests read logs."""
+    root = logging.getLogger()
+    level, handlers = root.level, [(handler, handler.level) for handler in root.handlers]
+    yield
+    root.setLevel(level)
+    for handler, own in handlers:
+        handler.setLevel(own)
 
 
 @pytest.fixture

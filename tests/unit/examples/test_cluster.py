@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 import subprocess
@@ -99,7 +100,14 @@ def sbatch(tmp_path):
         env = script_env(SLURM_JOB_NUM_NODES=str(nodes), SLURM_JOB_NODELIST="n", CALLS=str(calls), **given)
         env["PATH"] = f"{tmp_path}:{env['PATH']}"
         command = ["bash", str(CLUSTER / "slurm.sbatch"), "trainer.total_training_steps=2"]
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+        # The script leaves processes behind that start Ray. They hold `alive`, which ends with the last of them.
+        over, alive = os.pipe()
+        with os.fdopen(over, "rb") as ended:
+            done = subprocess.run(
+                command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, pass_fds=[alive]
+            )
+            os.close(alive)
+            ended.read()
         lines = calls.read_text().splitlines() if calls.exists() else []
         return done.returncode, done.stderr, [shlex.split(line) for line in lines]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from recipe.mrpo.credit.shaping.registry import BUILT_IN
+from recipe.mrpo.credit.shaping.registry import BUILT_IN, get_shaping
 from recipe.mrpo.options.tree import load_options
 from recipe.mrpo.wiring.estimators import CREDIT, StepCredit, gdpo_advantage, mrpo_advantage
 
@@ -61,5 +61,6 @@ def test_equal_rollouts_get_zero_and_a_failed_judgement_one_advantage_on_every_t
     equal, _ = call(estimator, shaping, [make_record(answer=0.1, labels=[1, 0])] * 4)
     assert torch.count_nonzero(equal) == 0
     advantages, mask = call(estimator, shaping)
-    for row in (0, 2):  # the right rollout, and the one without labels
+    compared = get_shaping(shaping).changes_right({})  # by steps, in right rollouts as well
+    for row in (2,) if compared else (0, 2):  # the right rollout, and the one without labels
         assert advantages[row][mask[row] == 1].unique().numel() == 1

@@ -92,7 +92,7 @@ def further_lines(more: dict[str, Any]) -> list[str]:
             "",
             f"the second judge flips {_number(flips['rate'])} of its labels ({flips['pairs']} pairs of judgements)",
         ]
-    if "cost" in more:
+    if "cost" in more and more["cost"]["calls"]:
         cost = more["cost"]
         money = "" if cost["money"] is None else f", {cost['money_per_1000_rollouts']:.2f} per 1,000 rollouts"
         tokens = f"{cost['prompt_tokens']} prompt and {cost['completion_tokens']} completion tokens"

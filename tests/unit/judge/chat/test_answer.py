@@ -64,7 +64,7 @@ def test_the_answer_is_data_between_marks_and_the_image_is_shown(judge):
         judgement = asyncio.run(judge(server.base_url).label(asked))
     assert judgement.labels == (0,)
     system, user = server.requests[0]["messages"]
-    assert system["content"] == answer_prompt(None) and "response_format" not in server.requests[0]
+    assert system["content"] == answer_prompt("study") and "response_format" not in server.requests[0]
     assert user["content"][0]["type"] == "image_url"
     text = user["content"][1]["text"]
     assert text.startswith("[data ") and "</s>" not in text and '"other_gold_answers": ["transverse"]' in text

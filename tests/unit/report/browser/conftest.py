@@ -19,9 +19,12 @@ FLAGS = (
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator:
-    """A running browser; tests are left out, with the reason, where there is none."""
+    """A running browser; tests are left out, with the reason, where there is none.
+
+    One for each module: playwright keeps an event loop running in this thread, and other rooms' tests start their own.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in the extra dev)")
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:

@@ -127,7 +127,7 @@ def test_keys_walk_the_list_and_the_group(opened, three_runs):
     assert page.tab.locator("#help[open]").count() == 1
     press("Escape")
     press("o")
-    assert page.tab.locator("#overview-view:visible").count() == 1
+    page.tab.wait_for_selector("#overview-view:visible")
 
 
 def test_a_link_opens_its_rollout_and_a_missing_one_is_said(opened, three_runs):
