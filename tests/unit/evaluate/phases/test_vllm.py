@@ -66,8 +66,8 @@ def test_tokens_probabilities_and_failures_of_a_real_engine(model, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_evaluations_of_a_trained_checkpoint_are_the_same_and_a_killed_one_resumes_to_it(tmp_path):
-    """A checkpoint of verl's as training leaves it: merged, answered, judged; killed between two answers."""
+def test_two_evaluations_of_a_model_are_the_same_and_a_killed_one_resumes_to_it(tmp_path):
+    """The folder of a tiny model: answered by vLLM and judged; killed between two answers."""
     from tests.integration.verl_run import ASSETS, make_assets
 
     make_assets()
