@@ -24,7 +24,7 @@ GRPO, MRPO = "grpo_vectorized (verl)", "mrpo"
 def estimator_calls(batch: Batch, device: str) -> dict[str, Callable]:
     """verl's GRPO and `mrpo`, as verl calls them by name; their tensors are on `device`.
 
-    Sets the step credit of the batch for this process (wiring/estimators.py).
+    The step credit of the batch is there for the length of a call, as in the trainer (wiring/trainer.py).
     """
     from recipe.mrpo import hooks
 
@@ -37,11 +37,16 @@ def estimator_calls(batch: Batch, device: str) -> dict[str, Callable]:
     records, rewards, mask, index = batch
     given = {"token_level_rewards": rewards.to(device), "response_mask": mask.to(device), "index": index}
     options = load_options(OmegaConf.create({}))
-    CREDIT.set(StepCredit(records=records, options=options, norm_by_std=True, use_kl_in_reward=False))
-    return {
-        GRPO: partial(get_adv_estimator_fn("grpo_vectorized"), **given),
-        MRPO: partial(get_adv_estimator_fn("mrpo"), **given),
-    }
+    credit = StepCredit(records=records, options=options, norm_by_std=True, use_kl_in_reward=False)
+
+    def mrpo():
+        token = CREDIT.set(credit)
+        try:
+            return get_adv_estimator_fn("mrpo")(**given)
+        finally:
+            CREDIT.reset(token)
+
+    return {GRPO: partial(get_adv_estimator_fn("grpo_vectorized"), **given), MRPO: mrpo}
 
 
 def milliseconds(calls: Mapping[str, Callable], repeats: int, warm_up: int = 3) -> dict[str, list[float]]:
