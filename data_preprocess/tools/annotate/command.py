@@ -24,6 +24,7 @@ from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.signals import Stopped
 from recipe.mrpo.endpoint.address import Endpoint, EndpointError, read_key
 from recipe.mrpo.endpoint.client import ChatClient
+from recipe.mrpo.endpoint.command_line import fault_by_option
 from recipe.mrpo.endpoint.secret_key import Secret
 
 INCOMPLETE = 3
@@ -68,20 +69,6 @@ def main(argv: Sequence[str]) -> int:
     return guarded(lambda: run_annotation(args), resumes=True)
 
 
-_OPTIONS = {
-    **dict.fromkeys(("password", "address", "query"), "--base-url"),
-    **dict.fromkeys(("key_name", "key_unset", "key_characters"), "--api-key-env"),
-    "hosts": "--allow-host",
-    "environment": "the environment",
-}
-_KEY = "; put a key into the environment variable that --api-key-env names"
-_REMEDIES = {
-    "password": _KEY,
-    "query": _KEY,
-    "key_unset": " in the environment; export it, or leave --api-key-env out for an endpoint that asks for no key",
-}
-
-
 def run_annotation(args: argparse.Namespace) -> int:
     """Raises DataError for files, keys and hosts that cannot work."""
     refuse_overwriting([args.out], args.files)
@@ -92,8 +79,7 @@ def run_annotation(args: argparse.Namespace) -> int:
         done = read_done(args.out, model=args.model)
         asyncio.run(_main(args, run, endpoint, key, done))
     except EndpointError as error:
-        value = f" {error.value}" if error.value else ""
-        raise DataError(f"{_OPTIONS[error.kind]}{value} {error.problem}{_REMEDIES.get(error.kind, '')}.") from None
+        raise DataError(fault_by_option(error)) from None
     except (PermissionError, ValueError) as error:
         raise DataError(str(error)) from error
     except Stopped:

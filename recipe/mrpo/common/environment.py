@@ -10,6 +10,9 @@ METRICS_FILE = "VERL_FILE_LOGGER_PATH"
 """Where verl's file logger writes the metrics."""
 WEIGHT_SYNC_TIMEOUT_S = "MRPO_WEIGHT_SYNC_TIMEOUT_S"
 """Carries `mrpo.guards.weight_sync_timeout_s` into verl's worker processes, which know no options of ours."""
+VLLM_ROOT_LOG_LEVEL = "SAGEMAKER_CONTAINER_LOG_LEVEL"
+"""A library of vLLM's sets the root logger to this level when it is imported, by default to ERROR: then the warnings of
+this package would be lost in every process that loads vLLM."""
 
 
 def on_cpu() -> bool:

@@ -1,6 +1,7 @@
 """How a model service is called: one client and one reader of replies, for judge, annotation and doctor.
 
 address.py        where a service lives, its key, and which cases may be sent there
+command_line.py   what is wrong with an endpoint that a command line names, by its option
 certificates.py   which certificates and proxies of the environment are used
 client.py         one request, bounded in time and bytes: `ChatClient.complete`
 request.py        the body of a request as bytes

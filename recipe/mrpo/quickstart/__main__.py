@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from recipe.mrpo.common.one_process import Busy, only_one
 from recipe.mrpo.common.signals import Stopped, signals_stop
 from recipe.mrpo.quickstart import run, stages
 from recipe.mrpo.quickstart.progress import Progress
-from recipe.mrpo.quickstart.state import Busy, State, only_one
+from recipe.mrpo.quickstart.state import State
 
 # A tiny model needs no hub, and a first try no reports to the makers of the parts.
 QUIET = {"VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "RAY_USAGE_STATS_ENABLED": "0", "VLLM_NO_USAGE_STATS": "1"}

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 RESULT = "result.json"
-
-
-class Busy(Exception):
-    """Another quickstart works in this folder."""
 
 
 @dataclass
@@ -39,20 +31,3 @@ class State:
         scratch = out / f".{RESULT}"
         scratch.write_text(json.dumps(asdict(self), indent=2) + "\n")
         scratch.replace(out / RESULT)  # whole or not at all, whenever this process is killed
-
-
-@contextlib.contextmanager
-def only_one(out: Path) -> Iterator[None]:
-    """Hold the folder for this process; the system lets go of it however the process ends. Raises Busy."""
-    with (out / ".lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise Busy(
-                f"another quickstart (process {file.read().strip()}) works in {out}; give another --out"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield

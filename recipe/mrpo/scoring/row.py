@@ -88,6 +88,16 @@ def row_name(data_source: str, extra_info: Mapping[str, Any]) -> str:
     return f"row {data_source}/{extra_info.get('split') or ''}/{extra_info.get('index', '')} of the data"
 
 
+def read_row(columns: Mapping[str, Any]) -> Row | BadRow:
+    """The row of verl's columns, or its fault."""
+    model = columns.get("reward_model")
+    gold = model.get("ground_truth") if isinstance(model, Mapping) else None
+    try:
+        return Row.of(gold, columns.get("extra_info"), data_source=columns.get("data_source"))
+    except BadRow as error:
+        return error
+
+
 def read_extra_info(value: Any, *, row: str) -> dict[str, Any]:
     """The column extra_info of a row as a mapping. Raises BadRow naming `row` for anything else."""
     if _is_nothing(value):

@@ -10,7 +10,7 @@ import os
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from recipe.mrpo.common.environment import METRICS_FILE, WEIGHT_SYNC_TIMEOUT_S
+from recipe.mrpo.common.environment import METRICS_FILE, VLLM_ROOT_LOG_LEVEL, WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.options.tree import ESTIMATORS, OPTIONS_FILE, changed_options, load_options
 from recipe.mrpo.startup.backbone import check_backbone
 from recipe.mrpo.startup.checkpoint import warn_of_lost_steps
@@ -38,7 +38,7 @@ def prepare(config: DictConfig) -> None:
     """Complete and check the configuration of an MRPO run in place; leave any other run alone.
 
     Fills `config.mrpo` with every option, turns verl's default reward manager into `mrpo` if the estimator needs it,
-    and hands the weight-sync limit to the workers. Safe to call twice.
+    and hands the weight-sync limit and the level of warnings to the workers. Safe to call twice.
 
     Raises OptionError with one sentence that names the override to set.
     """
@@ -61,7 +61,7 @@ def prepare(config: DictConfig) -> None:
             check_uploads(config)
         check_judge(config, options, private_data=rows.private)
         check_skip(config, options, check_rewards(options))
-    _bound_weight_sync(config, options.guards.weight_sync_timeout_s)
+    _hand_to_workers(config, options.guards.weight_sync_timeout_s)
     changed = ", ".join(f"mrpo.{name}={value}" for name, value in changed_options(options).items())
     logger.warning("MRPO: %s; every other option has its default (%s).", changed or "no option set", OPTIONS_FILE.name)
 
@@ -78,7 +78,7 @@ def fill_and_check(config: DictConfig) -> DictConfig:
     return options
 
 
-def _bound_weight_sync(config: DictConfig, seconds: float) -> None:
+def _hand_to_workers(config: DictConfig, seconds: float) -> None:
     engine = OmegaConf.select(config, "actor_rollout_ref.rollout.name")
     if engine != "vllm" and seconds > 0:
         logger.warning(
@@ -89,5 +89,6 @@ def _bound_weight_sync(config: DictConfig, seconds: float) -> None:
         env = OmegaConf.select(config, "ray_kwargs.ray_init.runtime_env.env_vars") or {}
         # verl's file logger may run on another node, whose environment is not this one's.
         ours = {METRICS_FILE: os.environ[METRICS_FILE]} if METRICS_FILE in os.environ else {}
+        ours[VLLM_ROOT_LOG_LEVEL] = os.environ.get(VLLM_ROOT_LOG_LEVEL, "WARNING")
         node = "ray_kwargs.ray_init.runtime_env.env_vars"
         OmegaConf.update(config, node, {**ours, **env, WEIGHT_SYNC_TIMEOUT_S: str(seconds)}, force_add=True)

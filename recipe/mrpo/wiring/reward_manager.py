@@ -22,7 +22,7 @@ from recipe.mrpo.scoring.faults import CAUGHT, ends_the_run
 from recipe.mrpo.scoring.judged import judged_rollout, unscored_record
 from recipe.mrpo.scoring.labels import Labeller, judge_is_shown_images
 from recipe.mrpo.scoring.rollout import Scorer
-from recipe.mrpo.scoring.row import BadRow, Row
+from recipe.mrpo.scoring.row import read_row
 
 
 @register("mrpo")
@@ -112,13 +112,3 @@ class MRPORewardManager(RewardManagerBase):
                 except ValueError as error:  # no rollout can do without
                     raise OptionError(f"actor_rollout_ref.model.path: {error}") from error
             return self._table
-
-
-def read_row(fields: dict[str, Any]) -> Row | BadRow:
-    """The row of a rollout, or its fault."""
-    try:
-        model = fields.get("reward_model")
-        gold = model.get("ground_truth") if isinstance(model, dict) else None
-        return Row.of(gold, fields.get("extra_info"), data_source=fields.get("data_source"))
-    except BadRow as error:
-        return error

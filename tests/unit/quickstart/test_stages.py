@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from recipe.mrpo.common.one_process import Busy, only_one
 from recipe.mrpo.quickstart import __main__ as quickstart
 from recipe.mrpo.quickstart import stages
 from recipe.mrpo.quickstart.progress import Progress, plain, values_of
-from recipe.mrpo.quickstart.state import Busy, State, only_one
+from recipe.mrpo.quickstart.state import State
 
 pytestmark = pytest.mark.long
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf, open_dict
 
-from recipe.mrpo.common.environment import WEIGHT_SYNC_TIMEOUT_S
+from recipe.mrpo.common.environment import VLLM_ROOT_LOG_LEVEL, WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.options.tree import load_options
 from recipe.mrpo.startup.before_ray import wrap_validate_config
 from recipe.mrpo.startup.prepare import prepare
@@ -44,7 +44,9 @@ def test_everything_else_stays_as_the_user_had_it(config_of):
     after = OmegaConf.to_container(config)
     assert after.pop("mrpo")
     before["reward"]["reward_manager"]["name"] = "mrpo"
-    assert after["ray_kwargs"]["ray_init"]["runtime_env"].pop("env_vars") == {WEIGHT_SYNC_TIMEOUT_S: "600"}
+    assert after["ray_kwargs"]["ray_init"]["runtime_env"].pop("env_vars") == {
+        WEIGHT_SYNC_TIMEOUT_S: "600", VLLM_ROOT_LOG_LEVEL: "WARNING",
+    }  # fmt: skip
     assert after == before
 
 

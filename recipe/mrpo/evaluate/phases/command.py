@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from recipe.mrpo.common.help_text import Help
+from recipe.mrpo.common.one_process import Busy, only_one
 from recipe.mrpo.common.printable import printable
 from recipe.mrpo.evaluate.phases import queue
 from recipe.mrpo.evaluate.phases.checkpoint import CheckpointGone
 from recipe.mrpo.evaluate.phases.conditions import CONDITIONS
 from recipe.mrpo.evaluate.phases.folder import PHASES, Evaluation, Report
-from recipe.mrpo.evaluate.phases.lock import Busy, only_one
 from recipe.mrpo.evaluate.phases.manifest import Manifest
 from recipe.mrpo.evaluate.phases.settings import (
     SAMPLING,

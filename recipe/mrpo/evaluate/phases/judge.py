@@ -18,7 +18,7 @@ from recipe.mrpo.evaluate.phases.generate import Outcome
 from recipe.mrpo.evaluate.phases.judging import Judging
 from recipe.mrpo.evaluate.phases.log import AppendLog
 from recipe.mrpo.evaluate.phases.prompts import chat_messages
-from recipe.mrpo.evaluate.phases.questions import Questions, scored_row
+from recipe.mrpo.evaluate.phases.questions import Questions
 from recipe.mrpo.evaluate.phases.stop import Stop
 from recipe.mrpo.evaluate.phases.tasks import Task
 from recipe.mrpo.evaluate.phases.verdict import answer_verdict
@@ -26,6 +26,7 @@ from recipe.mrpo.rollout.steps import Step
 from recipe.mrpo.rollout.tokens import TokenText, align
 from recipe.mrpo.scoring.faults import CAUGHT, ends_the_run
 from recipe.mrpo.scoring.judged import judged_rollout, unscored_record
+from recipe.mrpo.scoring.row import read_row
 
 JUDGEMENTS = "judgements.jsonl"
 AT_ONCE = 64
@@ -134,7 +135,7 @@ class JudgePhase:
         entry = self.log.entry(task.id)
         earlier = self.log.row(task.id) if entry is not None and entry.input_hash == input_hash else None
         data = await asyncio.to_thread(self.questions.row, task.question.number)
-        row = scored_row(data)
+        row = read_row(data)
         prompt = chat_messages(data["prompt"], data["images"] or ())
         record = earlier and earlier["mrpo"]
         if record is None or str(record["judge_status"]).startswith("failed") or record["errors"]:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.endpoint.prompt_images import Images
 from recipe.mrpo.evaluate.ids import question_id
-from recipe.mrpo.scoring.row import BadRow, Row, read_extra_info
+from recipe.mrpo.scoring.row import BadRow, Row, read_extra_info, read_row
 from recipe.mrpo.startup.data_files import DataFile, data_files
 
 ABOUT = ("answer_type", "question_type", "modality", "organ", "language")
@@ -126,19 +126,9 @@ class Questions:
         return self._groups[key][at]
 
 
-def scored_row(row: Mapping[str, Any]) -> Row | BadRow:
-    """The row as scoring reads it, or its fault."""
-    try:
-        model = row.get("reward_model")
-        gold = model.get("ground_truth") if isinstance(model, Mapping) else None
-        return Row.of(gold, row.get("extra_info"), data_source=row.get("data_source"))
-    except BadRow as error:
-        return error
-
-
 def _case(row: Mapping[str, Any]) -> tuple[dict[str, Any], str | None, bool | None]:
     """What the question is about, why it cannot be scored, and whether it may not leave this machine."""
-    read = scored_row(row)
+    read = read_row(row)
     if isinstance(read, BadRow):
         try:
             info = read_extra_info(row.get("extra_info"), row="a row")

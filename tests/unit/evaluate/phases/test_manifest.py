@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from recipe.mrpo.evaluate.phases.lock import only_one
+from recipe.mrpo.common.one_process import only_one
 from recipe.mrpo.evaluate.phases.manifest import Differs, Manifest, differences, versions
 
 
@@ -65,7 +65,7 @@ def test_versions_are_read_without_an_import():
 
 def test_a_second_process_is_refused_and_told_the_first(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from recipe.mrpo.evaluate.phases.lock import only_one\n"
+        "import sys; from pathlib import Path; from recipe.mrpo.common.one_process import only_one\n"
         "try:\n    with only_one(Path(sys.argv[1])): print('mine')\n"
         "except ValueError as error: print(error)"
     )

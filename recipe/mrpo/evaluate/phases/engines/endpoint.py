@@ -11,6 +11,7 @@ from typing import Any
 from recipe.mrpo.endpoint.address import Endpoint, EndpointError, read_key
 from recipe.mrpo.endpoint.certificates import check_environment
 from recipe.mrpo.endpoint.client import ChatClient
+from recipe.mrpo.endpoint.command_line import fault_by_option
 from recipe.mrpo.endpoint.completion import Completion
 from recipe.mrpo.endpoint.image import BadImage, data_url
 from recipe.mrpo.endpoint.prompt_images import images_of_row
@@ -28,18 +29,6 @@ OUTAGES = 20
 """Outages in a row after which no further question is asked: an endpoint that is down answers none of them."""
 MAX_PIXELS = 802816
 """Largest image if no backbone says another: that of the study."""
-_OPTIONS = {
-    **dict.fromkeys(("password", "address", "query"), "--base-url"),
-    **dict.fromkeys(("key_name", "key_unset", "key_characters"), "--api-key-env"),
-    "hosts": "--allow-host",
-    "environment": "the environment",
-}
-_KEY = "; put a key into the environment variable that --api-key-env names"
-_REMEDIES = {
-    "password": _KEY,
-    "query": _KEY,
-    "key_unset": " in the environment; export it, or leave --api-key-env out for an endpoint that asks for no key",
-}
 
 
 def checked_endpoint(settings: Settings) -> tuple[Endpoint, Secret]:
@@ -49,8 +38,7 @@ def checked_endpoint(settings: Settings) -> tuple[Endpoint, Secret]:
         check_environment(endpoint)
         return endpoint, Secret(read_key(settings.api_key_env))
     except EndpointError as error:
-        value = f" {error.value}" if error.value else ""
-        raise ValueError(f"{_OPTIONS[error.kind]}{value} {error.problem}{_REMEDIES.get(error.kind, '')}.") from None
+        raise ValueError(fault_by_option(error)) from None
 
 
 def check_private(endpoint: Endpoint, questions: Sequence[Question]) -> None:

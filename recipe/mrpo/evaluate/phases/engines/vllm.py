@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from recipe.mrpo.common.environment import VLLM_ROOT_LOG_LEVEL
 from recipe.mrpo.evaluate.phases.questions import Questions
 from recipe.mrpo.evaluate.phases.stop import Stop
 from recipe.mrpo.evaluate.phases.tasks import Generated, Task
@@ -26,9 +27,7 @@ class VllmEngine:
         # In this process: requests then come to the scheduler in the same order in every run.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-        # A library of vLLM's sets the root logger to this level when it is imported, by default to ERROR: then the
-        # warnings of this package would be lost.
-        os.environ.setdefault("SAGEMAKER_CONTAINER_LOG_LEVEL", "WARNING")
+        os.environ.setdefault(VLLM_ROOT_LOG_LEVEL, "WARNING")
         from verl.plugin.platform import get_platform  # imports verl's plugins: without a GPU, they prepare vLLM
 
         for name, value in get_platform().rollout_env_vars().items():
