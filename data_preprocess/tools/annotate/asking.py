@@ -10,12 +10,10 @@ from typing import Any
 from data_preprocess.reasoning.annotation import BadReply, build_messages, check_reply
 from data_preprocess.tools.annotate.counts import OutOfBudget, Run
 from recipe.mrpo.endpoint.client import ChatClient
+from recipe.mrpo.endpoint.command_line import retry_policy
 from recipe.mrpo.endpoint.completion import Completion
 from recipe.mrpo.endpoint.image import BadImage, data_url
-from recipe.mrpo.endpoint.retry import RetryPolicy
 from recipe.mrpo.endpoint.secret_key import Secret
-
-BACKOFF_BASE_S, BACKOFF_MAX_S, RETRY_AFTER_MAX_S = 0.5, 30.0, 60.0
 
 
 class Model:
@@ -24,7 +22,7 @@ class Model:
     def __init__(self, client: ChatClient, key: Secret, run: Run, args: argparse.Namespace) -> None:
         self.client, self.key, self.run, self.args = client, key, run, args
         self.name, self.concurrency = args.model, args.concurrency
-        self.retries = RetryPolicy(args.retries, BACKOFF_BASE_S, BACKOFF_MAX_S, RETRY_AFTER_MAX_S)
+        self.retries = retry_policy(args.retries)
 
     def require(self, *, may_leave_machine: bool) -> None:
         """Raises PermissionError for a row that may not go to the endpoint."""

@@ -24,7 +24,7 @@ from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.signals import Stopped
 from recipe.mrpo.endpoint.address import Endpoint, EndpointError, read_key
 from recipe.mrpo.endpoint.client import ChatClient
-from recipe.mrpo.endpoint.command_line import fault_by_option
+from recipe.mrpo.endpoint.command_line import IMAGE_MAX_PIXELS, fault_by_option
 from recipe.mrpo.endpoint.secret_key import Secret
 
 INCOMPLETE = 3
@@ -59,7 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--retry-temperature", type=float, default=0.7, help="of further asks")
     add("--timeout", type=float, default=120.0, metavar="S", help="of one request")
     add("--retries", type=int, default=3, metavar="N", help="of a request that failed for the moment")
-    add("--image-max-pixels", type=positive, default=802816, metavar="N", help="larger images are scaled down")
+    add(
+        "--image-max-pixels", type=positive, default=IMAGE_MAX_PIXELS, metavar="N", help="larger images are scaled down"
+    )
     return parser
 
 

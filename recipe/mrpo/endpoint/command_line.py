@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from recipe.mrpo.endpoint.address import EndpointError
+from recipe.mrpo.endpoint.retry import RetryPolicy
+
+IMAGE_MAX_PIXELS = 802816
+"""A larger image is scaled down, where nothing says another limit: that of the study."""
 
 _OPTIONS = {
     **dict.fromkeys(("password", "address", "query"), "--base-url"),
@@ -16,6 +20,11 @@ _REMEDIES = {
     "query": _KEY,
     "key_unset": " in the environment; export it, or leave --api-key-env out for an endpoint that asks for no key",
 }
+
+
+def retry_policy(retries: int) -> RetryPolicy:
+    """The waits of a tool between its retries; only their number is an option."""
+    return RetryPolicy(retries, base_s=0.5, max_s=30.0, retry_after_max_s=60.0)
 
 
 def fault_by_option(error: EndpointError) -> str:

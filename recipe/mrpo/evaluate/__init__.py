@@ -4,6 +4,7 @@ rollouts.py       the one reader of rollouts: training runs, dump files, evaluat
 rows/             rows of files made rollouts, checked
 ids.py            stable names of questions and rollouts
 phases/           `mrpo evaluate`: answers of a model, judgements of them, each phase resumable
+data_rows.py      rows of the data again, for their images
 checkpoints.py    notes the saved checkpoints of a training, for `mrpo evaluate --queue`
 judge_audit/      how far two judges agree on the steps of a run
 scores/           `mrpo score`, `mrpo compare`: figures of runs, tables, published figures

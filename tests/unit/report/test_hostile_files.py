@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 import sys
@@ -11,6 +10,7 @@ import pytest
 
 from recipe.mrpo.report.__main__ import main
 from recipe.mrpo.report.run_files import steps_of
+from tests.hostile_values import changed
 from tests.unit.report.test_terminal import row
 
 METRICS = {"step": 1, "data": {"mrpo/reward/answer": 0.1, "val-core/rad/acc/mean@1": 0.25}}
@@ -101,26 +101,10 @@ def test_whatever_stands_in_a_value_the_report_ends_in_order(report):
     hostile = [None, "", "text", "[red]x[/]", "\x1b[2J", 0, -1, 2**70, 1e308, float("nan"), float("inf"), True, [], {},
                [None], {"a": None}, [[]], "x" * 5000, "\u2028", "\ud800"]  # fmt: skip
 
-    def places(value, path=()):
-        if isinstance(value, (dict, list)):
-            for key in list(value) if isinstance(value, dict) else range(len(value)):
-                yield (*path, key)
-                yield from places(value[key], (*path, key))
-
-    def changed(made):
-        made = copy.deepcopy(made)
-        *above, last = rng.choice(list(places(made)))
-        node = made
-        for key in above:
-            node = node[key]
-        if rng.random() < 0.2:
-            del node[last]
-        else:
-            node[last] = rng.choice(hostile)
-        return made
-
     for _ in range(100):
-        code, out, err = report([METRICS, changed(METRICS)], [changed(row(f"p{i}_0_0")) for i in range(10)])
+        code, out, err = report(
+            [METRICS, changed(rng, METRICS, hostile)], [changed(rng, row(f"p{i}_0_0"), hostile) for i in range(10)]
+        )
         assert code in (0, 1) and (code == 0 or err.count("\n") == 1)
         assert "\x1b[2J" not in out + err
 

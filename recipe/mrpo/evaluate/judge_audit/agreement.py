@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from recipe.mrpo.evaluate.judge_audit.measures import measures
 
 Labels = "Sequence[int] | None"
 
@@ -82,12 +83,8 @@ def kappa_interval(
 
     None where kappa is not defined in any resample.
     """
-    rng, pairs = random.Random(seed), list(zip(first, second, strict=True))
-    drawn = (compare(*zip(*rng.choices(pairs, k=len(pairs)), strict=True)) for _ in range(resamples if pairs else 0))
-    values = sorted(kappa for audit in drawn if (kappa := audit.confusion.kappa) is not None)
-    if not values:
-        return None
-    return values[int(0.025 * (len(values) - 1))], values[round(0.975 * (len(values) - 1))]
+    found = measures(first, second, resamples=resamples, seed=seed)["kappa"]
+    return None if found["low"] is None or found["high"] is None else (found["low"], found["high"])
 
 
 def _confusion(pairs: Sequence[tuple[int, int]]) -> Confusion:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-NAMES = ("agreement", "balanced_accuracy", "macro_f1", "first_error_f1", "first_error_f1_within_1")
+NAMES = ("kappa", "agreement", "balanced_accuracy", "macro_f1", "first_error_f1", "first_error_f1_within_1")
 
 Labels = Sequence[int]
 
@@ -38,16 +38,20 @@ def counts(first: Labels, second: Labels) -> list[int]:
 
 
 def measured(sums: np.ndarray) -> np.ndarray:
-    """(..., 5) the measures NAMES from (..., 9) summed counts; nan where one is not defined."""
+    """(..., 6) the measures NAMES from (..., 9) summed counts; nan where one is not defined."""
     both, only_first, only_second, neither, errors, exact, near, free, found = np.moveaxis(sums.astype(float), -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         agreement = (both + neither) / (both + only_first + only_second + neither)
+        share = (both + only_first) / (both + only_first + only_second + neither)
+        said = (both + only_second) / (both + only_first + only_second + neither)
+        chance = share * said + (1 - share) * (1 - said)
+        kappa = np.where(chance == 1, np.nan, (agreement - chance) / (1 - chance))
         balanced = (both / (both + only_first) + neither / (neither + only_second)) / 2
         f1_valid = 2 * both / (2 * both + only_first + only_second)
         f1_invalid = 2 * neither / (2 * neither + only_first + only_second)
         right = found / free
         first = [_harmonic(hit / errors, right) for hit in (exact, near)]
-    return np.stack([agreement, balanced, (f1_valid + f1_invalid) / 2, *first], axis=-1)
+    return np.stack([kappa, agreement, balanced, (f1_valid + f1_invalid) / 2, *first], axis=-1)
 
 
 def _harmonic(a: np.ndarray, b: np.ndarray) -> np.ndarray:

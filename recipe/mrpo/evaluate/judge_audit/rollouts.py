@@ -11,13 +11,10 @@ from typing import Any
 from recipe.mrpo.common.jsonl import checked_lines
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 from recipe.mrpo.endpoint.prompt_images import Images
+from recipe.mrpo.evaluate.data_rows import RowKey, keyed_rows
 from recipe.mrpo.judge.protocol import JudgeRequest
-from recipe.mrpo.scoring.row import read_extra_info
 
 logger = logging.getLogger(__name__)
-
-RowKey = tuple[str, str, str]
-"""(data_source, split, index) of a row of the data."""
 
 
 @dataclass(frozen=True)
@@ -161,19 +158,7 @@ def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, 
 
 def data_rows(files: Sequence[Path], wanted: Collection[RowKey]) -> dict[RowKey, dict[str, Any]]:
     """The wanted rows of parquet files by (data_source, split, index); the others' images are not kept in memory."""
-    import pyarrow.parquet as pq
-
-    found = {}
-    for file in files:
-        parquet = pq.ParquetFile(file)
-        columns = [name for name in ("data_source", "images", "extra_info") if name in parquet.schema_arrow.names]
-        for batch in parquet.iter_batches(64, columns=columns):
-            for row in batch.to_pylist():
-                info = row["extra_info"] = read_extra_info(row.get("extra_info"), row=f"a row of {file}")
-                key = str(row.get("data_source") or ""), str(info.get("split") or ""), str(info.get("index", ""))
-                if key in wanted:
-                    found[key] = row
-    return found
+    return {key: row for key, row in keyed_rows(files) if key in wanted}
 
 
 def labels_by_people(file: Path, rollouts: Sequence[Rollout]) -> list[list[int] | None]:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recipe.mrpo.backbones import get_backbone
 from recipe.mrpo.common.environment import on_cpu
+from recipe.mrpo.endpoint.command_line import IMAGE_MAX_PIXELS
 from recipe.mrpo.evaluate.phases import generate as answers
 from recipe.mrpo.evaluate.phases import judge as judgements
 from recipe.mrpo.evaluate.phases.checkpoint import (
@@ -22,7 +23,7 @@ from recipe.mrpo.evaluate.phases.checkpoint import (
     find_checkpoint,
     merged_folder,
 )
-from recipe.mrpo.evaluate.phases.engines.endpoint import MAX_PIXELS, EndpointEngine, checked_endpoint
+from recipe.mrpo.evaluate.phases.engines.endpoint import EndpointEngine, checked_endpoint
 from recipe.mrpo.evaluate.phases.generate import Outcome, generate, tasks_of
 from recipe.mrpo.evaluate.phases.judge import JudgePhase
 from recipe.mrpo.evaluate.phases.judging import Judging, check_stand_in, judging_section
@@ -169,7 +170,7 @@ class Evaluation:
     def _max_pixels(self, backbone: str | None) -> int | None:
         row = get_backbone(backbone) if backbone is not None else None
         if self.settings.endpoint:
-            return (row and row.max_pixels) or MAX_PIXELS
+            return (row and row.max_pixels) or IMAGE_MAX_PIXELS
         return row and row.max_pixels
 
     def _tasks(self) -> list[Task]:

@@ -9,7 +9,6 @@ mrpo score runs/eval_200 --also runs/eval_200_no_image --answers verdict
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -17,12 +16,12 @@ from pathlib import Path
 
 from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.printable import printable
-from recipe.mrpo.common.whole_file import write_json
 from recipe.mrpo.evaluate.rollouts import parts_of
 from recipe.mrpo.evaluate.scores.files import SCORES, score_path
 from recipe.mrpo.evaluate.scores.headline import headline
 from recipe.mrpo.evaluate.scores.options import ANSWERS, CLUSTERS, COMPAT, ScoreOptions
-from recipe.mrpo.evaluate.scores.tables.every import all_tables, write_tables
+from recipe.mrpo.evaluate.scores.output import show, write
+from recipe.mrpo.evaluate.scores.tables.every import all_tables
 
 PRINTED = ("text", "markdown", "latex", "csv", "json", "headline")
 
@@ -118,18 +117,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         tables = all_tables(scores)
         evaluated = "evaluation" in scores["source"]["origins"] and arguments.run.is_dir()
         out = arguments.out or (arguments.run / SCORES if evaluated else None)
-        if out is not None:
-            write_json(out, scores)
-        if arguments.tables is not None:
-            write_tables(tables, arguments.tables)
+        write(scores, tables, out=out, folder=arguments.tables)
     except (ValueError, OSError) as error:
         print(f"error: {printable(error)}", file=sys.stderr)
         return 2
-    if arguments.format == "json":
-        print(json.dumps(scores, allow_nan=False, indent=1))
-        return 0
-    print("\n".join(headline(scores)))
-    if arguments.format != "headline":
-        for table in tables:
-            print(f"\n{table.formatted(arguments.format)}")
+    show(scores, headline(scores), tables, arguments.format)
     return 0

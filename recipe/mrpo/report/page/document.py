@@ -15,6 +15,7 @@ from typing import Any
 from recipe.mrpo.report.page.script import application
 
 HERE = Path(__file__).parent
+DARK = ':root[data-theme="dark"] {'
 # What could end a script element or start a comment in it, what JavaScript once took for line ends, and halves of
 # surrogate pairs, which no file in UTF-8 can hold.
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
@@ -55,13 +56,22 @@ def security_policy(scripts: list[str], style: str) -> str:
     )
 
 
+def style_sheet() -> str:
+    """page.css, with its dark colours also for a system that is dark where the reader has chosen nothing."""
+    css = (HERE / "page.css").read_text()
+    _, rule, rest = css.partition(DARK)
+    colours, _, after = rest.partition("}\n")
+    by_system = f'@media (prefers-color-scheme: dark) {{\n:root:not([data-theme="light"]) {{{colours}}}\n}}\n'
+    return css[: -len(rest + rule)] + f"{rule}{colours}}}\n{by_system}{after}"
+
+
 def document(title: str, blocks: Iterator[tuple[str, Any]]) -> Iterator[str]:
     """Pieces of the file. `blocks`: (id, value) of the JSON blocks, in order; they are not held in memory together.
 
     The skeleton and the sources come from this folder. Raises ValueError if a source could end its own element.
     """
     vendor, own = (HERE / "vendor" / "vendor.min.js").read_text(), application()
-    style = (HERE / "page.css").read_text()
+    style = style_sheet()
     for source in (vendor, own, style):
         if re.search(r"</(script|style)|<!--", source, re.IGNORECASE):
             raise ValueError("a source of the page holds a text that would end its element")

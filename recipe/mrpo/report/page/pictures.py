@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from PIL import Image
 from recipe.mrpo.common.images import BROKEN, FORMATS, as_rgb
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 from recipe.mrpo.endpoint.prompt_images import Images
+from recipe.mrpo.evaluate.data_rows import keyed_rows
 from recipe.mrpo.report.page.pack import question_key
-from recipe.mrpo.scoring.row import read_extra_info
 
 MAX_PIXELS = 100_000_000
 
@@ -43,7 +43,7 @@ class Pictures:
         """Hashes of the images of each question (by its place in `questions`) that has a row in `files`."""
         wanted = {question_key(question): place for place, question in enumerate(questions)}
         found: dict[int, list[str]] = {}
-        for key, row in _rows(files):
+        for key, row in keyed_rows(files):
             place = wanted.get(key)
             if place is None or place in found:
                 continue
@@ -99,16 +99,3 @@ class Pictures:
         out = io.BytesIO()
         picture.save(out, "JPEG", quality=82, optimize=True)
         return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
-
-
-def _rows(files: Sequence[Path]) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
-    """((data_source, split, index), row) of parquet files, a few rows in memory at a time."""
-    import pyarrow.parquet as pq
-
-    for file in files:
-        parquet = pq.ParquetFile(file)
-        columns = [name for name in ("data_source", "images", "extra_info") if name in parquet.schema_arrow.names]
-        for batch in parquet.iter_batches(64, columns=columns):
-            for row in batch.to_pylist():
-                info = row["extra_info"] = read_extra_info(row.get("extra_info"), row=f"a row of {file}")
-                yield (str(row.get("data_source") or ""), str(info.get("split") or ""), str(info.get("index", ""))), row

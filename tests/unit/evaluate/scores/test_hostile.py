@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 
@@ -11,30 +10,11 @@ from recipe.mrpo.evaluate.scores.files import score_path
 from recipe.mrpo.evaluate.scores.options import ScoreOptions
 from recipe.mrpo.evaluate.scores.tables.every import all_tables
 from recipe.mrpo.evaluate.scores.tables.table import FORMATS
+from tests.hostile_values import changed
 from tests.unit.evaluate.made import case, dump_row, evaluation, generation, judgement, write
 
 HOSTILE = [None, "", "text", "\x1b[2J", 0, -1, 2**70, 10**400, 1e308, float("nan"), float("inf"), True, [], {}, [None],
            {"a": None}, [[]], "x" * 3000, "\u2028", "\ud800", "٣"]  # fmt: skip
-
-
-def places(value, path=()):
-    if isinstance(value, (dict, list)):
-        for key in list(value) if isinstance(value, dict) else range(len(value)):
-            yield (*path, key)
-            yield from places(value[key], (*path, key))
-
-
-def changed(rng, made):
-    made = copy.deepcopy(made)
-    *above, last = rng.choice(list(places(made)))
-    node = made
-    for key in above:
-        node = node[key]
-    if rng.random() < 0.2:
-        del node[last]
-    else:
-        node[last] = rng.choice(HOSTILE)
-    return made
 
 
 def checked(path, rows):
@@ -60,7 +40,7 @@ def test_rows_of_dumps(tmp_path):
     for number in range(12):
         given = {"advantage": 0.1, "step_advantages": [0.1, 0.1]}
         good = [dump_row(f"u{i}_0_0", about=case(i, modality="CT", patient="p"), **given) for i in range(25)]
-        checked(write(tmp_path / f"{number}.jsonl", [changed(rng, row) for row in good]), 25)
+        checked(write(tmp_path / f"{number}.jsonl", [changed(rng, row, HOSTILE) for row in good]), 25)
 
 
 def test_lines_of_evaluations(tmp_path):
@@ -70,7 +50,9 @@ def test_lines_of_evaluations(tmp_path):
         for i in range(20):
             one = generation(i, answer_logprobs=[-0.1, -0.2], image_sha256=["ab"])
             other = judgement(one, verdict={"label": 1, "status": "ok"}, repeats=[[1, 0], None])
-            pairs.append((changed(rng, one), None) if rng.random() < 0.5 else (one, changed(rng, other)))
+            pairs.append(
+                (changed(rng, one, HOSTILE), None) if rng.random() < 0.5 else (one, changed(rng, other, HOSTILE))
+            )
         told: list[str] = []
         folder = evaluation(tmp_path / str(number), pairs)
         found = list(read_rollouts(folder, left_out=told.append))

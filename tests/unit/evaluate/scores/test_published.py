@@ -31,6 +31,8 @@ def test_published_stages_make_up_the_whole_within_their_rounding():
 
 def test_published_averages_are_those_of_the_cells_but_for_the_recorded_ones():
     table, sizes = published().accuracy, published().test_sizes
+    if not table.rows:
+        pytest.skip("no row of the accuracy table is recorded: its cells are published as a picture only")
     found = {(row.model, row.method): misfits(row.cells, sizes, row.average, digits=table.digits) for row in table.rows}
     assert {name: wrong for name, wrong in found.items() if wrong} == MISFITS
 

@@ -125,6 +125,7 @@ def test_words_keep_their_direction_to_themselves(opened, hostile_page):
     """A right-to-left override in a model's text must not turn the words around it."""
     page = opened(hostile_page, "#rollouts")
     page.tab.keyboard.press("g")
+    page.tab.wait_for_selector("#detail .words")
     kinds = page.tab.evaluate(
         "() => [...document.querySelectorAll('#detail .words')].map((e) => getComputedStyle(e).unicodeBidi)"
     )

@@ -11,11 +11,10 @@ from typing import Any
 from recipe.mrpo.endpoint.address import Endpoint, EndpointError, read_key
 from recipe.mrpo.endpoint.certificates import check_environment
 from recipe.mrpo.endpoint.client import ChatClient
-from recipe.mrpo.endpoint.command_line import fault_by_option
+from recipe.mrpo.endpoint.command_line import fault_by_option, retry_policy
 from recipe.mrpo.endpoint.completion import Completion
 from recipe.mrpo.endpoint.image import BadImage, data_url
 from recipe.mrpo.endpoint.prompt_images import images_of_row
-from recipe.mrpo.endpoint.retry import RetryPolicy
 from recipe.mrpo.endpoint.secret_key import Secret
 from recipe.mrpo.evaluate.phases.prompts import chat_messages, without_images
 from recipe.mrpo.evaluate.phases.questions import Question, Questions
@@ -24,11 +23,8 @@ from recipe.mrpo.evaluate.phases.stop import Stop
 from recipe.mrpo.evaluate.phases.tasks import Generated, Task
 from recipe.mrpo.judge.protect.breaker import is_outage
 
-BACKOFF_BASE_S, BACKOFF_MAX_S, RETRY_AFTER_MAX_S = 0.5, 30.0, 60.0
 OUTAGES = 20
 """Outages in a row after which no further question is asked: an endpoint that is down answers none of them."""
-MAX_PIXELS = 802816
-"""Largest image if no backbone says another: that of the study."""
 
 
 def checked_endpoint(settings: Settings) -> tuple[Endpoint, Secret]:
@@ -63,7 +59,7 @@ class EndpointEngine:
     ) -> None:  # fmt: skip
         self.settings, self.questions = settings, questions
         self.endpoint, self.key = checked_endpoint(settings)
-        self.retries = RetryPolicy(settings.retries, BACKOFF_BASE_S, BACKOFF_MAX_S, RETRY_AFTER_MAX_S)
+        self.retries = retry_policy(settings.retries)
         self.sampling, self.max_tokens, self.max_pixels = dict(sampling), max_tokens, max_pixels
         self._outages = 0
 

@@ -7,7 +7,6 @@ mrpo compare runs/grpo runs/mrpo --origin validation --steps 200 --tables tables
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections import Counter
@@ -17,7 +16,6 @@ from typing import Any
 
 from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.printable import printable
-from recipe.mrpo.common.whole_file import write_json
 from recipe.mrpo.evaluate.rollouts import run_name
 from recipe.mrpo.evaluate.scores.command import PRINTED, add_options, options_of, wanted_steps
 from recipe.mrpo.evaluate.scores.compare.changed import changed_questions
@@ -27,7 +25,7 @@ from recipe.mrpo.evaluate.scores.compare.run import read_run
 from recipe.mrpo.evaluate.scores.compare.tables import comparison_tables, sentences, shortened
 from recipe.mrpo.evaluate.scores.files import which_parts
 from recipe.mrpo.evaluate.scores.options import ScoreOptions
-from recipe.mrpo.evaluate.scores.tables.every import write_tables
+from recipe.mrpo.evaluate.scores.output import show, write
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -108,18 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = compare_paths(arguments.runs, options, names=arguments.names, origin=arguments.origin, steps=steps,
                               other=arguments.other)  # fmt: skip
         tables = list(comparison_tables(found))
-        if arguments.out is not None:
-            write_json(arguments.out, found)
-        if arguments.tables is not None:
-            write_tables(tables, arguments.tables)
+        write(found, tables, out=arguments.out, folder=arguments.tables)
     except (ValueError, OSError) as error:
         print(f"error: {printable(error)}", file=sys.stderr)
         return 2
-    if arguments.format == "json":
-        print(json.dumps(found, allow_nan=False, indent=1))
-        return 0
-    print("\n".join(sentences(found)))
-    if arguments.format != "headline":
-        for table in tables:
-            print(f"\n{shortened(table).formatted(arguments.format)}")
+    show(found, sentences(found), [shortened(table) for table in tables], arguments.format)
     return 0
