@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from recipe.mrpo.common.whole_file import write_json
+
 RESULT = "result.json"
 
 
@@ -28,6 +30,4 @@ class State:
         return cls(**json.loads(file.read_text())) if file.exists() else cls()
 
     def write(self, out: Path) -> None:
-        scratch = out / f".{RESULT}"
-        scratch.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        scratch.replace(out / RESULT)  # whole or not at all, whenever this process is killed
+        write_json(out / RESULT, asdict(self))  # whole or not at all, whenever this process is killed

@@ -28,7 +28,11 @@ def check_levels(config: DictConfig) -> None:
 
     try:
         given = AutoConfig.from_pretrained(str(file.parent), local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        logger.warning(
+            "actor_rollout_ref.model.path=%s: transformers cannot read its config.json (%s), so it is not checked "
+            "whether vLLM and the trainer read it alike.", file.parent, type(error).__name__,
+        )  # fmt: skip
         return
     sampled, trained = run_changes(config)
     levels = levels_of(given, sampled=sampled, trained=trained)

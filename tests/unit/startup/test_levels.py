@@ -98,3 +98,10 @@ def test_sglang_and_checkpoints_elsewhere_are_not_looked_at(written, tmp_path, m
     check_levels(run("Qwen/Not-On-This-Machine"))
     (tmp_path / "config.json").write_text("{")
     check_levels(run(tmp_path))
+
+
+def test_a_configuration_that_cannot_be_read_is_told_and_not_passed_over(tmp_path, caplog):
+    (tmp_path / "config.json").write_text('{"model_type": "of_tomorrow"}')
+    with caplog.at_level(logging.WARNING):
+        check_levels(run(tmp_path))
+    assert "cannot read its config.json" in caplog.text and "it is not checked" in caplog.text

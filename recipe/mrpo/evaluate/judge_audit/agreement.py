@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recipe.mrpo.evaluate.judge_audit.measures import measures
+from recipe.mrpo.evaluate.judge_audit.measures import kappa_of, measures
 
 Labels = "Sequence[int] | None"
 
@@ -30,18 +30,9 @@ class Confusion:
 
     @property
     def kappa(self) -> float | None:
-        """Cohen's kappa (1960, doi:10.1177/001316446002000104): agreement beyond chance.
-
-            kappa = (p_o - p_e) / (1 - p_e),   p_e = product of the judges' shares of 1, plus that of their shares of 0
-
-        None where it is not defined: no steps, or both judges gave one and the same label to all (p_e = 1).
-        """
-        if not self.total:
-            return None
-        first = (self.both_valid + self.only_first) / self.total
-        second = (self.both_valid + self.only_second) / self.total
-        chance = first * second + (1 - first) * (1 - second)
-        return None if chance == 1 else ((self.agreement or 0.0) - chance) / (1 - chance)
+        """Cohen's kappa (`measures.kappa_of`)."""
+        cells = {(1, 1): self.both_valid, (1, 0): self.only_first, (0, 1): self.only_second, (0, 0): self.both_invalid}
+        return kappa_of(pair for pair, count in cells.items() for _ in range(count))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ Intervals: 95 % percentile bootstrap; whole rollouts are drawn, because the step
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -115,13 +116,21 @@ def by_grade(
     return dict(sorted(out.items()))
 
 
-def kappa_of(pairs: Sequence[tuple[int | None, int | None]]) -> float | None:
-    """Cohen's kappa over yes, no and not applicable; None where it is not defined."""
-    if not pairs:
+def kappa_of(pairs: Iterable[tuple[int | None, int | None]]) -> float | None:
+    """Cohen's kappa (1960, doi:10.1177/001316446002000104) over whatever grades there are: agreement beyond chance.
+
+        kappa = (p_o - p_e) / (1 - p_e),   p_e = sum over the grades of the product of the judges' shares of it
+
+    None where it is not defined: no pairs, or both judges gave one and the same grade to all (p_e = 1).
+    """
+    counts = Counter(pairs)
+    total = counts.total()
+    if not total:
         return None
-    kinds = {kind for pair in pairs for kind in pair}
-    observed = sum(a == b for a, b in pairs) / len(pairs)
-    chance = sum(
-        sum(a == kind for a, _ in pairs) * sum(b == kind for _, b in pairs) / len(pairs) ** 2 for kind in kinds
-    )
+    first, second = Counter[int | None](), Counter[int | None]()
+    for (a, b), n in counts.items():
+        first[a] += n
+        second[b] += n
+    observed = sum(n for (a, b), n in counts.items() if a == b) / total
+    chance = sum(first[grade] * second[grade] for grade in first) / total**2
     return None if chance == 1 else (observed - chance) / (1 - chance)

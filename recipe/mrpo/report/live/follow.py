@@ -20,6 +20,8 @@ class Follower:
         self._inode: int | None = None
         self.bad = 0
         """Whole lines that are no JSON object."""
+        self.fault: str | None = None
+        """Why the file could not be read at the last look."""
 
     def new_rows(self) -> Iterator[dict[str, Any]]:
         """The rows that were added since the last look. A file that was replaced or cut is read from its beginning."""
@@ -31,8 +33,12 @@ class Follower:
                 self._inode = about.st_ino
                 lines.seek(self._offset)
                 data = lines.read(MOST_BYTES)
-        except OSError:  # not there yet, or gone for a moment
+        except FileNotFoundError:  # not there yet
             return
+        except OSError as error:  # perhaps for a moment only, as on a network file system
+            self.fault = f"{self.file.name}: {error.strerror or type(error).__name__}"
+            return
+        self.fault = None
         whole = data.rpartition(b"\n")[0]
         if not whole and b"\n" not in data:
             return

@@ -35,6 +35,8 @@ class JobState:
     """Judgements of an evaluation by their status."""
     left_out: int = 0
     """Lines that could not be read."""
+    faults: list[str] = field(default_factory=list)
+    """Files that could not be read at the last look, with the reason."""
     _files: dict[Path, Follower] = field(default_factory=dict)
 
     def look(self) -> bool:
@@ -50,6 +52,7 @@ class JobState:
                 if name == "judgements":
                     self._take_judgement(row)
         changed |= self._look_at_dump()
+        self.faults = [follower.fault for follower in self._files.values() if follower.fault is not None]
         self.left_out = sum(follower.bad for follower in self._files.values())
         return changed
 

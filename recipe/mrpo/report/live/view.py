@@ -70,6 +70,7 @@ def view(state: JobState, *, total_steps: int | None, rollouts: int, age_s: floa
     if state.rows and rollouts:
         parts.append(Text(f"\nRollouts of step {state.rows_step}", style="bold"))
         parts += [_rollout(row) for row in choose(state.rows, rollouts)]
+    parts += [Text(safe(fault), style="red") for fault in state.faults]
     if state.left_out:
         parts.append(Text(f"{state.left_out} lines could not be read and were left out", style="yellow"))
     return Group(*parts)

@@ -65,6 +65,17 @@ def test_a_file_that_is_not_there_yet_or_was_made_anew_is_read_from_its_beginnin
     assert [r["a"] for r in follower.new_rows()] == [3]
 
 
+def test_a_file_that_cannot_be_read_is_told_until_it_can(tmp_path):
+    (tmp_path / "generations.jsonl").mkdir()  # reading it is an error for everyone, root included
+    state = JobState(tmp_path)
+    state.look()
+    assert state.faults == ["generations.jsonl: Is a directory"] and state.faults[0] in shown(state)
+    (tmp_path / "generations.jsonl").rmdir()
+    (tmp_path / "generations.jsonl").write_text('{"id": "a"}\n')
+    state.look()
+    assert state.faults == [] and state.lines == {"generations": 1}
+
+
 def test_lines_that_are_no_rows_are_counted(tmp_path):
     metrics(tmp_path, (1, {"timing_s/step": 2.0}))
     with (tmp_path / "metrics" / "1.jsonl").open("a") as out:
