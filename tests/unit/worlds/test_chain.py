@@ -9,7 +9,7 @@ import torch
 
 from recipe.mrpo.credit.shaping.mrpo import step_advantages
 from recipe.mrpo.worlds import compare
-from recipe.mrpo.worlds.chain.arms import MAIN, Arm, with_judge
+from recipe.mrpo.worlds.arms import MAIN, Arm, with_judge
 from recipe.mrpo.worlds.chain.scene import ChainWorld, Scenes, draw, labels
 from recipe.mrpo.worlds.chain.train import RunSettings, run
 from recipe.mrpo.worlds.judges import JudgeFaults, degrade

@@ -3,7 +3,6 @@
 scene.py     scenes, right values, labels
 policy.py    a small network that chooses step by step, and its supervised start
 train.py     one run: sample, judge, reward, credit, update; all arithmetic of credit is the package's own
-arms.py      the arms that are compared
 curve.py     one seed as a curve, for the quickstart
 experiment.py  arms x seeds, kept and resumed, as a table: python -m recipe.mrpo.worlds.chain
 """

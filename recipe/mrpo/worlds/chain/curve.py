@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from recipe.mrpo.worlds.chain.arms import MAIN, with_judge
+from recipe.mrpo.worlds.arms import MAIN, with_judge
 from recipe.mrpo.worlds.chain.scene import ChainWorld
 from recipe.mrpo.worlds.chain.train import RunSettings, run
 

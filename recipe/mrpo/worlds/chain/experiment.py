@@ -10,7 +10,7 @@ from pathlib import Path
 
 from recipe.mrpo.common.jsonl import read_jsonl
 from recipe.mrpo.worlds import compare
-from recipe.mrpo.worlds.chain.arms import MAIN, Arm, with_failures, with_flips, with_judge
+from recipe.mrpo.worlds.arms import MAIN, Arm, with_failures, with_flips, with_judge
 from recipe.mrpo.worlds.chain.curve import curve, lines
 from recipe.mrpo.worlds.chain.scene import ChainWorld
 from recipe.mrpo.worlds.chain.train import RunSettings, run

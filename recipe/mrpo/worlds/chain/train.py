@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from recipe.mrpo.credit.gdpo import gdpo_advantages
-from recipe.mrpo.credit.group import group_advantages
-from recipe.mrpo.credit.shaping import get_shaping
-from recipe.mrpo.credit.shaping.apply import rule_options, shape_steps
 from recipe.mrpo.rollout.first_failure import failure_after, first_failure_position
 from recipe.mrpo.rollout.record import is_wrong
-from recipe.mrpo.worlds.chain.arms import Arm
+from recipe.mrpo.worlds.arms import Arm
 from recipe.mrpo.worlds.chain.policy import Policy, started
 from recipe.mrpo.worlds.chain.scene import ChainWorld, Scenes, draw, labels
+from recipe.mrpo.worlds.credit import step_advantages
 from recipe.mrpo.worlds.judges import degrade
 
 EARLY = 1 / 3
@@ -36,31 +33,6 @@ class RunSettings:
     test_scenes: int = 2000
     test_every: int = 0
     """Updates between two tests, the first one before any update; 0: at the end alone."""
-
-
-def advantages(
-    arm: Arm, reward: torch.Tensor, step_labels: torch.Tensor, groups: list[int], wrong: torch.Tensor
-) -> torch.Tensor:
-    """(B, K) float64 advantage of every step, by the package's own functions.
-
-    `reward`: (B,) answer reward. `step_labels`: (B, K) with NaN where the judgement failed.
-    """
-    process = step_labels.mean(dim=1)  # NaN of a failed judgement stays unknown
-    missing = torch.stack([torch.zeros_like(wrong), torch.isnan(process)], dim=1)
-    both = torch.stack([reward, torch.nan_to_num(process)], dim=1)
-    weights = torch.tensor([1.0, arm.process_weight], dtype=torch.float64)
-    steps = torch.full((len(reward),), step_labels.shape[1], dtype=torch.int64)
-    if arm.gdpo:
-        plain = gdpo_advantages(
-            both, weights.tolist(), groups, norm_by_std=arm.norm_by_std, final_norm="rollout", missing=missing,
-            counted=torch.ones_like(wrong), lengths=steps,
-        )  # fmt: skip
-    else:
-        plain = group_advantages(both * weights, groups, norm_by_std=arm.norm_by_std, missing=missing)
-    shaping = get_shaping(arm.shaping)
-    shared = {"factor_base": arm.factor_base, "round_factors": arm.round_factors}
-    options = rule_options(arm.shaping, shaping, shared=shared, own=dict(arm.shaping_options))
-    return shape_steps(arm.shaping, shaping, plain, step_labels, steps, wrong, groups=groups, **options)
 
 
 def answer_reward(world: ChainWorld, given: torch.Tensor, right: torch.Tensor, *, near: float) -> torch.Tensor:
@@ -123,7 +95,7 @@ def run(world: ChainWorld, arm: Arm, settings: RunSettings, *, seed: int) -> lis
         reward = answer_reward(world, choices[:, -1], scenes.truth[:, -1], near=settings.near)
         wrong = torch.tensor([is_wrong(r, tau=arm.tau) for r in reward.tolist()])
         judged = degrade(labels(world, scenes, choices, arm.judge), arm.faults, generator)
-        credit = advantages(arm, reward, judged, groups, wrong)
+        credit = step_advantages(arm, reward, judged, groups, wrong)
         update(policy, start, optimizer, scenes, choices, credit, kl=settings.kl)
         if number == settings.updates or (settings.test_every and number % settings.test_every == 0):
             tested(number)

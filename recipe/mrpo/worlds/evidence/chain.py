@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recipe.mrpo.worlds.chain.arms import Arm
+from recipe.mrpo.worlds.arms import Arm
 from recipe.mrpo.worlds.chain.experiment import RATES, TUNING_SEEDS, every_arm
 from recipe.mrpo.worlds.chain.scene import ChainWorld
 from recipe.mrpo.worlds.chain.train import RunSettings, run
