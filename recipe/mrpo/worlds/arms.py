@@ -32,6 +32,10 @@ def _variant(what: str, **options: Any) -> Arm:
     return Arm(what, shaping="step_credit", shaping_options=options)
 
 
+def _grouped(what: str, **options: Any) -> Arm:
+    return Arm(what, shaping="srar", shaping_options=options, process_weight=0.0)
+
+
 MAIN = {
     "outcome": Arm("answer reward alone", process_weight=0.0),
     "grpo": Arm("answer and process reward, no shaping"),
@@ -44,6 +48,13 @@ MAIN = {
     "vppo": Arm("verified prefix rewarded, the rest penalised", shaping="vppo"),
     "srar": Arm("step labels normalised in the group, answer reward alone", shaping="srar", process_weight=0.0),
 }
+
+OWN = {
+    "flat": MAIN["flat"],
+    "srar": _grouped("step labels normalised in the group, twice the weight", step_weight=2.0),
+    "centred": _grouped("step labels against the mean of the group", step_weight=4.0, step_std=False),
+}
+"""Rules that are compared with the published one (docs/evidence.md). Weights were chosen on seeds of no comparison."""
 
 
 def with_judge(arms: dict[str, Arm], kind: str) -> dict[str, Arm]:

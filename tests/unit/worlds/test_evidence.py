@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -88,11 +89,30 @@ def test_every_arm_of_the_drawn_world_is_a_command_of_verl(tmp_path):
         assert values["trainer.total_training_steps"] == values["trainer.test_freq"] == 60
 
 
+def test_a_comparison_takes_its_rates_from_another_one(tmp_path):
+    """verl's runs are too slow to choose a rate: the same world in a faster loop chooses it."""
+    chooser = made_up([])
+    slow = replace(made_up([]), world="drawn", tuned_by=chooser)
+    assert slow.chosen("a", tmp_path) is None and not slow.tuning() and not slow.compared(tmp_path)
+    go([chooser], tmp_path, say=lambda line: None)
+    assert slow.chosen("a", tmp_path) == 0.2 and slow.count() == len(slow.compared(tmp_path)) == 4
+
+
+def test_rules_of_our_own_are_tested_with_the_correction_of_holm(tmp_path):
+    comparison = replace(made_up([]), tested=("b",), seeds=tuple(range(6)))
+    assert "Holm" not in report.table(comparison, tmp_path)
+    go([comparison], tmp_path, say=lambda line: None)
+    assert report.table(comparison, tmp_path).endswith("Holm over 1: b p = 0.0312, adjusted 0.0312.")
+
+
 def test_what_is_asked_for_is_what_is_compared():
     def asked(*words):
         return [(c.world, c.setting) for c in command.comparisons(command.parser().parse_args(words), bounded=None)]
 
-    everything = [("chain", "main"), ("chain", "parts"), ("chain", "tau"), ("drawn", "main")]
+    fast = [("direct", "main"), ("direct", "flip15"), ("direct", "scene")]
+    own = [("chain", "own"), ("chain", "own_flip15")]
+    everything = [("chain", "main"), ("chain", "parts"), ("chain", "tau"), *own, *fast, ("drawn", "main")]
+    assert asked("--world", "direct") == fast
     assert asked() == everything
     assert asked("--quick") == [("chain", "quick"), ("drawn", "quick")]
     assert asked("--world", "chain", "--settings", "tau") == [("chain", "tau")]

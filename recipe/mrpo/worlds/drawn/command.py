@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets data/ and start/")
     parser.add_argument("--cascade", type=float, default=1.0, help="share of readings that depend on the one before")
     parser.add_argument("--seed", type=int, default=0, help="of scenes, weights and lessons")
-    parser.add_argument("--steps", type=int, default=4000, help="supervised steps of the start model")
+    parser.add_argument("--steps", type=int, default=2500, help="supervised steps of the start model")
     parser.add_argument("--data-only", action="store_true", help="leave the start model out")
     args = parser.parse_args(argv)
     if not 0 <= args.cascade <= 1:

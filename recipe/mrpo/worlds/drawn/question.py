@@ -15,11 +15,11 @@ CHAINS: dict[str, tuple[str, ...]] = {
     "level": ("modality", "region", "tone", "side", "level"),
     "side": ("region", "modality", "level", "tone", "side"),
     "tone": ("modality", "side", "level", "region", "tone"),
-    "size": ("region", "tone", "modality", "level", "size"),
+    "region": ("level", "tone", "side", "modality", "region"),
 }
 """Asked attribute: the attributes that are read, in order; the asked one is the last.
 
-Shape and count are shown and not asked: a model of this size does not learn them in minutes.
+Size, shape and count are shown and not asked: a model of this size does not learn them in minutes.
 """
 
 _TEXT = re.compile(r"Which (\w+)\? (\d) readings depend on the one before\.")

@@ -18,13 +18,14 @@ from pathlib import Path
 
 import torch
 
-from data_preprocess.convert.prompts import IMAGE, user_prompt
+from data_preprocess.convert.prompts import user_prompt
 from recipe.mrpo.tiny.backbones import BACKBONES, MAX_POSITIONS, Backbone, build_random
 from recipe.mrpo.tiny.templates import chat_template
 from recipe.mrpo.tiny.tokenizer import END_OF_TURN, train_tokenizer
 from recipe.mrpo.worlds.drawn.lessons import Slips, completion, lesson
 from recipe.mrpo.worlds.drawn.picture import picture
-from recipe.mrpo.worlds.drawn.question import Question, questions
+from recipe.mrpo.worlds.drawn.policy import prompt_ids
+from recipe.mrpo.worlds.drawn.question import questions
 from recipe.mrpo.worlds.drawn.rows import TAG
 from recipe.mrpo.worlds.drawn.scene import scenes
 from recipe.mrpo.worlds.drawn.words import VALUES
@@ -33,7 +34,7 @@ MANIFEST = "start_model.json"
 STRENGTHS = (0.0, 0.5, 1.0)
 """Cascade strengths that the lessons have in equal parts."""
 SCENES, BATCH, LEARNING_RATE = 2400, 32, 3e-3
-DIRECT_UNTIL, RIGHT_UNTIL = 0.45, 0.85
+DIRECT_UNTIL, RIGHT_UNTIL = 0.15, 0.85
 """Shares of the steps: independent readings alone, then right chains of every strength, then chains with slips.
 
 Slips come last: noise on every label would hide from the model what the picture shows.
@@ -49,7 +50,7 @@ class Recipe:
     """What decides the weights, beside the code and the libraries."""
 
     seed: int = 0
-    steps: int = 4000
+    steps: int = 2500
     slips: Slips = SLIPS
 
 
@@ -82,7 +83,7 @@ def cache_key(recipe: Recipe) -> str:
     """SHA-256 over the recipe, the source of this world and of the tiny models, and the versions of the libraries."""
     here = Path(__file__).parent
     digest = hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode())
-    named = ("words", "question", "scene", "picture", "lessons", "start")
+    named = ("words", "question", "scene", "picture", "lessons", "policy", "start")
     tiny = sorted((here.parents[1] / "tiny").glob("*.py"))
     for source in (*(here / f"{name}.py" for name in named), here.parent / "world.py", *tiny):
         digest.update(source.read_bytes() + b"\0")
@@ -142,15 +143,8 @@ class Lessons:
         seen = processor.image_processor(images=images, return_tensors="pt")
         self.patches = seen["pixel_values"].reshape(len(images), -1, seen["pixel_values"].shape[-1]).half()
         self.grid = seen["image_grid_thw"][:1]
-        self.prompts = {q: self._prompt(q, images[0]) for asked in self.questions.values() for q in asked}
+        self.prompts = {q: prompt_ids(processor, q, images[0]) for asked in self.questions.values() for q in asked}
         self.pad = self.tokenizer.convert_tokens_to_ids("<|image_pad|>")
-
-    def _prompt(self, question: Question, image) -> torch.Tensor:
-        text = user_prompt(question.text, tag=TAG, images=1).removeprefix(IMAGE)
-        content = [{"type": "image"}, {"type": "text", "text": text}]
-        messages = [{"role": "user", "content": content}]
-        told = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return self.processor(text=[told], images=[image], return_tensors="pt")["input_ids"][0]
 
     def batch(self, strengths: Sequence[float], slips: Slips) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """Model inputs and the ids of the responses, (B, C): all prompts and all responses are of one length."""

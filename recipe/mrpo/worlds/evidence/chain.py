@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recipe.mrpo.worlds.arms import Arm
+from recipe.mrpo.worlds.arms import MAIN as ARMS
+from recipe.mrpo.worlds.arms import OWN, Arm
 from recipe.mrpo.worlds.chain.experiment import RATES, TUNING_SEEDS, every_arm
 from recipe.mrpo.worlds.chain.scene import ChainWorld
 from recipe.mrpo.worlds.chain.train import RunSettings, run
 from recipe.mrpo.worlds.evidence.jobs import Comparison, Job
+from recipe.mrpo.worlds.judges import JudgeFaults
 
 SEEDS = tuple(range(10))
+OWN_TUNING_SEEDS = tuple(range(2000, 2010))
+"""More of them than in the first comparison, where the rule for the learning rate moved results most."""
 MAIN = ("grpo", "outcome", "gdpo", "mrpo", "flat", "reversed", "no_lift", "first_failure", "vppo")
 
 
@@ -67,4 +71,15 @@ def parts() -> list[Comparison]:
     return [
         comparison("parts", rule, baseline="mrpo"),
         comparison("tau", graded, baseline="tau_0.6", near=0.5),
+    ]
+
+
+def own() -> list[Comparison]:
+    """Our rules against the published one by the judge `local`: exact labels, and 15 % of them flipped."""
+    names = ("mrpo", "grpo", *OWN)
+    exact = {name: replace({**ARMS, **OWN}[name], judge="local") for name in names}
+    flipped = {name: replace(arm, faults=JudgeFaults(flip=0.15)) for name, arm in exact.items()}
+    return [
+        replace(comparison(setting, arms, baseline="mrpo"), tuning_seeds=OWN_TUNING_SEEDS, tested=tuple(OWN))
+        for setting, arms in (("own", exact), ("own_flip15", flipped))
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.signals import Stopped, signals_stop
 from recipe.mrpo.worlds.drawn.training import ARMS, Settings
-from recipe.mrpo.worlds.evidence import chain, drawn
+from recipe.mrpo.worlds.evidence import chain, direct, drawn
 from recipe.mrpo.worlds.evidence.jobs import Comparison
 from recipe.mrpo.worlds.evidence.report import report
 from recipe.mrpo.worlds.evidence.runner import go
@@ -30,8 +30,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="a small part: a minute for the chain world, two short verl runs for the drawn one",
     )
-    add("--world", choices=("chain", "drawn"), help="one world alone")
-    add("--settings", nargs="+", metavar="NAME", help="of the chain world: some of main, parts, tau")
+    add(
+        "--world",
+        choices=("chain", "drawn", "direct"),
+        help="one world alone; direct: the drawn one without verl, which also chooses the learning rates",
+    )
+    add("--settings", nargs="+", metavar="NAME", help="some of main, parts, tau, own, own_flip15, flip15, scene")
     add("--arms", nargs="+", choices=tuple(ARMS), metavar="ARM", default=list(drawn.MAIN),
         help=f"of the drawn world: {', '.join(ARMS)}")  # fmt: skip
     add("--lr", type=float, help="one learning rate for all arms, in the place of the rule")
@@ -45,31 +49,26 @@ def parser() -> argparse.ArgumentParser:
 def comparisons(args: argparse.Namespace, bounded: drawn.Bounded) -> list[Comparison]:
     """What is asked for, the world of seconds first."""
     found: list[Comparison] = []
-    if args.world != "drawn":
-        found += [chain.quick()] if args.quick else [chain.main(), *chain.parts()]
+    fast = direct.comparisons(args.out)
+    if args.world in (None, "chain"):
+        found += [chain.quick()] if args.quick else [chain.main(), *chain.parts(), *chain.own()]
+    if args.world in (None, "direct") and not args.quick:
+        found += fast
+    if args.world in (None, "drawn"):
+        setting, steps, arms, seeds, lr = "main", args.steps, args.arms, range(args.seeds), args.lr
+        if args.quick:  # two short runs, to see that every part works
+            setting, steps, arms, seeds, lr = "quick", 10, ["grpo", "mrpo"], range(1), 3e-4
+        elif steps != Settings.steps:
+            setting = f"{steps} steps"
+        shared = Settings(steps=steps)
+        found.append(
+            drawn.comparison(args.out, bounded, setting=setting, arms=arms, seeds=seeds, cascade=1.0, settings=shared,
+                             lr=lr, tuned_by=fast[0])
+        )  # fmt: skip
     if args.settings:
         found = [c for c in found if c.setting in args.settings]
     if args.lr is not None:
         found = [replace(c, lr=args.lr) for c in found]
-    if args.world != "chain":
-        steps, arms, seeds, lr = args.steps, args.arms, range(args.seeds), args.lr
-        setting = "main"
-        if args.quick:  # two short runs, to see that every part works
-            setting, steps, arms, seeds, lr = "quick", 10, ["grpo", "mrpo"], range(1), 3e-4
-        if steps != Settings.steps and not args.quick:
-            setting = f"{steps} steps"
-        found.append(
-            drawn.comparison(
-                args.out,
-                bounded,
-                setting=setting,
-                arms=arms,
-                seeds=seeds,
-                cascade=1.0,
-                settings=Settings(steps=steps),
-                lr=lr,
-            )
-        )
     return found
 
 
@@ -89,7 +88,7 @@ def main(argv: list[str] | None = None, *, bounded: drawn.Bounded, clean_up: Cal
     if not args.report:
         try:
             with signals_stop():
-                if any(c.world == "drawn" for c in asked):
+                if any(c.world != "chain" for c in asked):
                     drawn.make_start(args.out, bounded, say)
                 go(asked, args.out, say=say, limit=args.limit)
         except Stopped as stop:

@@ -17,10 +17,8 @@ from recipe.mrpo.worlds.drawn.training import ARMS, Settings, command
 from recipe.mrpo.worlds.evidence.jobs import Comparison, Job
 
 SEEDS = tuple(range(5))
-TUNING_SEEDS = (1000,)
-RATES = (1e-4, 3e-4, 1e-3)
 MAIN = ("grpo", "mrpo", "gdpo", "flat", "vppo", "outcome")
-COUNTS = {"train": 1024, "test": 384, "shifted": 128}
+COUNTS = {"train": 256, "test": 192, "shifted": 64}
 TIME_LIMIT = 1500.0
 QUIET = {
     "VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "RAY_USAGE_STATS_ENABLED": "0", "VLLM_NO_USAGE_STATS": "1",
@@ -55,9 +53,12 @@ def make_start(out: Path, bounded: Bounded, say: Callable[[str], None]) -> None:
 
 def comparison(
     out: Path, bounded: Bounded, *, setting: str, arms: Sequence[str], seeds: Sequence[int],
-    cascade: float, settings: Settings, lr: float | None = None,
+    cascade: float, settings: Settings, lr: float | None = None, tuned_by: Comparison | None = None,
 ) -> Comparison:  # fmt: skip
-    """Arms of drawn/training.py over seeds; a seed decides the training scenes, their order and the sampling."""
+    """Arms of drawn/training.py over seeds; a seed decides the training scenes, their order and the sampling.
+
+    Learning rates are those of `tuned_by`: the same model and loss in a loop without verl.
+    """
 
     def do(job: Job) -> dict[str, Any]:
         data = out / "drawn" / "data" / f"cascade{cascade:g}-seed{job.seed}"
@@ -81,9 +82,7 @@ def comparison(
         shutil.rmtree(run / "checkpoints", ignore_errors=True)
         return {**result, "peak_memory_gib": round(done.peak_memory_bytes / 2**30, 2)}
 
-    return Comparison(
-        "drawn", setting, tuple(arms), tuple(seeds), do, rates=RATES, tuning_seeds=TUNING_SEEDS, lr=lr,
-    )  # fmt: skip
+    return Comparison("drawn", setting, tuple(arms), tuple(seeds), do, lr=lr, tuned_by=tuned_by)
 
 
 def result_of(run: Path, steps: int) -> dict[str, Any]:

@@ -52,13 +52,17 @@ class Comparison:
     tuning_seeds: tuple[int, ...] = ()
     lr: float | None = None
     baseline: str = "grpo"
+    tested: tuple[str, ...] = ()
+    """Arms whose difference to the baseline is tested, adjusted by Holm over them."""
+    tuned_by: Comparison | None = None
+    """Each arm takes its learning rate from there: exact labels, or the same world in a faster loop."""
 
     def job(self, arm: str, seed: int, lr: float) -> Job:
         return Job(self.world, self.setting, arm, seed, lr)
 
     def tuning(self) -> list[Job]:
         """Runs that choose the learning rates, seed by seed."""
-        if self.lr is not None:
+        if self.lr is not None or self.tuned_by is not None:
             return []
         return [self.job(arm, seed, lr) for seed in self.tuning_seeds for arm in self.arms for lr in self.rates]
 
@@ -66,6 +70,8 @@ class Comparison:
         """The arm's learning rate; None as long as a run that decides it is missing."""
         if self.lr is not None:
             return self.lr
+        if self.tuned_by is not None:
+            return self.tuned_by.chosen(arm, out)
         means = {}
         for lr in self.rates:
             found = [self.job(arm, seed, lr).result(out) for seed in self.tuning_seeds]

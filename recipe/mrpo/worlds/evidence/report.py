@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from recipe.mrpo.evaluate.statistics import holm, sign_flip_test
 from recipe.mrpo.worlds import compare
 from recipe.mrpo.worlds.evidence.jobs import Comparison
 
@@ -33,7 +36,23 @@ def table(comparison: Comparison, out: Path) -> str:
             cells.append(f"{100 * _mean([r[metric] for r in by_seed.values()]):.1f}" if by_seed else "-")
             cells.append("" if arm == base else _difference(metric, by_seed, found.get(base, {})))
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_tests(comparison, found)])
+
+
+def _tests(comparison: Comparison, found: Mapping[str, Mapping[int, dict]]) -> list[str]:
+    """One line: p of the sign-flip test of early failures, adjusted by Holm over the tested arms."""
+    base = found.get(comparison.baseline, {})
+    known = {}
+    for arm in comparison.tested:
+        seeds = sorted(set(found[arm]) & set(base))
+        if len(seeds) > 1:
+            apart = [found[arm][s]["early_rate"] - base[s]["early_rate"] for s in seeds]
+            known[arm] = sign_flip_test(np.array(apart))
+    if not known:
+        return []
+    adjusted = zip(known, known.values(), holm(list(known.values())), strict=True)
+    told = "; ".join(f"{arm} p = {p:.4f}, adjusted {q:.4f}" for arm, p, q in adjusted)
+    return ["", f"Early failures against {comparison.baseline}, sign-flip test, Holm over {len(known)}: {told}."]
 
 
 def report(comparisons: Sequence[Comparison], out: Path) -> str:
