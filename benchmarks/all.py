@@ -32,10 +32,19 @@ class Bench:
 
 
 def estimator(rows: int, length: int, goal: str = "") -> Bench:
+    """Times of verl's grpo_vectorized by wall clock and of the processor, peak memory in MiB, by estimator."""
+    any_ = NUMBER[1:-1]
+    figures = {}
+    for name in ("mrpo", "mrpo_reading_records", "gdpo"):
+        figures[f"{name} x GRPO"] = rf"^{name}\s+{any_}\s+{any_}\s+{NUMBER}"
+        figures[f"{name} x GRPO, CPU"] = rf"^{name}\s+{any_}\s+{any_}\s+{any_}\s+{NUMBER}"
+    for name, row in (("grpo", "grpo_vectorized"), ("mrpo", "mrpo ")):
+        figures[f"{name} CPU ms"] = rf"^{row}\S*\s+{any_}\s+{NUMBER}"
+        figures[f"{name} peak MiB"] = rf"^{row}\S*(?:\s+{any_}){{4}}\s+{NUMBER}"
     return Bench(
-        f"mrpo against verl's grpo_vectorized, ({rows}, {length})",
+        f"mrpo and gdpo against verl's grpo_vectorized, ({rows}, {length})",
         ("-m", "benchmarks.bench_estimator", "--rows", str(rows), "--length", str(length)),
-        {"times grpo": rf"^mrpo\s+{NUMBER[1:-1]}\s+{NUMBER[1:-1]}\s+{NUMBER}", "ms": rf"^mrpo\s+{NUMBER}"},
+        figures,
         goal,
     )
 

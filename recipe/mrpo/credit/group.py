@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -34,37 +33,51 @@ def group_advantages(
     Raises ValueError if shapes disagree or a known reward is not finite.
     """
     values = rewards.to(torch.float64)
-    if values.ndim == 1:
-        values = values[:, None]
-    if len(groups) != len(values):
-        raise ValueError(f"{len(groups)} group ids for {len(values)} rollouts")
+    values = values[:, None] if values.ndim == 1 else values
     known = torch.ones_like(values, dtype=torch.bool) if missing is None else ~missing.reshape(values.shape)
-    if not torch.isfinite(values[known]).all():
-        raise ValueError("a reward is not finite; an unknown reward must be marked in `missing`")
-    values = torch.where(known, values, 0.0)
+    out = relative(
+        values.numpy(force=True), known.numpy(force=True), numbered(groups, len(values)), norm_by_std=norm_by_std
+    )
+    return torch.from_numpy(out).to(rewards.device)
 
+
+def numbered(groups: Sequence[Hashable], rollouts: int) -> np.ndarray:
+    """(B,) int64 number of each rollout's group, from 0 in the order in which they come.
+
+    Raises ValueError for another number of ids than of rollouts.
+    """
+    if len(groups) != rollouts:
+        raise ValueError(f"{len(groups)} group ids for {rollouts} rollouts")
     ids: dict[Hashable, int] = {}
-    numbers = np.fromiter((ids.setdefault(g, len(ids)) for g in groups), dtype=np.int64, count=len(groups))
-    member = torch.from_numpy(numbers).to(values.device)
-    n_groups, n_rewards = len(ids), values.shape[1]
+    return np.fromiter((ids.setdefault(g, len(ids)) for g in groups), dtype=np.int64, count=len(groups))
 
-    def group_sum(x: torch.Tensor) -> torch.Tensor:
-        return torch.zeros(n_groups, x.shape[1], dtype=x.dtype, device=x.device).index_add_(0, member, x)
+
+def relative(values: np.ndarray, known: np.ndarray, member: np.ndarray, *, norm_by_std: bool) -> np.ndarray:
+    """`group_advantages` of (B, M) float64 `values` that are `known`; `member`: (B,) number of each rollout's group.
+
+    NumPy, because a batch has few rollouts: the time is that of the calls, and NumPy's are shorter than torch's.
+    """
+    if not np.isfinite(values[known]).all():
+        raise ValueError("a reward is not finite; an unknown reward must be marked in `missing`")
+    n_groups, n_rewards = int(member.max(initial=-1)) + 1, values.shape[1]
+    place = (member[:, None] * n_rewards + np.arange(n_rewards)).ravel()
+
+    def group_sum(x: np.ndarray) -> np.ndarray:
+        """(B, M) to (groups, M), or (B,) to (groups,)."""
+        if x.ndim == 1:
+            return np.bincount(member, weights=x, minlength=n_groups)
+        return np.bincount(place, weights=x.ravel(), minlength=n_groups * n_rewards).reshape(n_groups, n_rewards)
 
     # Differences to the largest known value of the group and reward: exact zeros for equal values.
-    lowest = torch.full((n_groups, n_rewards), -math.inf, dtype=values.dtype, device=values.device)
-    anchor = lowest.scatter_reduce_(
-        0, member[:, None].expand(-1, n_rewards), torch.where(known, values, -math.inf), reduce="amax"
-    )
-    anchor = torch.where(torch.isfinite(anchor), anchor, 0.0)
-    shifted = torch.where(known, values - anchor[member], 0.0)
-    count = group_sum(known.to(values.dtype))
-    mean = group_sum(shifted) / count.clamp(min=1.0)
-    centred = torch.where(known, shifted - mean[member], 0.0).sum(dim=1, keepdim=True)
-    centred = torch.where(centred.abs() < _TIE, 0.0, centred)
-
-    size = group_sum(known.any(dim=1, keepdim=True).to(values.dtype))
+    anchor = np.full(n_groups * n_rewards, -np.inf)
+    np.maximum.at(anchor, place, np.where(known, values, -np.inf).ravel())
+    anchor = np.where(np.isfinite(anchor), anchor, 0.0).reshape(n_groups, n_rewards)
+    shifted = np.where(known, values - anchor[member], 0.0)
+    mean = group_sum(shifted) / np.maximum(group_sum(known), 1.0)
+    centred = np.where(known, shifted - mean[member], 0.0).sum(axis=1)
+    centred[np.abs(centred) < _TIE] = 0.0
+    size = group_sum(np.asarray(known.any(axis=1)))
     if norm_by_std:
-        std = (group_sum(centred**2) / (size - 1).clamp(min=1.0)).sqrt()
+        std = np.sqrt(group_sum(centred**2) / np.maximum(size - 1, 1.0))
         centred = centred / (std[member] + EPSILON)
-    return torch.where(size[member] > 1, centred, 0.0).squeeze(1)
+    return np.where(size[member] > 1, centred, 0.0)

@@ -18,13 +18,16 @@ SHAPES = ((1024, 4096), (4096, 8192))
 QUICK_SHAPES = ((64, 512),)
 GROUP, STEPS, REPEATS, WARM_UP = 8, 16, 5, 2
 LARGEST_DEVIATION = 1e-6
-GRPO, MRPO = "grpo_vectorized (verl)", "mrpo"
+GRPO, MRPO, GDPO = "grpo_vectorized (verl)", "mrpo", "gdpo"
+READING = "mrpo, reading records"
 
 
 def estimator_calls(batch: Batch, device: str) -> dict[str, Callable]:
-    """verl's GRPO and `mrpo`, as verl calls them by name; their tensors are on `device`.
+    """verl's GRPO, `mrpo` and `gdpo`, as verl calls them by name; their tensors are on `device`.
 
-    The step credit of the batch is there for the length of a call, as in the trainer (wiring/trainer.py).
+    The step credit of the batch is there for the length of a call, as in the trainer (wiring/trainer.py). verl hands
+    GRPO its rewards as a tensor; `mrpo` and `gdpo` likewise have the records of the batch as arrays, and
+    "mrpo, reading records" makes these arrays first, as the first estimator of a step does.
     """
     from recipe.mrpo import hooks
 
@@ -37,16 +40,22 @@ def estimator_calls(batch: Batch, device: str) -> dict[str, Callable]:
     records, rewards, mask, index = batch
     given = {"token_level_rewards": rewards.to(device), "response_mask": mask.to(device), "index": index}
     options = load_options(OmegaConf.create({}))
-    credit = StepCredit(records=records, options=options, norm_by_std=True, use_kl_in_reward=False)
+    new = partial(StepCredit, records=records, options=options, norm_by_std=True, use_kl_in_reward=False)
+    kept = new()
 
-    def mrpo():
-        token = CREDIT.set(credit)
+    def ours(name: str, credit: Callable[[], StepCredit]):
+        token = CREDIT.set(credit())
         try:
-            return get_adv_estimator_fn("mrpo")(**given)
+            return get_adv_estimator_fn(name)(**given)
         finally:
             CREDIT.reset(token)
 
-    return {GRPO: partial(get_adv_estimator_fn("grpo_vectorized"), **given), MRPO: mrpo}
+    return {
+        GRPO: partial(get_adv_estimator_fn("grpo_vectorized"), **given),
+        MRPO: partial(ours, "mrpo", lambda: kept),
+        READING: partial(ours, "mrpo", new),
+        GDPO: partial(ours, "gdpo", lambda: kept),
+    }
 
 
 def milliseconds(calls: Mapping[str, Callable], repeats: int, warm_up: int = 3) -> dict[str, list[float]]:
@@ -81,6 +90,7 @@ def check(setting: Setting) -> Outcome:
     for rows, length in QUICK_SHAPES if setting.quick else SHAPES:
         batch = make_batch(rows, length, GROUP, STEPS, seed=0)
         calls = estimator_calls(batch, setting.device)
+        timed = {GRPO: calls[GRPO], MRPO: calls[READING]}
         advantages = calls[MRPO]()[0]
         shape = f"{rows}x{length}"
         if advantages.device.type != setting.device:
@@ -89,10 +99,10 @@ def check(setting: Setting) -> Outcome:
         figures[f"{shape} deviation"] = deviation
         if not deviation < LARGEST_DEVIATION:
             raise CheckFailed(f"{shape}: advantages differ from float64 by {deviation:.1e}", "report this.")
-        medians = {name: statistics.median(t) for name, t in milliseconds(calls, REPEATS, WARM_UP).items()}
+        medians = {name: statistics.median(t) for name, t in milliseconds(timed, REPEATS, WARM_UP).items()}
         figures |= {f"{shape} mrpo ms": medians[MRPO], f"{shape} grpo ms": medians[GRPO]}
         if setting.on_gpu:
-            figures |= {f"{shape} {name} MiB": peak_mib(calls[key]) for name, key in (("mrpo", MRPO), ("grpo", GRPO))}
+            figures |= {f"{shape} {name} MiB": peak_mib(timed[key]) for name, key in (("mrpo", MRPO), ("grpo", GRPO))}
         says.append(f"({rows}, {length}): {medians[MRPO]:.1f} ms, GRPO {medians[GRPO]:.1f} ms, off by {deviation:.0e}")
-        del advantages, calls, batch
+        del advantages, calls, timed, batch
     return Outcome("; ".join(says), figures)

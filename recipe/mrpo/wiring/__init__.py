@@ -1,6 +1,7 @@
 """MRPO inside verl 0.9.1: the parts for verl's registries and hooks (`recipe.mrpo.hooks` lists the places).
 
 estimators.py       the advantage estimators `mrpo` and `gdpo`
+batch_table.py      the records of a batch as arrays, read once
 reward_manager.py   the reward manager `mrpo`
 trainer.py          the mixin over verl's trainers
 rollout_data.py     the only reader of TransferQueue

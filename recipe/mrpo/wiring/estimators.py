@@ -21,10 +21,10 @@ from recipe.mrpo.credit.gdpo import gdpo_advantages
 from recipe.mrpo.credit.group import group_advantages
 from recipe.mrpo.credit.shaping import get_shaping
 from recipe.mrpo.credit.shaping.apply import rule_options, shape_steps
-from recipe.mrpo.credit.token_runs import TokenRuns
+from recipe.mrpo.credit.token_runs import Edges, TokenRuns
 from recipe.mrpo.options.tree import shaping_options
 from recipe.mrpo.rollout.record import RolloutRecord
-from recipe.mrpo.wiring.reward_table import answer_states, label_matrix, reward_matrix, weighted_rewards
+from recipe.mrpo.wiring.batch_table import BatchTable
 from recipe.mrpo.wiring.rollout_data import RolloutRow
 
 Advantages = tuple[torch.Tensor, torch.Tensor]
@@ -44,6 +44,11 @@ class StepCredit:
     """Number of rollouts that are missing for these prompts."""
     token_counts: dict[str, int] = field(default_factory=dict)
     """Tokens whose advantage shaping raised, lowered, left alone. verl's estimators return two tensors and no more."""
+
+    @functools.cached_property
+    def table(self) -> BatchTable:
+        """The records as arrays. Raises ValueError for a reward that no advantage can be computed with."""
+        return BatchTable.of(self.records)
 
 
 CREDIT: ContextVar[StepCredit | None] = ContextVar("mrpo_step_credit", default=None)
@@ -78,24 +83,23 @@ def step_credit_advantages(
     credit: StepCredit, token_level_rewards: torch.Tensor, response_mask: torch.Tensor, index: np.ndarray
 ) -> tuple[torch.Tensor, dict[str, int]]:
     """Token advantages (B, T) float32 of `mrpo_advantage`, and how many tokens shaping raised, lowered, left alone."""
-    name, records = credit.options.shaping, credit.records
+    name, table, groups = credit.options.shaping, credit.table, list(index)
     shaping = get_shaping(name)
-    rewards, missing = weighted_rewards(records, process_only_if_right=shaping.process_only_if_right)
+    rewards, missing = table.weighted_rewards(process_only_if_right=shaping.process_only_if_right)
     if credit.use_kl_in_reward:
-        penalty, nothing_known = _kl_penalty(records, token_level_rewards, response_mask)
+        penalty, nothing_known = _kl_penalty(credit.records, token_level_rewards, response_mask)
         rewards, missing = torch.cat([rewards, penalty], dim=1), torch.cat([missing, nothing_known], dim=1)
-    advantages = group_advantages(rewards, list(index), norm_by_std=credit.norm_by_std, missing=missing)
+    advantages = group_advantages(rewards, groups, norm_by_std=credit.norm_by_std, missing=missing)
 
-    wrong, undecided = answer_states(records)
     named = rule_options(name, shaping, **shaping_options(credit.options))
-    labels, num_steps = label_matrix(records, (wrong | shaping.changes_right(named)).tolist())
-    per_step = shape_steps(name, shaping, advantages, labels, num_steps, wrong, groups=list(index), **named)
-    per_step = torch.where(undecided[:, None], advantages[:, None], per_step)
+    changes = table.wrong | shaping.changes_right(named)
+    labels = torch.where(changes[:, None], table.labels, torch.nan)
+    per_step = shape_steps(name, shaping, advantages, labels, table.num_steps, table.wrong, groups=groups, **named)
+    per_step = torch.where(table.undecided[:, None], advantages[:, None], per_step)
 
-    # A rollout with one advantage on all its tokens is one run, so only the others' spans are read.
-    shaped = (per_step != advantages[:, None]).any(dim=1).tolist()
-    spans = [r.spans if s and r is not None else () for r, s in zip(records, shaped, strict=True)]
-    runs = TokenRuns.of(spans, response_mask, [0 if r is None else r.response_tokens for r in records])
+    # A rollout with one advantage on all its tokens is one run.
+    shaped = (per_step != advantages[:, None]).any(dim=1).numpy()
+    runs = TokenRuns.of(table.spans.only(shaped), response_mask, table.response_tokens)
     return runs.spread(per_step, advantages), runs.changed_tokens(per_step, advantages)
 
 
@@ -118,18 +122,19 @@ def gdpo_advantage(
     """
     credit = CREDIT.get()
     assert credit is not None
-    values, weights, missing = reward_matrix(credit.records)
+    table, final_norm = credit.table, credit.options.gdpo.final_norm
     advantages = gdpo_advantages(
-        values,
-        list(weights.values()),
+        table.values,
+        list(table.weights.values()),
         list(index),
         norm_by_std=credit.norm_by_std,
-        final_norm=credit.options.gdpo.final_norm,
+        final_norm=final_norm,
         counted=torch.tensor([r is not None for r in credit.records]),
-        lengths=response_mask.sum(dim=1).cpu(),
-        missing=missing,
+        lengths=response_mask.sum(dim=1).cpu() if final_norm == "token" else None,
+        missing=table.missing,
     )
-    out = advantages.to(response_mask.device, torch.float32)[:, None] * response_mask
+    no_steps = advantages.new_empty(len(advantages), 0)
+    out = TokenRuns.of(Edges.none(len(advantages)), response_mask, table.response_tokens).spread(no_steps, advantages)
     return out, out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -32,7 +32,9 @@ def reward_matrix(records: Records) -> tuple[torch.Tensor, dict[str, float], tor
     names = list(weights)
     flat = [None if r is None else r.rewards.get(name) for r in records for name in names]
     values = np.array(flat, dtype=np.float64).reshape(len(records), len(names))  # None becomes NaN
-    missing = np.fromiter((value is None for value in flat), dtype=bool, count=len(flat)).reshape(values.shape)
+    missing = np.isnan(values)
+    for row, column in np.argwhere(missing):  # a reward that was given as NaN is not missing
+        missing[row, column] = flat[row * len(names) + column] is None
     values[missing] = 0.0
     too_large = ~(np.abs(values) * np.abs(list(weights.values())) <= LARGEST)  # nan is not <= anything
     if too_large.any():
@@ -52,11 +54,19 @@ def weighted_rewards(records: Records, *, process_only_if_right: bool) -> tuple[
     `process_only_if_right`: the process reward of a wrong rollout counts as 0 (`Shaping`); that of a rollout that is
     neither right nor wrong is unknown.
     """
-    values, weights, missing = reward_matrix(records)
+    states = answer_states(records)
+    return weighted(*reward_matrix(records), *states, process_only_if_right=process_only_if_right)
+
+
+def weighted(
+    values: torch.Tensor, weights: Mapping[str, float], missing: torch.Tensor, wrong: torch.Tensor,
+    undecided: torch.Tensor, *, process_only_if_right: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """The same of what `reward_matrix` and `answer_states` give; leaves its arguments as they are."""
     rewards = values * torch.tensor(list(weights.values()), dtype=torch.float64)
     if process_only_if_right and "process" in weights:
         column = list(weights).index("process")
-        wrong, undecided = answer_states(records)
+        missing = missing.clone()
         missing[:, column] |= undecided
         rewards[wrong & ~missing[:, column], column] = 0.0
     return rewards, missing

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from recipe.mrpo.options.tree import load_options
+from recipe.mrpo.wiring.batch_table import BatchTable
 from recipe.mrpo.wiring.estimators import CREDIT, StepCredit, gdpo_advantage, mrpo_advantage
 from recipe.mrpo.wiring.reward_table import LARGEST, flat_groups, label_matrix, reward_matrix, weighted_rewards
 
@@ -103,3 +104,26 @@ def test_tables_of_a_batch(make_record):
 
 def test_a_batch_without_any_record_has_no_groups():
     assert flat_groups([None, None], ["p", "p"], process_only_if_right=False) == (0, 0)
+
+
+def test_the_table_of_a_batch_holds_what_the_records_hold(make_record):
+    """Each row by itself: rewards, labels, spans, state of the answer, tokens; nothing of a row that has no record."""
+    wrong = make_record(answer=0.0, labels=[1, 0])
+    undecided = make_record(wrong=None, labels=None, rewards={"answer": None, "process": 0.5, "length": 0.0})
+    records = [wrong, None, undecided]
+    table = BatchTable.of(records)
+    assert table.wrong.tolist() == [True, False, False] and table.undecided.tolist() == [False, True, True]
+    assert table.response_tokens.tolist() == [wrong.response_tokens, 0, undecided.response_tokens]
+    assert table.spans.tokens.tolist() == [t for r in (wrong, undecided) for span in r.spans for t in span]
+    assert table.num_steps.tolist() == table.spans.steps.tolist() == [len(wrong.steps), 0, len(undecided.steps)]
+    assert table.labels[:, :2].nan_to_num(9).tolist() == [[1, 0], [9, 9], [9, 9]]
+    for gated in (False, True):
+        for given, asked in zip(
+            table.weighted_rewards(process_only_if_right=gated),
+            weighted_rewards(records, process_only_if_right=gated),
+            strict=True,
+        ):
+            assert torch.equal(given, asked)
+    assert table.missing[2].tolist() == [True, False, False], "the table stays as it is"
+    only = table.spans.only(np.array([False, True, True]))
+    assert only.tokens.tolist() == [t for span in undecided.spans for t in span] and only.steps[0] == 0

@@ -16,13 +16,14 @@ def step_factors(num_steps: torch.Tensor, *, factor_base: float, round_factors: 
     `round_factors` rounds to two decimals, as the released code of the paper does.
     """
     width = int(num_steps.max()) if num_steps.numel() else 0
+    kinds, kind = torch.unique(num_steps, return_inverse=True)  # a batch has few K, and powers are slow
     k = torch.arange(width, dtype=torch.float64, device=num_steps.device)
-    total = num_steps.to(torch.float64)[:, None]
+    total = kinds.to(torch.float64)[:, None]
     exponent = torch.where(total > 1, 1.0 - k / (total - 1.0).clamp(min=1.0), 0.0)
     factors = torch.pow(torch.as_tensor(factor_base, dtype=torch.float64, device=num_steps.device), exponent)
     if round_factors:
         factors = torch.round(factors, decimals=2)
-    return torch.where(k < total, factors, 0.0)
+    return torch.where(k < total, factors, 0.0)[kind]
 
 
 @register_shaping("mrpo")
