@@ -17,7 +17,7 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -55,7 +55,9 @@ class FakeJudgeServer:
         seed: int = 0,
         latency_s: float = 0.0,
         model: str = "fake",
+        usage_of: Callable[[Sequence[Mapping[str, Any]], str], dict[str, int]] | None = None,
     ) -> None:
+        """`usage_of`: the usage of a good reply, from the messages and its text; without: a rough count."""
         if rule not in RULES:
             raise ValueError(f"rule {rule!r} is unknown; choose one of {', '.join(RULES)}")
         if sum((faults or {}).values()) > 1 + 1e-9:
@@ -69,6 +71,7 @@ class FakeJudgeServer:
         self.served: Counter[str] = Counter()
         self.peak = 0
         self.rule, self.seed, self.latency_s = rule, seed, latency_s
+        self.usage_of = usage_of
         self._script, self._faults, self._random = list(script), dict(faults or {}), random.Random(seed)
         self._lock, self._stop, self._active = threading.Lock(), threading.Event(), 0
         self._server = _Server(("127.0.0.1", port), _handler(self))
@@ -225,9 +228,12 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
             text = str(content_of("ok", labels))
             if "OVERALL" in body["messages"][0]["content"] and kind == "ok":
                 text = json.dumps({**verdict_of(labels), "overall": int(all(labels))})
+            if "rollout_answer" in str(body["messages"][-1]["content"]) and kind == "ok":
+                text = json.dumps({**json.loads(text), "answer": 1})
             message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
             finish = "stop"
-            usage: Any = {"prompt_tokens": len(json.dumps(body["messages"])) // 4, "completion_tokens": 12 * len(steps)}
+            rough = {"prompt_tokens": len(json.dumps(body["messages"])) // 4, "completion_tokens": 12 * len(steps)}
+            usage: Any = rough if owner.usage_of is None else owner.usage_of(body["messages"], text)
             name, _, value = kind.partition(":")
             if name == "refusal":
                 message["refusal"] = "I cannot help with that."

@@ -123,6 +123,8 @@ HOOKS = (
             f"{V1}.trainer_base:PPOTrainer._consume_sync_metrics(self)",
             f"{V1}.trainer_base:PPOTrainer._compute_old_log_prob(self, batch, metrics)",
             f"{V1}.trainer_base:PPOTrainer._compute_advantage(self, batch, metrics)",
+            f"{V1}.trainer_base:PPOTrainer._submit_batch_to_rollout(self, batch)",
+            f"{V1}.trainer_base:PPOTrainer._validate(self)",
             f"{V1}.trainer_base:PPOTrainer._val_metrics_update"
             "(self, data_sources, sample_uids, reward_extra_infos_dict, sample_turns, expected_acc_counts)",
             f"{V1}.trainer_base:PPOTrainer._log_rollout_data(self, batch, timing_raw, rollout_data_dir)",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 
 from benchmarks import all as all_benches
-from benchmarks import bench_judge_in_run, bench_scale
+from benchmarks import bench_judge_in_run, bench_scale, bench_spending
 from recipe.mrpo.gpu_check.batch import largest_deviation, make_batch
+from tests.fake_judge_server import FakeJudgeServer
 
 
 @pytest.fixture
@@ -85,3 +87,29 @@ def test_the_core_takes_rollouts_by_the_batch_to_the_advantages_of_the_estimator
     records, rewards, mask, index = make_batch(16, 64, 8, 5, 0)
     given = bench_scale.one_batch(records, rewards, mask, index)
     assert largest_deviation(given, records, mask, index) < 1e-5
+
+
+# --- benchmarks/bench_spending.py ---
+
+
+def test_the_cost_of_a_setting_is_that_of_the_rollouts_it_lets_through():
+    given = bench_spending.prompts([bench_spending.SAMPLE / "step_labels.jsonl"], group=2, right=0.5, seed=0)[:2]
+    with FakeJudgeServer(usage_of=lambda messages, reply: {"prompt_tokens": 100, "completion_tokens": 10}) as server:
+        base = {"judge": {"name": "openai", "openai": {"base_url": server.base_url, "model": "m", "send_image": False}}}
+
+        def row(name, options, every=None, steps=1):
+            setting = bench_spending.Setting(name, options, every)
+            return asyncio.run(bench_spending.spent(setting, base, given, steps))
+
+        every = row("all", {})
+        assert every == {"rollouts": 4, "judged": 4, "calls": 4, "prompt": 400, "completion": 40}
+        assert row("none", {"judge": {"share": 0.0}})["calls"] == 0
+        wrong = sum(bench_spending.WRONG_ANSWER in text for p in given for text in p.completions)
+        assert row("wrong", {"judge": {"ask_for": "wrong_answers"}})["judged"] == wrong
+        validation = row("validation", {}, every=4, steps=8)
+        assert (validation["rollouts"], validation["judged"]) == (32, 8)
+        verdict = row("verdict", {"judge": {"share": 0.0}, "rewards": {"answer": {"mode": "judge"}}})
+        assert (verdict["judged"], verdict["calls"]) == (0, 4), "a verdict on the answer is asked for all the same"
+    printed = bench_spending.table([("all", every), ("half", every | {"calls": 2, "prompt": 200})], (2.0, 4.0))
+    assert "| `all` | 1,000 | 1,000 | 100,000 | 10,000 | 100% | 0.24 |" in printed
+    assert "| `half` | 1,000 | 500 | 50,000 | 10,000 | 55% | 0.14 |" in printed

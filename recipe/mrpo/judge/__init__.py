@@ -10,6 +10,7 @@ ensemble.py        several judges vote
 member_options.py  options of the members of an ensemble
 protect/           cache, circuit breaker, rates and budget
 when_to_judge.py   which rollouts are judged
+spending.py        which groups and validations are judged at all
 when_to_stop.py    when a run stops because of its judge
 private_data.py    may the judge see the rows of a run?
 stand_in.py        the warning for a run with the offline judge

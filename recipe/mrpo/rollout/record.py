@@ -65,6 +65,11 @@ class RolloutRecord:
         return weighted_sum(self.rewards, self.weights)
 
     @property
+    def complete(self) -> bool:
+        """Is every reward known that counts in the sum?"""
+        return all(value is not None for name, value in self.rewards.items() if self.weights.get(name, 0) != 0)
+
+    @property
     def judge_failed(self) -> bool:
         return self.judge_status.startswith("failed")
 

@@ -24,14 +24,16 @@ async def judged_rollout(
     prompt: Any,
     spans: Callable[[Sequence[Step]], list[tuple[int, int]]],
     response_tokens: int,
+    not_chosen: str | None = None,
 ) -> RolloutRecord:
     """The record of a rollout. `prompt`: the chat messages that hold the case's images; `spans`: tokens of each step.
+    `not_chosen`: why its steps are not judged, one of `judge.spending.NOT_CHOSEN`; None: they are.
 
     Raises PermissionError for a row that may not be sent where the judge lives, and what a judge or a reward of a user
     raises outside its own call.
     """
     case = await asyncio.to_thread(scorer.begin, text, row)
-    found = await labeller.label(judge, case, row, prompt=prompt)
+    found = await labeller.label(judge, case, row, prompt=prompt, not_chosen=not_chosen)
     by_text, case = case, scorer.decided(case, found.answer)
     score = await asyncio.to_thread(scorer.finish, case, found.labels, found.overall)
     return RolloutRecord(

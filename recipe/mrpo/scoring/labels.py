@@ -77,11 +77,14 @@ class Labeller:
         self.show_images = show_images
         self.told = Told()
 
-    async def label(self, judge: Judge, case: Case, row: Row | BadRow, *, prompt: Any) -> Labels:
+    async def label(
+        self, judge: Judge, case: Case, row: Row | BadRow, *, prompt: Any, not_chosen: str | None = None
+    ) -> Labels:
         """Labels of the case's steps; `prompt` are the chat messages that hold the case's images.
 
-        Raises PermissionError for a row that may not be sent where the judge lives."""
-        unlabelled = self._unlabelled(case, row)
+        `not_chosen`: why its steps are not judged (`judge/spending.py`); a verdict on the answer is asked for all the
+        same. Raises PermissionError for a row that may not be sent where the judge lives."""
+        unlabelled = self._unlabelled(case, row, not_chosen)
         answer = case.given.prediction if self.verdict and not isinstance(row, BadRow) else None
         asked = answer is not None and bool(answer.strip())
         verdict = 0 if self.verdict and not asked and not isinstance(row, BadRow) else None  # no answer is a wrong one
@@ -119,8 +122,11 @@ class Labeller:
             return replace(unlabelled, judge=cost, answer=found)
         return Labels(list(judgement.labels), "ok", judgement.overall, cost, found)
 
-    def _unlabelled(self, case: Case, row: Row | BadRow) -> Labels | None:
+    def _unlabelled(self, case: Case, row: Row | BadRow, not_chosen: str | None) -> Labels | None:
         """Why the steps of a rollout are not labelled; None where they are."""
+        if not_chosen and not isinstance(row, BadRow):
+            # Before the steps are looked at: a rollout without steps would be the one known process reward, a 0.
+            return Labels(None, f"skipped:{not_chosen}")
         if not case.steps:
             return Labels([], "ok")  # a fact about the rollout, not about the judge: there is nothing to label
         if isinstance(row, BadRow):

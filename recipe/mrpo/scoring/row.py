@@ -98,6 +98,37 @@ def read_row(columns: Mapping[str, Any]) -> Row | BadRow:
         return error
 
 
+def prompt_id(columns: Mapping[str, Any]) -> str:
+    """A name of the prompt of a row, the same whenever the row comes again.
+
+    Made of the row's number in its data; without one, of its question, image and gold answer. A row that cannot be
+    read has a name as well.
+    """
+    try:
+        info = read_extra_info(columns.get("extra_info"), row="a row")
+    except BadRow:
+        info = {}
+    place = [str(columns.get("data_source") or ""), str(info.get("split") or "")]
+    number = info.get("index")
+    if number is None or number == "":
+        model = columns.get("reward_model")
+        gold = model.get("ground_truth") if isinstance(model, Mapping) else None
+        rest = [info.get("question") or _asked(columns.get("raw_prompt")), info.get("image_id"), gold]
+        return json.dumps([*place, *map(str, rest)])
+    return json.dumps([*place, str(number)])
+
+
+def _asked(messages: Any) -> str:
+    """The texts of chat messages; images have none."""
+    texts: list[str] = []
+    for message in messages if isinstance(messages, Iterable) and not isinstance(messages, (str, Mapping)) else ():
+        content = message.get("content") if isinstance(message, Mapping) else None
+        parts = [content] if isinstance(content, str) else content if isinstance(content, Iterable) else ()
+        texts += [part if isinstance(part, str) else str(part.get("text") or "") for part in parts
+                  if isinstance(part, (str, Mapping))]  # fmt: skip
+    return "\n".join(filter(None, texts))
+
+
 def read_extra_info(value: Any, *, row: str) -> dict[str, Any]:
     """The column extra_info of a row as a mapping. Raises BadRow naming `row` for anything else."""
     if _is_nothing(value):

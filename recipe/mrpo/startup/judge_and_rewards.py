@@ -58,6 +58,7 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
 
 def check_skip(config: DictConfig, options: DictConfig, rewards: Sequence[Reward]) -> None:
     """Raise OptionError if rollouts stay unjudged and the estimator would then score them wrongly."""
+    from recipe.mrpo.judge.spending import share_conflict
     from recipe.mrpo.judge.when_to_judge import shaping_reads_labels, skip_conflict
     from reward_fns.build import labels_are_read
 
@@ -80,6 +81,9 @@ def check_skip(config: DictConfig, options: DictConfig, rewards: Sequence[Reward
         estimators_with_unknown=with_unknown,
         read_by_rewards=read,
         shapes_right=shapes_right,
+    )
+    problem = problem or share_conflict(
+        options.judge.share, estimator=estimator, estimators_with_unknown=with_unknown, read_by_rewards=read
     )
     if problem:
         raise OptionError(problem)

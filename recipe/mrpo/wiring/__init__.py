@@ -7,6 +7,7 @@ trainer.py          the mixin over verl's trainers
 rollout_data.py     the only reader of TransferQueue
 step_metrics.py     the metrics of a training step
 lost_steps.py       the warning of a run in which most rollouts have no steps
+unjudged.py         marks the prompts whose steps are not judged
 dumps.py            steps, labels and advantages in verl's JSONL dumps
 correlation.py      a guard: do rollout engine and trainer compute one model?
 patches/            what mends verl, one file a patch

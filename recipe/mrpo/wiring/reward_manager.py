@@ -23,6 +23,7 @@ from recipe.mrpo.scoring.judged import judged_rollout, unscored_record
 from recipe.mrpo.scoring.labels import Labeller, judge_is_shown_images
 from recipe.mrpo.scoring.rollout import Scorer
 from recipe.mrpo.scoring.row import read_row
+from recipe.mrpo.wiring.unjudged import COLUMN
 
 
 @register("mrpo")
@@ -98,6 +99,7 @@ class MRPORewardManager(RewardManagerBase):
             prompt=fields.get("raw_prompt"),
             spans=lambda steps: align(steps, tokens),
             response_tokens=len(ids),
+            not_chosen=str(fields.get(COLUMN) or "") or None,
         )
 
     def _unscored(self, ids: list[int], **why: Any) -> RolloutRecord:

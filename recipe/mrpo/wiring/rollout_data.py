@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 import transfer_queue as tq
 
+from recipe.mrpo.rollout.record import RolloutRecord
+from recipe.mrpo.startup.verl_settings import AGENT_LOOP, ONE_RESPONSE
+
 
 class Batch(Protocol):
     """verl's `KVBatchMeta`: which rows a batch has; the rows themselves are in TransferQueue."""
@@ -64,6 +67,33 @@ def _row(
         generation_s=timing.get("generate_sequences"),
         scoring_s=timing.get("compute_score"),
     )
+
+
+def records_of(rows: list[RolloutRow]) -> list[RolloutRecord | None]:
+    """The record of each row; None for verl's padding rows, which copy the fields of a real one.
+
+    Raises RuntimeError for rollouts of more than one response, and if no row has a record.
+    """
+    later = [row.key for row in rows if row.output != 0]
+    if later:
+        raise RuntimeError(
+            f"{len(later)} rows are later outputs of a multi-output agent loop (first: {later[0]}); MRPO credits "
+            "the steps of one response: use verl's single-turn agent loop (actor_rollout_ref.rollout.agent."
+            "default_agent_loop=single_turn_agent)."
+        )
+    turns = max(row.turns for row in rows)
+    if turns > 2:  # question and response; more is the work of an agent loop that the start could not see
+        raise RuntimeError(
+            f"a rollout of this batch has {turns} turns: {ONE_RESPONSE}; leave the column agent_name out of the "
+            f"data, or set it to {AGENT_LOOP}."
+        )
+    records = [None if row.padding else RolloutRecord.from_extra_info(row.info) for row in rows]
+    if not any(record is not None for record in records):
+        raise RuntimeError(
+            "no rollout of this batch carries step labels: the rewards did not come from MRPO's reward manager; "
+            "set reward.reward_manager.name=mrpo."
+        )
+    return records
 
 
 def missing_rollouts(rows: Sequence[RolloutRow], *, prompts: int, per_prompt: int) -> int:

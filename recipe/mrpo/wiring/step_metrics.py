@@ -9,6 +9,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from recipe.mrpo.credit.shaping import get_shaping
+from recipe.mrpo.judge.spending import BY_SHARE
 from recipe.mrpo.judge.usage import COUNTERS, Usage
 from recipe.mrpo.judge.when_to_judge import SKIP_REASONS
 from recipe.mrpo.rollout import first_failure as metrics
@@ -17,6 +18,7 @@ from recipe.mrpo.scoring.faults import error_counts
 from recipe.mrpo.wiring.estimators import StepCredit
 from recipe.mrpo.wiring.lost_steps import share_without_steps
 from recipe.mrpo.wiring.reward_table import flat_groups
+from recipe.mrpo.wiring.unjudged import left_out
 
 SKIPPED = tuple(f"skipped:{name}" for name in SKIP_REASONS)
 """Judge status of a rollout that `mrpo.judge.ask_for` has left out."""
@@ -82,6 +84,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
         "judge/failure_share": _mean(r.judge_failed for r in judged),
         "judge/skipped_total": float(sum(r.judge_status.startswith("skipped") for r in records)),
         "judge/skipped_by_option_total": float(sum(r.judge_status in SKIPPED for r in records)),
+        "judge/skipped_by_share_total": float(sum(left_out(r, BY_SHARE) for r in records)),
         "judge/cached_total": float(sum(bool(r.judge.get("cached")) for r in records)),
         "judge/cost_total": cost(judging, options),
         "answer_fallbacks_total": fallbacks if any("answer_fallback" in r.judge for r in records) else None,
@@ -90,7 +93,7 @@ def step_metrics(credits: Sequence[StepCredit], options: DictConfig) -> dict[str
         "rollouts_missing_total": float(sum(credit.rollouts_missing for credit in credits)),
     }
     out |= {f"reward_errors/{name}/{kind}_total": float(n) for (name, kind), n in error_counts(records).items()}
-    out |= _failures(records) | _latency(judged) | _waiting(credits) | _spread(credits, options)
+    out |= _failures(records) | _latency(judged) | _waiting(credits) | _spread(credits, options) | _chosen(credits)
     out |= {f"judge/{name}_total": float(getattr(used, name)) for name in COUNTERS}
     out |= {f"ffp/{name}": share for name, share in shares.items()}
     if tokens:
@@ -142,6 +145,17 @@ def _waiting(credits: Sequence[StepCredit]) -> dict[str, float | None]:
     waits = [max(g + s for g, s in one) - max(g for g, _ in one) for one in pairs]
     seconds = [s for one in pairs for _, s in one]
     return {"reward_wait_s": sum(waits), "reward_s": _mean(seconds), "reward_max_s": max(seconds)}
+
+
+def _chosen(credits: Sequence[StepCredit]) -> dict[str, float]:
+    """The share of groups that `mrpo.judge.share` has chosen to be judged."""
+    chosen: dict[tuple[int, str], bool] = {}
+    for number, credit in enumerate(credits):
+        for record, row in zip(credit.records, credit.rows, strict=False):
+            if record is not None and record.judge_status != "skipped:unscored":
+                place = number, row.uid
+                chosen[place] = chosen.get(place, True) and not left_out(record, BY_SHARE)
+    return {"judge/groups_judged": sum(chosen.values()) / len(chosen)} if chosen else {}
 
 
 def _spread(credits: Sequence[StepCredit], options: DictConfig) -> dict[str, float]:

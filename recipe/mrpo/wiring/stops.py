@@ -31,7 +31,8 @@ def stop_if_judge_failed(
     `tokens`, `cost`: what judging has used since this process began.
     """
     judge = options.judge
-    asked = [r for r in records if r.steps and not r.judge_status.startswith("skipped")]
+    # Where the judge decides on answers it is asked about rollouts without labelled steps, too.
+    asked = [r for r in records if r.judge or (r.steps and not r.judge_status.startswith("skipped"))]
     failures = Counter(r.judge_status.partition(":")[2] for r in asked if r.judge_failed)
     report = budget_report(tokens, cost, failures, max_tokens=judge.max_tokens, max_cost=judge.max_cost)
     report = report or failure_report(failures, len(asked), max_failure_rate=judge.max_failure_rate)

@@ -13,15 +13,22 @@ from recipe.mrpo.common.environment import on_cpu
 from recipe.mrpo.hooks import MADE_FOR
 from recipe.mrpo.rollout.record import RECORD_KEY, RolloutRecord
 from recipe.mrpo.startup.prepare import prepare, uses_mrpo
-from recipe.mrpo.startup.verl_settings import AGENT_LOOP, ONE_RESPONSE, REWARD_MANAGER
+from recipe.mrpo.startup.verl_settings import REWARD_MANAGER
 from recipe.mrpo.wiring.correlation import CORRELATION, check_correlation, guard_action
 from recipe.mrpo.wiring.dropped_rows import rows_too_long
 from recipe.mrpo.wiring.dumps import dump_columns, training_columns
 from recipe.mrpo.wiring.estimators import CREDIT, StepCredit
 from recipe.mrpo.wiring.lost_steps import lost_steps_warning
-from recipe.mrpo.wiring.rollout_data import Batch, RolloutRow, missing_rollouts, read_rollouts, read_token_columns
+from recipe.mrpo.wiring.rollout_data import Batch, missing_rollouts, read_rollouts, read_token_columns, records_of
 from recipe.mrpo.wiring.step_metrics import cost, judge_tokens, step_metrics
 from recipe.mrpo.wiring.stops import stop_if_judge_failed, stop_if_scoring_failed
+from recipe.mrpo.wiring.unjudged import (
+    MarkedBatches,
+    known_totals,
+    mark_groups,
+    unjudged_counts,
+    validation_is_left_out,
+)
 from recipe.mrpo.wiring.validation_counts import validation_counts
 
 logger = logging.getLogger(__name__)
@@ -31,6 +38,9 @@ class StepCreditMixin:
     """Over each of verl's v1 trainers; every method only calls verl's in a run that is not ours."""
 
     config: DictConfig
+    global_steps: int
+    total_training_steps: int
+    val_dataloader: Any
 
     def __init__(self, config: DictConfig, *args: Any, **kwargs: Any) -> None:
         prepare(config)  # again, for callers that build a trainer without verl's `main_ppo`
@@ -134,6 +144,20 @@ class StepCreditMixin:
             )
         return batch
 
+    def _submit_batch_to_rollout(self, batch: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._mrpo:
+            mark_groups(batch, self.config.mrpo, step=self.global_steps)
+        return super()._submit_batch_to_rollout(batch, *args, **kwargs)  # type: ignore[misc]
+
+    def _validate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        if not self._mrpo or not validation_is_left_out(self):
+            return super()._validate(*args, **kwargs)  # type: ignore[misc]
+        batches, self.val_dataloader = self.val_dataloader, MarkedBatches(self.val_dataloader)
+        try:
+            return super()._validate(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            self.val_dataloader = batches
+
     def _val_metrics_update(
         self,
         data_sources: list[str],
@@ -153,6 +177,9 @@ class StepCreditMixin:
             expected_acc_counts = dict(expected_acc_counts or {})
             unknown = [record is not None and record.wrong is None for record in records]
             counts = validation_counts(expected_acc_counts, data_sources, sample_uids, unknown)
+            if self.config.mrpo.judge.validation_every > 1:
+                counts |= unjudged_counts(data_sources, records)
+            reward_extra_infos_dict = known_totals(reward_extra_infos_dict, records)
             for source, uid, is_unknown in zip(data_sources, sample_uids, unknown, strict=True):
                 place = str(source), str(uid)
                 if is_unknown and expected_acc_counts.get(place):
@@ -193,33 +220,6 @@ class StepCreditMixin:
         )
 
 
-def records_of(rows: list[RolloutRow]) -> list[RolloutRecord | None]:
-    """The record of each row; None for verl's padding rows, which copy the fields of a real one.
-
-    Raises RuntimeError for rollouts of more than one response, and if no row has a record.
-    """
-    later = [row.key for row in rows if row.output != 0]
-    if later:
-        raise RuntimeError(
-            f"{len(later)} rows are later outputs of a multi-output agent loop (first: {later[0]}); MRPO credits "
-            "the steps of one response: use verl's single-turn agent loop (actor_rollout_ref.rollout.agent."
-            "default_agent_loop=single_turn_agent)."
-        )
-    turns = max(row.turns for row in rows)
-    if turns > 2:  # question and response; more is the work of an agent loop that the start could not see
-        raise RuntimeError(
-            f"a rollout of this batch has {turns} turns: {ONE_RESPONSE}; leave the column agent_name out of the "
-            f"data, or set it to {AGENT_LOOP}."
-        )
-    records = [None if row.padding else RolloutRecord.from_extra_info(row.info) for row in rows]
-    if not any(record is not None for record in records):
-        raise RuntimeError(
-            "no rollout of this batch carries step labels: the rewards did not come from MRPO's reward manager; "
-            "set reward.reward_manager.name=mrpo."
-        )
-    return records
-
-
 def mix_into_trainers(module: ModuleType) -> None:
     """Put StepCreditMixin over every trainer that verl has registered, under the same names.
 
@@ -242,6 +242,6 @@ def mix_into_trainers(module: ModuleType) -> None:
 
 EXTENDED = (
     "_init_dataloader", "step", "_consume_sync_metrics", "_compute_old_log_prob", "_compute_advantage",
-    "_val_metrics_update", "_log_rollout_data", "_dump_generations",
+    "_submit_batch_to_rollout", "_validate", "_val_metrics_update", "_log_rollout_data", "_dump_generations",
 )  # fmt: skip
 """Methods of verl's trainers that the mixin extends."""

@@ -35,7 +35,7 @@ def reply(answer: object = None, steps: int = 2, **more) -> str:
     return "body:" + json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]})
 
 
-def scored(text: str, script: list[str], *, row: Row = ROW, times: int = 1, **options):
+def scored(text: str, script: list[str], *, row: Row = ROW, times: int = 1, not_chosen: str | None = None, **options):
     """Records of one rollout, `times` judged one after the other, and the requests that were sent."""
     with FakeJudgeServer(script=script) as server:
         chat = {"base_url": server.base_url, "model": "fake", "max_retries": 0}
@@ -51,6 +51,7 @@ def scored(text: str, script: list[str], *, row: Row = ROW, times: int = 1, **op
                 overall=False, show_images=False, verdict=scorer.asks_for_verdict,
             )  # fmt: skip
             given = {"scorer": scorer, "labeller": labeller, "judge": judge, "prompt": None, "response_tokens": 9}
+            given["not_chosen"] = not_chosen
             spans = {"spans": lambda steps: [(0, 0)] * len(steps)}
             records = [await judged_rollout(text, row, **given, **spans) for _ in range(times)]
             await judge.close()
@@ -103,6 +104,18 @@ def test_an_answer_without_steps_is_judged_and_has_no_labels():
 def test_an_answer_of_a_row_without_gold_reasoning_is_judged_and_its_steps_are_not():
     (record,), _ = scored(PARAPHRASE, [reply(1, steps=0)], row=NO_REASONING)
     assert (record.labels, record.judge_status, record.wrong) == (None, "skipped:no_gold_reasoning", False)
+
+
+@pytest.mark.parametrize("reason", ["share", "validation"])
+def test_where_steps_are_not_judged_the_verdict_on_the_answer_is_asked_for_all_the_same(reason):
+    (record,), (sent,) = scored(PARAPHRASE, [reply(1, steps=0)], not_chosen=reason)
+    assert (record.labels, record.judge_status, record.wrong) == (None, f"skipped:{reason}", False)
+    assert record.rewards["process"] is None and '"rollout_steps": []' in sent["messages"][1]["content"]
+
+
+def test_a_verdict_that_fails_there_is_a_failure_of_the_judge():
+    (record,), _ = scored(PARAPHRASE, ["http_500"] * 2, not_chosen="share")
+    assert record.judge_status == "failed:http_500" and record.wrong is None and record.labels is None
 
 
 def test_no_answer_is_a_wrong_one_whatever_the_judge_says():

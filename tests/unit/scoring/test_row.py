@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipe.mrpo.scoring.row import BadRow, Row
+from recipe.mrpo.scoring.row import BadRow, Row, prompt_id
 
 READ = [
     ("It is dense.", "It is dense.", "a text"),
@@ -85,3 +85,23 @@ def test_any_row_is_read_or_refused_in_one_sentence(gold, info):
     assert row.gold and all(isinstance(answer, str) for answer in row.gold)
     assert isinstance(row.gold_reasoning, str) and isinstance(row.question, str)
     json.dumps(row.case())
+
+
+NUMBERED = {"data_source": "slake", "extra_info": {"split": "train", "index": 7, "question": "What?"}}
+ASKED = [{"role": "user", "content": [{"type": "image", "image": b"x"}, {"type": "text", "text": "What?"}]}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "why"),
+    [
+        (NUMBERED, '["slake", "train", "7"]', "the row's number in its data"),
+        (NUMBERED | {"raw_prompt": ASKED}, '["slake", "train", "7"]', "whatever else is known of it"),
+        ({**NUMBERED, "extra_info": json.dumps(NUMBERED["extra_info"])}, '["slake", "train", "7"]', "as JSON text"),
+        ({"raw_prompt": ASKED}, '["", "", "What?", "None", "None"]', "without a number what is asked"),
+        ({"raw_prompt": ASKED, "reward_model": {"ground_truth": "CT"}}, '["", "", "What?", "None", "CT"]', "and gold"),
+        ({"extra_info": "{no JSON", "raw_prompt": None}, '["", "", "", "None", "None"]', "a row that cannot be read"),
+        ({"extra_info": {"index": 0}}, '["", "", "0"]', "0 is a number"),
+    ],
+)
+def test_a_prompt_has_the_same_name_whenever_its_row_comes_again(columns, name, why):
+    assert prompt_id(columns) == name, why

@@ -54,3 +54,10 @@ def test_rollouts_left_unjudged_are_refused_where_the_unknown_would_count_as_0(c
     assert "mrpo.judge.ask_for=all" in refusal(config_of(*overrides, base=BASE))
     prepare(config_of(*overrides, "+mrpo.rewards.process.weight=0", base=BASE))  # then nothing is unknown
     prepare(config_of("algorithm.adv_estimator=gdpo", *overrides[1:], base=BASE))
+
+
+def test_a_share_of_groups_is_refused_where_the_unknown_would_count_as_0(config_of):
+    manager, share = "reward.reward_manager.name=mrpo", "+mrpo.judge.share=0.5"
+    assert "mrpo.judge.share=0.5" in refusal(config_of("algorithm.adv_estimator=grpo", manager, share, base=BASE))
+    prepare(config_of("algorithm.adv_estimator=gdpo", manager, share, base=BASE))
+    prepare(config_of("algorithm.adv_estimator=mrpo", share, "+mrpo.shaping=none", base=BASE))

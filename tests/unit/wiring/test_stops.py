@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recipe.mrpo.scoring.faults import ScoringStopped
-from recipe.mrpo.wiring.stops import JudgeUnavailable
+from recipe.mrpo.wiring.stops import JudgeUnavailable, stop_if_judge_failed
 
 from .trainer_run import CUTS, add, batch_of, metrics_of_step
 
@@ -88,3 +88,14 @@ def test_too_many_rewards_that_raise_stop_the_run(queue, trainer, make_record, r
     else:
         metrics = metrics_of_step(one, batch)
         assert metrics["mrpo/reward_errors_total"] == metrics["mrpo/reward_errors/length/KeyError_total"] == 1
+
+
+def test_the_failure_rate_is_that_of_the_rollouts_that_the_judge_was_asked_about(make_record, options):
+    """With mrpo.rewards.answer.mode=judge it is asked about the answers of unjudged groups, too."""
+    failed = make_record(labels=None)
+    verdicts = [make_record(labels=None, judge_status="skipped:share") for _ in range(3)]
+    unasked = [make_record(labels=None, judge_status="skipped:share", judge={}) for _ in range(3)]
+    strict = options(**{"judge.max_failure_rate": 0.3})
+    stop_if_judge_failed([failed, *verdicts], strict, tokens=0, cost=None)
+    with pytest.raises(JudgeUnavailable, match="failed on 1 of 1 rollouts"):
+        stop_if_judge_failed([failed, *unasked], strict, tokens=0, cost=None)

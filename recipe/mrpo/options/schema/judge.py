@@ -130,6 +130,9 @@ class Judge(Group):
     cache: Cache
     limits: Limits
     ask_for: str = one_of(ASK_FOR)
+    share: float = number(0, 1)
+    share_seed: int = whole(0)
+    validation_every: int = whole(1)
     stand_in: str = one_of(STAND_IN)
     price_per_million: Prices
     max_tokens: float | None = number(above=0, high=2**53, null=True)

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from recipe.mrpo.common.printable import printable
+from recipe.mrpo.judge.spending import NOT_CHOSEN
+from recipe.mrpo.judge.when_to_judge import SKIP_REASONS
 from recipe.mrpo.report.live.state import JobState
 from recipe.mrpo.report.terminal import choose, question_of
 
@@ -38,6 +40,8 @@ ROWS = (  # metric, its name here
 )
 ALARMS = {"mrpo/judge/failure_share": 0.1, "mrpo/reward_errors_total": 0.0, "mrpo/groups_without_spread": 0.9}
 """A value above it is shown in red."""
+IN_ORDER = ("ok", *(f"skipped:{reason}" for reason in (*SKIP_REASONS, *NOT_CHOSEN)))
+"""A judge's status that is no fault: the rollout was judged, or an option has left it out."""
 
 
 def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
@@ -121,7 +125,7 @@ def _evaluation(state: JobState) -> Text:
     out.append(", ".join(f"{count} {name}" for name, count in state.lines.items()), style="bold")
     if state.answers:
         out.append("\nanswers: " + ", ".join(f"{state.answers[name]} {name}" for name in ("right", "wrong", "unknown")))
-    failed = {status: count for status, count in state.judge.items() if status not in ("ok", "skipped:unused")}
+    failed = {status: count for status, count in state.judge.items() if status not in IN_ORDER}
     if failed:
         out.append("\njudge: " + ", ".join(f"{count} {safe(status)}" for status, count in failed.items()), "yellow")
     return out
