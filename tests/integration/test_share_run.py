@@ -26,7 +26,8 @@ def run(tmp_path_factory):
     one = Run(
         tmp_path_factory.mktemp("share"), steps=STEPS,
         overrides={f"++mrpo.judge.{name}": value for name, value in options.items()}
-        | {"data.val_max_samples": 8, "trainer.val_before_train": True, "trainer.test_freq": 1, "trainer.save_freq": -1},
+        | {"data.val_max_samples": 8, "trainer.val_before_train": True, "trainer.test_freq": 1}
+        | {"trainer.save_freq": -1},
     )  # fmt: skip
     finished = one.go(timeout=680)
     assert finished.exit_code == 0, one.tail()
