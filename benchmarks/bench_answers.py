@@ -32,7 +32,7 @@ from reward_fns.answer.words import synonyms
 from reward_fns.build import build_rewards
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "answers"
-FILES = ("develop", "held_out", "handout", "terms")
+FILES = ("develop", "held_out", "handout", "second_writer", "terms")
 Row = Mapping[str, Any]
 MODULES = {
     "candidates": candidates,

@@ -16,6 +16,7 @@ from reward_fns.answer.words.units import COUNT, PERCENT, SUM
 _MAX_WORDS_ABOUT_A_NUMBER = 8  # "there are 4 lesions in the liver" answers "4"; a paragraph with a 4 in it does not
 _TEMPERATURES = frozenset({"celsius", "fahrenheit"})
 _COUNTS = re.compile(r"\b(?:how many|number of)\b", re.IGNORECASE)
+_PART = re.compile(r"(?:^|\band|[,;])\s*(\d{1,3})(?![\w.])")
 _BARE_DEGREES = re.compile(r"(?<=\d)\s?([CF])(?!\w)")
 
 
@@ -90,6 +91,15 @@ def _same_share(prediction: str, gold: str) -> bool:
     return isinstance(written, Fraction) and number.as_written in (written, written / 100)
 
 
+def _before_parts(text: str) -> str:
+    """A count without the parts that sum to it: "two lesions, one in each lobe and one in ..." is "two lesions"."""
+    plain = spell_out(text, ALL_RULES)
+    head, _, tail = next((split for sign in ":;,(" if len((split := plain.partition(sign))[2]) > 1), (plain, "", ""))
+    counted = [q.value for q in find_quantities(head)]
+    parts = [int(number) for number in _PART.findall(tail)]
+    return head if len(counted) == 1 and len(parts) > 1 and sum(parts) == counted[0] else text
+
+
 def _same_quantity(prediction: str, gold: str, *, counts: bool) -> bool:
     """Is one answer a bare quantity and the other that same quantity in a few words ("4" and "there are 4 lesions")?
 
@@ -98,6 +108,8 @@ def _same_quantity(prediction: str, gold: str, *, counts: bool) -> bool:
     no answer to "4 lesions", nor to a question that `counts`), and may not leave out the gold's. Both bound the number
     alike (<4 is not 4).
     """
+    if counts:
+        prediction = _before_parts(prediction)
     (p, p_words), (g, g_words) = _number_and_words(prediction), _number_and_words(gold)
     if len(p) != 1 or len(g) != 1 or (p_words > 0 and g_words > 0) or g_words > 1:
         return False

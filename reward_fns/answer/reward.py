@@ -9,8 +9,10 @@ from functools import lru_cache
 from typing import Protocol
 
 from reward_fns.answer.accepted import accepted_as, with_degrees
+from reward_fns.answer.choices import Choices, read_choices
 from reward_fns.answer.conflicts.find import find_conflict
 from reward_fns.answer.coverage.covered import covers, is_part
+from reward_fns.answer.coverage.gold import with_nouns
 from reward_fns.answer.coverage.yes_no import is_chinese_yes_no, says
 from reward_fns.answer.options import AnswerOptions
 from reward_fns.answer.published import published_draft
@@ -46,6 +48,8 @@ def answer_reward(
     equal to a number without a unit or to another expression; or the answer states the gold answer, in a sentence or
     under another name (options.accept = "covered", see `covers`; "exact" leaves this out). `question` says which words
     of the gold answer need not be said again, and what the answer must not contradict.
+    If the question brings its choices ("A: CT B: MRI"), the gold answer may be one of their letters or texts, and so
+    may the answer; an answer that picks another letter scores 0.
     A yes/no gold answer is scored 0 or 1 (options.yes_no: sentence, see `polarity`; leading: the first word decides;
     exact; mix: like the rest).
     Conflicts: see `find_conflict`. Only the answer is looked at, never the reasoning. Without an encoder the other
@@ -92,7 +96,14 @@ def answer_reward(
 
 
 def _draft(prediction: str, gold: str, question: str, options: AnswerOptions) -> Draft:
-    prediction, gold = with_degrees(prediction, gold), with_degrees(gold, prediction)
+    if options.accept == "covered" and (choices := read_choices(question)) and (letter := choices.letter_of(gold)):
+        if picked := choices.picked(prediction):
+            right = picked == {letter} and not _says_another(prediction, letter, choices, options)
+            return Draft(float(right), parts_of(accepted="choice" if right else ""), {})
+        if _says_another(prediction, letter, choices, options):
+            return Draft(0.0, parts_of(), {})
+        gold, question = choices.texts[letter], choices.question
+    prediction, gold = with_degrees(prediction, gold), with_nouns(with_degrees(gold, prediction))
     gold_words = tokens(gold, ALL_RULES)
     if options.yes_no != "mix" and (
         gold_words in (("yes",), ("no",)) or (options.yes_no == "sentence" and is_chinese_yes_no(gold))
@@ -109,6 +120,16 @@ def _draft(prediction: str, gold: str, question: str, options: AnswerOptions) ->
     other = options.accept == "covered" and not is_part(prediction, gold, question)
     overlap = {"rouge1": rouge1_f1(stem(p_tokens), stem(g_tokens)), "bleu1": bleu1(p_tokens, g_tokens)}
     return Draft(None, parts_of(conflict=conflict), overlap, says_other=other)
+
+
+def _says_another(prediction: str, letter: str, choices: Choices, options: AnswerOptions) -> bool:
+    """Does the answer state another choice, which is no part of the right one, and not the right one's words?"""
+    own = choices.texts[letter]
+    for other, text in choices.texts.items():
+        said = other != letter and covers(prediction, text, choices.question, options.conflicts)
+        if said and not covers(own, text, choices.question, options.conflicts):
+            return True
+    return False
 
 
 def _finish(

@@ -26,7 +26,7 @@ AXES: dict[str, tuple[dict[str, frozenset[str]], ...]] = {
             name: frozenset({name})
             for name in ("ct", "mri", "xray", "ultrasound", "pet", "spect", "mammography", "fluoroscopy", "angiography")
         },
-        {name: frozenset({name}) for name in ("t1", "t2", "flair", "dwi")},
+        {name: frozenset({name}) for name in ("t1", "t2", "t2star", "flair", "dwi")},
     ),
     "position": (
         {

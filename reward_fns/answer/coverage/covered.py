@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 
 from reward_fns.answer.conflicts.find import find_conflict
@@ -41,9 +42,23 @@ def covers(prediction: str, gold: str, question: str, conflicts: frozenset[str])
     if not wanted.items:
         return False
     sentences = read(prediction, wanted.keep)
+    if _states_all(sentences, wanted, prediction, gold, question, conflicts):
+        return True
+    if wanted.whole is None:
+        return False
+    as_one = replace(wanted, items=(wanted.whole,))
+    return _states_all(sentences, as_one, prediction, gold, question, conflicts)
+
+
+def _states_all(
+    sentences: tuple[Sentence, ...],
+    wanted: Gold,
+    prediction: str,
+    gold: str,
+    question: str,
+    conflicts: frozenset[str],
+) -> bool:
     found = _first_of_each(sentences, wanted.items)
-    if found is None and wanted.whole is not None:
-        found = _first_of_each(sentences, (wanted.whole,))
     if found is None:
         return False
     holding = tuple(dict.fromkeys(found))
@@ -135,12 +150,19 @@ def _of_another_organ(sentence: Sentence, item: Item, wanted: Gold) -> bool:
     """Does another organ stand for one that the question says ("enlarged sulci", asked about enlarged ventricles)?"""
     table, here = load_terms(), set(sentence.stems)
     left_out = [
-        word for i, word in enumerate(item.words) if i not in item.needed and table.kinds([word]) == {"anatomy"}
+        word
+        for i, word in enumerate(item.words)
+        if i not in item.needed and (table.kinds([word]) == {"anatomy"} or word in _PARTS)
     ]
-    if not any(all(not here.issuperset(name_stems(name)) for name in table.names([word])) for word in left_out):
+    if all(_named_in(here, word) for word in left_out):
         return False
-    known = wanted.stems | wanted.question
-    return any(stem_of(word) not in known and table.kinds([word]) == {"anatomy"} for word in sentence.stated)
+    known = set(wanted.stems | wanted.question)
+    return any(table.kinds([word]) == {"anatomy"} and not _named_in(known, word) for word in sentence.stated)
+
+
+def _named_in(stems: set[str], word: str) -> bool:
+    """Do the stems hold the word under any of its names?"""
+    return stem_of(word) in stems or any(stems.issuperset(name_stems(name)) for name in load_terms().names([word]))
 
 
 def _names_finding(words: list[str], item: Item, wanted: Gold) -> bool:

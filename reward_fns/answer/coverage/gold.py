@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
-from reward_fns.answer.conflicts.word_lists import AXES, AXIS_WORDS, NEGATIONS
+from reward_fns.answer.conflicts.word_lists import AXES, AXIS_WORDS, NEGATIONS, SIDES
 from reward_fns.answer.coverage.reading import ASKS_RELATION, ASKS_WHY, LOCATED_BY, NORMAL, STOP
 from reward_fns.answer.coverage.stems import stem_of
 from reward_fns.answer.terms.table import MAX_WORDS, load_terms
@@ -15,11 +15,12 @@ from reward_fns.answer.words.normalise import ALL_RULES, TOKEN, is_spelled_out, 
 _ITEMS = re.compile(r"\s*(?:[,;]|\band\b|&(?!\s?e\b))\s*")
 _ABBREVIATION = re.compile(r"(?<![\w.-])[A-Z]{3,6}(?![\w-])")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
-_SEQUENCES = frozenset("t1 t2 flair dwi adc swi stir diffusion".split())
-_CLASS = re.compile(r"^\w{2,4} - (?=\w)")  # VQA-Med: "mr - flair", "xr - plain film"
+_SEQUENCES = frozenset("t1 t2 t2star flair dwi adc swi stir diffusion".split())
+_CLASS = re.compile(r"^(?!t[12])\w{2,4} - (?=\w)")  # VQA-Med: "mr - flair", "xr - plain film"
 _DENYING_QUESTION = re.compile(r"^(?!.*\bor\b).*\b(?:not|never|except|absent|cannot)\b", re.IGNORECASE | re.DOTALL)
 _DEGREES = frozenset("less more fewer".split())  # "less acute" does not say the "less" of "less enhancement"
 _INITIALS = 3  # words from which on initials are an abbreviation
+_MAX_SIDES = 4  # items of "Left Lung, Right"
 _BRACKETS = re.compile(r"\([^()]*\)")
 
 
@@ -90,6 +91,8 @@ def read_gold(gold: str, question: str) -> Gold:
     idle = frozenset(stem_of(word) for words in groups for word in words if word in _idle_nouns())
     dropped = _in_question(everything, asked, idle)
     items = tuple(_item(words, dropped, tuple(question_words)) for words in groups)
+    if {"left", "right"} <= everything:
+        items = tuple(map(_in_both, items))
     items = tuple(item for item in items if item.needed)
     denies = any(word in NEGATIONS for words in groups for word in words)
     words = tuple(word for group in groups for word in group)
@@ -107,6 +110,19 @@ def read_gold(gold: str, question: str) -> Gold:
         if kept
     )
     return Gold(items, denies, everything, asked, whole, keep, "or" in question_words, joints)
+
+
+@lru_cache(maxsize=4096)
+def with_nouns(gold: str) -> str:
+    """The gold answer with a noun behind a side that shares it: "Left Lung, Right" is "Left Lung, Right Lung"."""
+    items = gold.split(",")
+    if not 1 < len(items) <= _MAX_SIDES or not any(item.strip().casefold() in SIDES for item in items):
+        return gold
+    nouns = {" ".join(w for w in item.split() if w.casefold() not in AXIS_WORDS) for item in items} - {""}
+    if len(nouns) != 1:
+        return gold
+    noun = nouns.pop()
+    return ", ".join(f"{item.strip()} {noun}" if item.strip().casefold() in SIDES else item.strip() for item in items)
 
 
 def _joined(words: tuple[str, ...], groups: list[tuple[str, ...]], dropped: frozenset[str]) -> Item | None:
@@ -132,10 +148,18 @@ def _in_question(stems: frozenset[str], asked: frozenset[str], idle: frozenset[s
 def _item(words: tuple[str, ...], dropped: frozenset[str], asked: tuple[str, ...]) -> Item:
     stems = tuple(map(stem_of, words))
     idle = _idle_nouns() | ({"mri"} if not _SEQUENCES.isdisjoint(words) else frozenset())
+    if not NORMAL.isdisjoint(words):  # "no abnormality" answers "normal chest x-ray"
+        idle |= {word for word in words if load_terms().kinds([word]) == {"modality"}} | {"chest", "abdominal"}
     needed = frozenset(i for i, stem in enumerate(stems) if stem not in dropped and words[i] not in idle)
     if not needed:
         needed = frozenset(i for i, stem in enumerate(stems) if stem not in dropped)
     return Item(words, stems, needed, tuple(_names(words, needed, asked)), kinds_of(words))
+
+
+def _in_both(item: Item) -> Item:
+    """The item, whose side an answer may say of both at once ("both lungs")."""
+    sides = [i for i, word in enumerate(item.words) if word in ("left", "right")]
+    return replace(item, names=(*item.names, *((frozenset({i}), name_stems("bilateral")) for i in sides)))
 
 
 def holds(stems: set[str], item: Item) -> bool:

@@ -24,12 +24,15 @@ _CLAUSE = re.compile(
     r"|as(?! well as)|with)\b)\s*"
 )
 _PIECE = re.compile(rf"{TOKEN.pattern}|[,:()/?]")
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|be|been|shows?|shown|showing|has|have|had|appears?|represents?|indicates?|measures?|contains?"
-    r"|suggests?|seen|may|can|could|does|do|seems?|demonstrates?|reveals?|depicts?|lies?|includes?)\b"
-)
 VERBS = frozenset(
-    "is are was were shows show has have appears appear represents represent contains contain seems lies looks".split()
+    "is are was were shows show has have appears appear represents represent contains contain seems lies looks "
+    "belongs belong occupies occupy corresponds correspond displays display exhibits exhibit illustrates illustrate "
+    "reflects reflect remains remain arises arise originates originate".split()
+)
+"""Verbs that part what stands before them from what stands behind."""
+_VERB = re.compile(
+    rf"\b(?:{'|'.join(sorted(VERBS))}|be|been|shown|showing|had|indicates?|measures?|suggests?|seen|may|can|could|does|do"
+    r"|seem|demonstrates?|reveals?|depicts?|lie|includes?)\b"
 )
 _MAX_LIST = 200  # words that are taken for one list
 _MAX_FRAGMENT = 4  # words; "Pneumonia. Effusion. Tuberculosis." is a list
@@ -61,9 +64,9 @@ _RELATED_AFTER = re.compile(
 )
 LOCATED_BY = re.compile(
     r"\b(?:adjacent to|next to|near|around|beside|alongside|above|below|behind|between|outside|beneath|under"
-    r"|(?<=\w )surrounding"
+    r"|(?<=\w )surrounding|at (?:the )?level of"
     r"|(?:anterior|posterior|lateral|medial|superior|inferior) to|underneath|in front of|abutting|compressing"
-    r"|displacing|overlying|underlying|separate from|away from|close to)\b.*?(?=\b(?:is|are|was|were|shows?)\b|$)"
+    rf"|displacing|overlying|underlying|separate from|away from|close to)\b.*?(?=\b(?:{'|'.join(sorted(VERBS))})\b|$)"
 )
 _IS_CAUSE = re.compile(
     r"\b(?:is|are|as)(?: an?)?(?: \w+)? (?:cause|complication|mimic|risk factor|sequela)s? (?:of|for)\b"
@@ -78,7 +81,8 @@ _OPEN = re.compile(
     r"\b(?:differentials?|possibilities|considerations|cannot be (?:excluded|ruled out|determined|assessed)"
     r"|not (?:be )?(?:excluded|ruled out)|unclear|uncertain|unable to|not possible|impossible|difficult to|hard to"
     r"|insufficient|(?:can(?:no|')t|can not|cannot|could not) (?:tell|say|determine|be sure|rule out|exclude|identify)"
-    r"|not sure|do(?:n't| not) know|unknown|not enough information|(?:could|may|might) also)\b"
+    r"|(?:i|we) (?:cannot|can not|can(?:no|')t|am unable|am not able|are unable)(?: to)?(?! (?:see|find|detect))"
+    r"|as an ai|not qualified|not sure|do(?:n't| not) know|unknown|not enough information|(?:could|may|might) also)\b"
 )
 
 

@@ -70,7 +70,10 @@ def in_one_run(sentence: Sentence, item: Item) -> bool:
 
 def _has_own_verb(words: tuple[str, ...], place: int, before: list[str]) -> bool:
     """Does "and" join two statements, each with its verb, and not two things?"""
-    return not VERBS.isdisjoint(before) and not VERBS.isdisjoint(words[place + 1 : place + _NEXT_STATEMENT])
+    following = words[place + 1 : place + _NEXT_STATEMENT]
+    if VERBS.issuperset(following[:1]):
+        return False  # "and shows ...": still of the same thing
+    return not VERBS.isdisjoint(before) and not VERBS.isdisjoint(following)
 
 
 def _clauses(sentences: tuple[Sentence, ...]) -> Iterator[list[str]]:

@@ -100,10 +100,10 @@ def polarity(prediction: str, question: str) -> str:
 
 
 def _takes_back(words: tuple[str, ...]) -> bool:
-    """ "yes and no", "yes or no", "yes no"."""
-    return words[1:2] in (("yes",), ("no",)) or (
-        words[1:2] in (("and",), ("or",)) and words[2:3] in (("yes",), ("no",))
-    )
+    """ "yes and no", "yes or no", "yes no", "no ..., so yes"."""
+    if {words[0], words[-1]} == {"yes", "no"} or words[1:2] in (("yes",), ("no",)):
+        return True
+    return words[1:2] in (("and",), ("or",)) and words[2:3] in (("yes",), ("no",))
 
 
 class _Said(NamedTuple):

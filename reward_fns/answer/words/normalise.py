@@ -31,6 +31,7 @@ _PLAIN = str.maketrans(
         **dict.fromkeys("≧⩾", "≥"),
     }
 )
+_TAG = re.compile(r"</?(?:b|i|u|em|strong|p|br|span|div|code|small|mark|ul|ol|li)\s?/?>", re.IGNORECASE)  # layout
 _ENTITY = re.compile(r"&[a-zA-Z]{2,8};")
 _SUPERSCRIPT = re.compile(r"(?<=\d)(?=[⁻⁺]?[⁰¹²³⁴-⁹])")  # without a ^ there, NFKC makes 105 of 10⁵
 _VULGAR = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")  # and, without a space, 11/2 of 1½
@@ -77,6 +78,8 @@ def fold(text: str) -> str:
     """One code point for one meaning: NFKC, plain dashes and quotes, no control characters, no LaTeX wrapping."""
     if "&" in text:
         text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    if "<" in text:
+        text = _TAG.sub(" ", text)
     if not (text.isascii() and text.isprintable()):
         text = _VULGAR.sub(" ", _SUPERSCRIPT.sub("^", text))
         text = unicodedata.normalize("NFKC", text).translate(_PLAIN)

@@ -39,6 +39,7 @@ _SYNONYMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"r(?= (?:sided?|lungs?|hemi\w+|kidney|(?:upper|middle|lower) lobe|lobe|ventricle|atrium|hilum)\b)": "right",
     r"l(?= (?:sided?|lungs?|hemi\w+|kidney|(?:upper|middle|lower) lobe|lobe|ventricle|atrium|hilum)\b)": "left",
     r"t2[\s-](?:weighted[\s-])?flair": "flair",
+    r"(?<!\*)t2(?:\*(?!\*)|[\s-]star(?!\w))": "t2star",
     r"t1-?\s?wi?": "t1 weighted",
     r"t2-?\s?wi?": "t2 weighted",
     r"(?:one|1) on (?:each|either) sides?": "bilateral",
