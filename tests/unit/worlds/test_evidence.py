@@ -111,13 +111,16 @@ def test_what_is_asked_for_is_what_is_compared():
 
     fast = [("direct", "main"), ("direct", "flip15"), ("direct", "scene")]
     own = [("chain", "own"), ("chain", "own_flip15")]
-    everything = [("chain", "main"), ("chain", "parts"), ("chain", "tau"), *own, *fast, ("drawn", "main")]
+    second = [("chain", "main_tuned10"), ("chain", "parts_tuned10")]
+    first = [("chain", "main"), ("chain", "parts"), ("chain", "tau"), *second]
+    everything = [*first, *own, *fast, ("drawn", "main")]
     assert asked("--world", "direct") == fast
     assert asked() == everything
     assert asked("--quick") == [("chain", "quick"), ("drawn", "quick")]
     assert asked("--world", "chain", "--settings", "tau") == [("chain", "tau")]
     one = command.comparisons(command.parser().parse_args(["--lr", "0.004"]), bounded=None)
     assert {c.lr for c in one} == {0.004} and not any(c.tuning() for c in one)
+    assert [len(c.tuning_seeds) for c in chain.second()] == [10, 10] and len(chain.main().tuning_seeds) == 3
     assert len(chain.SEEDS) >= 10 and len(drawn.SEEDS) >= 5
 
 

@@ -35,7 +35,12 @@ def parser() -> argparse.ArgumentParser:
         choices=("chain", "drawn", "direct"),
         help="one world alone; direct: the drawn one without verl, which also chooses the learning rates",
     )
-    add("--settings", nargs="+", metavar="NAME", help="some of main, parts, tau, own, own_flip15, flip15, scene")
+    add(
+        "--settings",
+        nargs="+",
+        metavar="NAME",
+        help="some of main, parts, tau, main_tuned10, parts_tuned10, own, own_flip15, flip15, scene",
+    )
     add("--arms", nargs="+", choices=tuple(ARMS), metavar="ARM", default=list(drawn.MAIN),
         help=f"of the drawn world: {', '.join(ARMS)}")  # fmt: skip
     add("--lr", type=float, help="one learning rate for all arms, in the place of the rule")
@@ -51,7 +56,7 @@ def comparisons(args: argparse.Namespace, bounded: drawn.Bounded) -> list[Compar
     found: list[Comparison] = []
     fast = direct.comparisons(args.out)
     if args.world in (None, "chain"):
-        found += [chain.quick()] if args.quick else [chain.main(), *chain.parts(), *chain.own()]
+        found += [chain.quick()] if args.quick else [chain.main(), *chain.parts(), *chain.second(), *chain.own()]
     if args.world in (None, "direct") and not args.quick:
         found += fast
     if args.world in (None, "drawn"):
