@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
+import torch
 
+from recipe.mrpo.worlds.arms import MAIN
+from recipe.mrpo.worlds.chain.curve import TrainingCurve
+from recipe.mrpo.worlds.chain.scene import ChainWorld
+from recipe.mrpo.worlds.chain.train import RunSettings, run
 from recipe.mrpo.worlds.evidence import chain, command, drawn, report
+from recipe.mrpo.worlds.evidence.figures import figures
 from recipe.mrpo.worlds.evidence.jobs import Comparison
 from recipe.mrpo.worlds.evidence.runner import go
 
@@ -132,3 +141,45 @@ def test_a_graded_answer_makes_tau_matter():
 
     given, right = torch.tensor([0, 1, 2, 5, 3]), torch.tensor([0, 0, 0, 0, 4])
     assert answer_reward(ChainWorld(), given, right, near=0.5).tolist() == [1.0, 0.5, 0.0, 0.5, 0.5]
+
+
+def test_the_page_gets_what_the_table_says(tmp_path):
+    comparison = made_up([])
+    go([comparison], tmp_path, say=lambda line: None)
+    a, b = figures(comparison, tmp_path)["arms"]
+    assert a["metrics"]["early_rate"]["difference"] is None and a["metrics"]["early_rate"]["pairs"] == []
+    assert [[s, round(d, 6)] for s, d in b["metrics"]["early_rate"]["pairs"]] == [[0, -0.1], [1, -0.2]]
+    assert round(b["metrics"]["early_rate"]["difference"]["mean"], 6) == -0.15
+    assert b["curves"]["accuracy"] == []  # these runs have none
+
+
+def test_the_chain_world_keeps_its_curve_and_watching_it_changes_nothing():
+    torch.set_num_threads(1)
+    watched = TrainingCurve(every=2)
+    settings = RunSettings(updates=5, test_scenes=50)
+    with_it = run(ChainWorld(), MAIN["mrpo"], settings, seed=1, watch=watched)
+    assert with_it == run(ChainWorld(), MAIN["mrpo"], settings, seed=1)
+    assert [point["step"] for point in watched.points] == [2, 4]
+    assert all(0 <= point["early_rate"] <= 1 and 0 <= point["accuracy"] <= 1 for point in watched.points)
+
+
+@pytest.mark.long
+def test_an_interrupted_make_evidence_writes_its_report_and_the_same_command_goes_on(tmp_path):
+    """The command itself, stopped by a signal in the middle of a run: what is done stays done."""
+    words = ["--quick", "--world", "chain", "--out", str(tmp_path)]
+    started = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "recipe.mrpo.worlds.evidence", *words], stderr=subprocess.PIPE, text=True
+    )
+    told = started.stderr
+    assert told is not None
+    first = next(line for line in told if line.startswith("1/6"))
+    started.send_signal(signal.SIGINT)
+    rest = told.read()
+    assert started.wait() == 130 and "the same command goes on" in rest and "early failures" in first
+    kept = {file: file.read_bytes() for file in (tmp_path / "chain").rglob("*.json")}
+    assert 1 <= len(kept) < 6 and (tmp_path / "report.html").exists()
+    told_again: list[str] = []
+    assert go([replace(chain.quick(), seeds=(0,))], tmp_path, say=told_again.append)  # two runs are enough here
+    assert told_again[0] == f"{min(len(kept), 2)} of 2 runs are there already"
+    assert len(list((tmp_path / "chain").rglob("*.json"))) == max(2, len(kept))
+    assert all(file.read_bytes() == content for file, content in kept.items())

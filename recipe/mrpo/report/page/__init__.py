@@ -11,5 +11,6 @@ text_pool.py     texts once, offsets as a browser counts them
 pictures.py      images once, made small
 document.py      the HTML: security policy, escaped data
 script.py        joins the page's JavaScript, script/*.js
+evidence.py      the page of `make evidence`: another skeleton and script in the same document
 vendor/          Observable Plot, d3 and TanStack Virtual as one file, with licences and how it is made
 """

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from recipe.mrpo.report.page.script import application
+from recipe.mrpo.report.page.script import EVIDENCE, MODULES, application
 
 HERE = Path(__file__).parent
+KINDS = {"page": MODULES, "evidence": EVIDENCE}
 DARK = ':root[data-theme="dark"] {'
 # What could end a script element or start a comment in it, what JavaScript once took for line ends, and halves of
 # surrogate pairs, which no file in UTF-8 can hold.
@@ -65,17 +66,19 @@ def style_sheet() -> str:
     return css[: -len(rest + rule)] + f"{rule}{colours}}}\n{by_system}{after}"
 
 
-def document(title: str, blocks: Iterator[tuple[str, Any]]) -> Iterator[str]:
+def document(title: str, blocks: Iterator[tuple[str, Any]], *, kind: str = "page") -> Iterator[str]:
     """Pieces of the file. `blocks`: (id, value) of the JSON blocks, in order; they are not held in memory together.
+
+    `kind`: of KINDS, the page of runs (`page`) or that of `make evidence`; each has a skeleton and its modules.
 
     The skeleton and the sources come from this folder. Raises ValueError if a source could end its own element.
     """
-    vendor, own = (HERE / "vendor" / "vendor.min.js").read_text(), application()
+    vendor, own = (HERE / "vendor" / "vendor.min.js").read_text(), application(modules=KINDS[kind])
     style = style_sheet()
     for source in (vendor, own, style):
         if re.search(r"</(script|style)|<!--", source, re.IGNORECASE):
             raise ValueError("a source of the page holds a text that would end its element")
-    skeleton = (HERE / "page.html").read_text()
+    skeleton = (HERE / f"{kind}.html").read_text()
     head, _, body = skeleton.partition("<!-- head -->")
     yield head
     policy = security_policy([vendor, own], style)

@@ -7,26 +7,29 @@ taking these words away. No tool that is not Python is needed to change the page
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "script"
 MODULES = (
-    "dom", "data", "words", "theme", "charts", "headline", "comparison", "accuracy",
+    "dom", "numbers", "data", "words", "theme", "charts", "headline", "comparison", "accuracy",
     "reasoning", "training", "judging", "about",
     "filters", "route", "list", "shading", "rollout", "siblings", "browser", "keys", "main",
 )  # fmt: skip
-"""In the order in which they are joined: a module comes after those that it imports from."""
+"""Of the page of runs, in the order in which they are joined: a module comes after those that it imports from."""
+EVIDENCE = ("dom", "numbers", "theme", "charts", "evidence")
+"""Of the page of `make evidence`."""
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function |const |let |class )", re.MULTILINE)
 _DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 
 
-def application(folder: Path = FOLDER) -> str:
-    """The joined script. Raises ValueError for an import that does not fit and for a name declared in two modules."""
+def application(folder: Path = FOLDER, modules: Sequence[str] = MODULES) -> str:
+    """The joined script of a page. Raises ValueError for an import that does not fit or a name declared twice."""
     exported: dict[str, set[str]] = {}
     declared: dict[str, str] = {}
     parts = []
-    for module in MODULES:
+    for module in modules:
         source = (folder / f"{module}.js").read_text()
         for names, origin in _IMPORT.findall(source):
             missing = {name.strip() for name in names.split(",") if name.strip()} - exported.get(origin, set())

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from recipe.mrpo.rollout.first_failure import first_failure_position
 from recipe.mrpo.worlds.arms import MAIN, with_judge
 from recipe.mrpo.worlds.chain.scene import ChainWorld
-from recipe.mrpo.worlds.chain.train import RunSettings, run
+from recipe.mrpo.worlds.chain.train import EARLY, Pushes, RunSettings, run
 
 BARS = "▁▂▃▄▅▆▇█"
 SHOWN = (("accuracy", "right answers"), ("early_rate", "early failures"))
+
+
+class TrainingCurve:
+    """Watches a run: rates of the rollouts that it is trained with by scene labels, over every `every` updates."""
+
+    def __init__(self, every: int):
+        self.points: list[dict[str, float]] = []
+        self._every, self._updates, self._early, self._right, self._rollouts = every, 0, 0, 0, 0
+
+    def __call__(self, update: Pushes) -> None:
+        valid = update.choices == update.scenes.truth
+        first = [first_failure_position(row) for row in valid.int().tolist()]
+        self._early += sum(place is not None and place < EARLY for place in first)
+        self._right += int(valid[:, -1].sum())
+        self._rollouts += len(first)
+        self._updates += 1
+        if self._updates % self._every == 0:
+            rates = {"early_rate": self._early / self._rollouts, "accuracy": self._right / self._rollouts}
+            self.points.append({"step": self._updates, **rates})
+            self._early = self._right = self._rollouts = 0
 
 
 def curve(*, seed: int, updates: int = 100, every: int = 10) -> dict[str, Any]:

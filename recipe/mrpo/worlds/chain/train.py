@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -42,9 +43,27 @@ def answer_reward(world: ChainWorld, given: torch.Tensor, right: torch.Tensor, *
     return torch.where(apart == 0, 1.0, torch.where(beside, near, 0.0)).to(torch.float64)
 
 
-def update(policy: Policy, start: Policy, optimizer, scenes: Scenes, choices, credit, *, kl: float) -> None:
-    """One on-policy step: sequence-mean then batch-mean of -A log p + kl (e^d - d - 1), d = log p_start - log p."""
+@dataclass(frozen=True)
+class Pushes:
+    """One update as a policy felt it, for those who watch a run."""
+
+    scenes: Scenes
+    choices: torch.Tensor
+    """(B, K) chosen values."""
+    judged: torch.Tensor
+    """(B, K) labels, NaN where the judgement failed."""
+    groups: list[int]
+    push: torch.Tensor
+    """(B, K) how hard the loss pushes each chosen value up: -B K dL / d log p. Without KL it is the advantage."""
+
+
+def update(policy: Policy, start: Policy, optimizer, scenes: Scenes, choices, credit, *, kl: float) -> torch.Tensor:
+    """One on-policy step: sequence-mean then batch-mean of -A log p + kl (e^d - d - 1), d = log p_start - log p.
+
+    Returns `Pushes.push`.
+    """
     log_probs = policy.log_probs(scenes.pictures, choices)
+    log_probs.retain_grad()
     with torch.no_grad():
         reference = start.log_probs(scenes.pictures, choices)
     apart = reference - log_probs
@@ -53,6 +72,8 @@ def update(policy: Policy, start: Policy, optimizer, scenes: Scenes, choices, cr
     loss.backward()
     torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
     optimizer.step()
+    assert log_probs.grad is not None
+    return -log_probs.grad * log_probs.numel()
 
 
 @torch.no_grad()
@@ -75,8 +96,13 @@ def test(world: ChainWorld, policy: Policy, *, scenes: int, seed: int) -> dict[s
     }
 
 
-def run(world: ChainWorld, arm: Arm, settings: RunSettings, *, seed: int) -> list[dict[str, float]]:
-    """Results at the tested updates. Seeds are paired: start, scenes and sampling noise do not depend on the arm."""
+def run(
+    world: ChainWorld, arm: Arm, settings: RunSettings, *, seed: int, watch: Callable[[Pushes], None] | None = None
+) -> list[dict[str, float]]:
+    """Results at the tested updates. Seeds are paired: start, scenes and sampling noise do not depend on the arm.
+
+    `watch` is called after every update.
+    """
     start = started(world, seed=seed)
     policy = copy.deepcopy(start)
     optimizer = torch.optim.Adam(policy.parameters(), lr=settings.lr)
@@ -96,7 +122,9 @@ def run(world: ChainWorld, arm: Arm, settings: RunSettings, *, seed: int) -> lis
         wrong = torch.tensor([is_wrong(r, tau=arm.tau) for r in reward.tolist()])
         judged = degrade(labels(world, scenes, choices, arm.judge), arm.faults, generator)
         credit = step_advantages(arm, reward, judged, groups, wrong)
-        update(policy, start, optimizer, scenes, choices, credit, kl=settings.kl)
+        push = update(policy, start, optimizer, scenes, choices, credit, kl=settings.kl)
+        if watch is not None:
+            watch(Pushes(scenes, choices, judged, groups, push))
         if number == settings.updates or (settings.test_every and number % settings.test_every == 0):
             tested(number)
     return results

@@ -7,6 +7,7 @@ from typing import Any
 
 from recipe.mrpo.worlds.arms import MAIN as ARMS
 from recipe.mrpo.worlds.arms import OWN, Arm
+from recipe.mrpo.worlds.chain.curve import TrainingCurve
 from recipe.mrpo.worlds.chain.experiment import RATES, TUNING_SEEDS, every_arm
 from recipe.mrpo.worlds.chain.scene import ChainWorld
 from recipe.mrpo.worlds.chain.train import RunSettings, run
@@ -28,12 +29,13 @@ def comparison(
 ) -> Comparison:
     """Arms by the rule for learning rates of docs/evidence.md."""
 
-    def do(job: Job) -> dict[str, float]:
+    def do(job: Job) -> dict[str, Any]:
         import torch
 
         torch.set_num_threads(1)
-        world = ChainWorld()
-        return run(world, arms[job.arm], RunSettings(lr=job.lr, **settings), seed=job.seed)[-1]
+        trained, world = TrainingCurve(every=10), ChainWorld()
+        last = run(world, arms[job.arm], RunSettings(lr=job.lr, **settings), seed=job.seed, watch=trained)[-1]
+        return {**last, "curve": trained.points}
 
     return Comparison(
         "chain", setting, tuple(arms), seeds, do, rates=RATES, tuning_seeds=TUNING_SEEDS, baseline=baseline

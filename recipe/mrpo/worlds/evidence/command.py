@@ -1,17 +1,20 @@
-"""Runs the comparisons of docs/evidence.md that have no result yet, and prints their tables."""
+"""Runs the comparisons of docs/evidence.md that have no result yet; prints their tables, writes their page."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.signals import Stopped, signals_stop
+from recipe.mrpo.common.whole_file import write_text
 from recipe.mrpo.worlds.drawn.training import ARMS, Settings
 from recipe.mrpo.worlds.evidence import chain, direct, drawn
+from recipe.mrpo.worlds.evidence.figures import figures
 from recipe.mrpo.worlds.evidence.jobs import Comparison
 from recipe.mrpo.worlds.evidence.report import report
 from recipe.mrpo.worlds.evidence.runner import go
@@ -47,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     add("--steps", type=int, default=Settings.steps, help="of the drawn world: training steps of a run")
     add("--seeds", type=int, default=len(drawn.SEEDS), help="of the drawn world: paired seeds, from 0")
     add("--limit", type=float, metavar="SECONDS", help="begin no run after that time")
-    add("--report", action="store_true", help="run nothing, print the tables of what is there")
+    add("--report", action="store_true", help="run nothing, write report.md and report.html of what is there")
     return out
 
 
@@ -81,8 +84,14 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def main(argv: list[str] | None = None, *, bounded: drawn.Bounded, clean_up: Callable[[Path], int]) -> int:
-    """`bounded` runs verl, `clean_up` stops what a killed attempt has left."""
+def main(
+    argv: list[str] | None = None,
+    *,
+    bounded: drawn.Bounded,
+    clean_up: Callable[[Path], int],
+    page: Callable[[Sequence[Mapping[str, Any]], Path], None],
+) -> int:
+    """`bounded` runs verl, `clean_up` stops what a killed attempt has left, `page` writes the HTML page of figures."""
     args = parser().parse_args(argv)
     args.out = args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -103,6 +112,8 @@ def main(argv: list[str] | None = None, *, bounded: drawn.Bounded, clean_up: Cal
             print(f"error: {failed}", file=sys.stderr)
             code = 1
     told = report(asked, args.out)
-    (args.out / "report.md").write_text(told, encoding="utf-8")
+    write_text(args.out / "report.md", told)
+    page([figures(comparison, args.out) for comparison in asked], args.out / "report.html")
     print(told)
+    say(f"curves and paired seeds: {args.out / 'report.html'}")
     return code

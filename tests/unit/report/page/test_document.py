@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recipe.mrpo.report.page.document import document, safe_json, security_policy
+from recipe.mrpo.report.page.script import EVIDENCE, MODULES, application
 from recipe.mrpo.report.page.script import FOLDER as SCRIPTS
-from recipe.mrpo.report.page.script import MODULES, application
 
 texts = st.text(st.characters() | st.sampled_from("<>&\u2028\u2029\ud800\udfff\x00'\"\\"))
 values = st.recursive(
@@ -80,8 +80,9 @@ def test_the_policy_names_the_hash_of_each_source():
 
 
 def test_every_module_of_the_page_is_joined():
-    assert {file.stem for file in SCRIPTS.glob("*.js")} == set(MODULES)
-    assert not re.search(r"^(import|export)\b", application(), re.MULTILINE)
+    assert {file.stem for file in SCRIPTS.glob("*.js")} == set(MODULES) | set(EVIDENCE)
+    for modules in (MODULES, EVIDENCE):
+        assert not re.search(r"^(import|export)\b", application(modules=modules), re.MULTILINE)
 
 
 def test_a_module_of_the_page_is_one_concept():

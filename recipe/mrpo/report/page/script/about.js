@@ -1,7 +1,7 @@
 // What this file holds and what it leaves out.
 import { h, words } from "./dom.js";
 import { overview, runs } from "./data.js";
-import { plural, whole } from "./words.js";
+import { plural, whole } from "./numbers.js";
 
 const MISSING = {
   beyond_limit: (n, facts) => `${plural(n, "image")} beyond the limit of ${whole(facts.max_images)} (--max-images)`,

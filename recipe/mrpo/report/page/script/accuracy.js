@@ -1,7 +1,8 @@
 // Accuracy with intervals by data set, or by another property of the questions.
 import { h, replace, table, words } from "./dom.js";
 import { drawnSets, sets } from "./data.js";
-import { brief, interval, setColour, setName, share, whole } from "./words.js";
+import { brief, interval, share, whole } from "./numbers.js";
+import { setColour, setName } from "./words.js";
 import { PERCENT, Plot, chart } from "./charts.js";
 import { SYMBOLS, setLegend } from "./headline.js";
 

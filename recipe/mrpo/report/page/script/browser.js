@@ -1,7 +1,8 @@
 // The rollout browser: list and filters at the side, one rollout in full.
 import { byId, h, replace, words } from "./dom.js";
 import { columns, count, groupOf, overview, textsOf } from "./data.js";
-import { plural, runName, signed, whereFrom, whole } from "./words.js";
+import { plural, signed, whole } from "./numbers.js";
+import { runName, whereFrom } from "./words.js";
 import { NO_FILTER, matching, startFilters } from "./filters.js";
 import { addressOf } from "./route.js";
 import { startList } from "./list.js";

@@ -1,7 +1,7 @@
 // Each run against the first one on their common questions, as `mrpo compare` tests them.
 import { h, table, words } from "./dom.js";
 import { overview } from "./data.js";
-import { brief, share, signed, whole } from "./words.js";
+import { brief, share, signed, whole } from "./numbers.js";
 
 function points(figure) {
   if (figure.value === null) return "–";

@@ -1,7 +1,8 @@
 // Which rollouts the list shows. The state is one plain object; `matching` is a pure function of it.
 import { h, replace, byId, words } from "./dom.js";
 import { anyChanged, columns, count, firstFailure, isChanged, questionOf, questions, runs, textsOf } from "./data.js";
-import { brief, originName } from "./words.js";
+import { brief } from "./numbers.js";
+import { originName } from "./words.js";
 
 export const EARLY = 1 / 3;
 export const NO_FILTER = { text: "", run: "", origin: "", step: "", source: "", outcome: "", failure: "", judge: false, changed: false };

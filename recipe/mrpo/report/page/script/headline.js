@@ -1,7 +1,8 @@
 // The first table: right, wrong and not known of each set of rollouts.
 import { h, svg, table, words } from "./dom.js";
 import { drawn, sets } from "./data.js";
-import { interval, plural, setColour, setName, share, whole } from "./words.js";
+import { interval, plural, share, whole } from "./numbers.js";
+import { setColour, setName } from "./words.js";
 import { legend } from "./charts.js";
 
 // One shape a set, beside its colour.

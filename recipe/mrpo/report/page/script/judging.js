@@ -1,7 +1,8 @@
 // What the judge cost and where it failed.
 import { h, table, words } from "./dom.js";
 import { sets } from "./data.js";
-import { brief, decimal, setName, whole } from "./words.js";
+import { brief, decimal, whole } from "./numbers.js";
+import { setName } from "./words.js";
 
 function kinds(found) {
   const entries = Object.entries(found);

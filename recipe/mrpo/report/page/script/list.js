@@ -1,7 +1,8 @@
 // The list of rollouts: only the rows in sight are in the document, however many there are (TanStack Virtual).
 import { byId, h, replace, words } from "./dom.js";
 import { columns, questionOf, runs, sets } from "./data.js";
-import { LABELS, OUTCOMES, brief, labelOf, outcomeOf, plural, runName, signed, statusWords, whereFrom } from "./words.js";
+import { brief, plural, signed } from "./numbers.js";
+import { LABELS, OUTCOMES, labelOf, outcomeOf, runName, statusWords, whereFrom } from "./words.js";
 
 const ROW_HEIGHT = 72;
 const MARKS = 16;

@@ -1,7 +1,8 @@
 // Where reasoning first fails: stages, first failure position (FFP) and failure-after rate (FAR), as the study draws them.
 import { h, table, words } from "./dom.js";
 import { drawnSets, sets } from "./data.js";
-import { brief, decimal, interval, plural, setColour, setName, share, whole } from "./words.js";
+import { brief, decimal, interval, plural, share, whole } from "./numbers.js";
+import { setColour, setName } from "./words.js";
 import { PERCENT, Plot, chart, empty, legend } from "./charts.js";
 import { SYMBOLS, setLegend } from "./headline.js";
 

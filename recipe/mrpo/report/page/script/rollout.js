@@ -1,7 +1,8 @@
 // One rollout in full: case, answer, steps with labels, reasons and advantages, output, rewards, judge.
 import { byId, h, replace, words } from "./dom.js";
 import { columns, imageOf, overview, promptOf, questionOf, stepsOf } from "./data.js";
-import { brief, decimal, labelOf, plural, signed, statusWords, whole } from "./words.js";
+import { brief, decimal, plural, signed, whole } from "./numbers.js";
+import { labelOf, statusWords } from "./words.js";
 import { outcomeMark } from "./list.js";
 import { pushed, reward, shadedOutput } from "./shading.js";
 

@@ -1,7 +1,8 @@
 // The output of a rollout, its tokens shaded by the advantage that the actor was given.
 import { breakable, h, words } from "./dom.js";
 import { columns, stepsOf } from "./data.js";
-import { brief, labelOf, signed } from "./words.js";
+import { brief, signed } from "./numbers.js";
+import { labelOf } from "./words.js";
 
 // Pieces of the output in order: {text, step (null outside), advantage (null: not known)}.
 export function pieces(i, texts) {

@@ -1,7 +1,8 @@
 // Rollouts beside one another: the group of a prompt, and the same question elsewhere (another run, another checkpoint).
 import { h, words } from "./dom.js";
 import { columns, groupOf, isTraining, placeOf, runs, sameQuestion, textsOf } from "./data.js";
-import { runName, signed, whereFrom } from "./words.js";
+import { signed } from "./numbers.js";
+import { runName, whereFrom } from "./words.js";
 import { addressOf } from "./route.js";
 import { outcomeMark } from "./list.js";
 import { stepList } from "./rollout.js";

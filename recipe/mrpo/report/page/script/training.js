@@ -1,7 +1,8 @@
 // Training curves, and labels and advantages by the place of a step.
 import { h, table, words } from "./dom.js";
 import { drawnSets, runs, sets } from "./data.js";
-import { setColour, setName, share, signed, whole } from "./words.js";
+import { share, signed, whole } from "./numbers.js";
+import { setColour, setName } from "./words.js";
 import { PERCENT, Plot, chart, empty, legend } from "./charts.js";
 import { SYMBOLS, setLegend } from "./headline.js";
 
