@@ -24,13 +24,17 @@ from recipe.mrpo.tiny.rows import Row, read_rows
 from tests.fake_judge_server import FakeJudgeServer
 from tests.integration.method_arithmetic import deviation
 from tests.integration.script_run import ScriptRun, finite, rl_run
-from tests.integration.test_matrix import LEAST_CORRELATION, STUDY
+from tests.integration.test_matrix import STUDY
 from tests.integration.verl_run import ASSETS, ROOT, environment, one_at_a_time
 
 pytestmark = [pytest.mark.verl, pytest.mark.slow]
 
 ROWS, GROUPS, ROLLOUTS = 16, 4, 8
 WARM_UP = 200
+# Rows in their order, and every token of the vocabulary: probabilities of a cut distribution are not the model's.
+SAMPLING = ("temperature=1.0", "top_p=1.0", "top_k=-1")
+AS_IT_IS = ("data.shuffle=False", *(f"actor_rollout_ref.rollout.{word}" for word in SAMPLING))
+LEAST = 0.99
 
 
 def make_data(backbone: str, out: Path) -> Path:
@@ -73,7 +77,7 @@ def trained(request, tmp_path_factory) -> tuple[ScriptRun, FakeJudgeServer, list
     with FakeJudgeServer(rule="seeded") as server:
         judge = {"JUDGE_BASE_URL": server.base_url, "JUDGE_MODEL": "fake"}
         files = {"MODEL_PATH": str(model), "DATA_DIR": str(folder)}
-        run = rl_run(request.param, "mrpo", out / "run", steps=1, more=("data.shuffle=False",), **files, **judge)
+        run = rl_run(request.param, "mrpo", out / "run", steps=1, more=AS_IT_IS, **files, **judge)
         (run.out / "judge_requests.jsonl").write_text("".join(map(as_evidence, server.requests)))
         return run, server, read_rows(folder / "train.parquet")[:GROUPS], model
 
@@ -147,10 +151,9 @@ def verl(monkeypatch):
 
 def test_rollout_and_training_saw_the_same_images(trained):
     """Probabilities of vLLM and of the trained model agree, which they do not if one of them misses an image."""
-    run, _, _, model = trained
+    run, *_ = trained
     metrics = run.metrics()[1]
-    backbone = json.loads((model / "tiny_model.json").read_text())["backbone"]
-    assert metrics["training/rollout_actor_probs_pearson_corr"] >= LEAST_CORRELATION[backbone]
+    assert metrics["training/rollout_actor_probs_pearson_corr"] >= LEAST
     assert finite(metrics) and metrics["actor/grad_norm"] > 0
     assert metrics["mrpo/data/rows_too_long_total"] == 0
     assert "limit_mm_per_prompt" in run.log.read_text(errors="replace"), "vLLM was told"

@@ -20,10 +20,9 @@ from recipe.mrpo.options.tree import OptionError
 
 PINS = Path(__file__).parents[1] / "pins.txt"
 SHARED_MEMORY = Path("/dev/shm")
-NEEDS = {  # GB of disk and of shared memory: a checkpoint of 8 B parameters with its optimiser is 8.3e9 x 14 bytes
-    "gpu": (130, 10),
-    "cpu": (5, 1),
-}
+DISK_ON_CPU = 5.0
+SHARED = {"gpu": 10.0, "cpu": 1.0}
+"""GB that a tiny model's run may leave, and GB of shared memory."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", metavar="PATH", help="checkpoint, a folder or a hub id")
     add("--output", type=Path, default=Path("."), metavar="DIR", help="where checkpoints will go (default: here)")
     add("--n-gpus", type=int, default=1, metavar="N", help="GPUs wanted on this machine (default: %(default)s)")
-    add("--min-disk-gb", type=float, metavar="GB", help="(default: 130 beside a GPU, 5 without one)")
+    add(
+        "--min-disk-gb",
+        type=float,
+        metavar="GB",
+        help="(default: of the plan for --model, or for 8.8 B parameters; 5 without a GPU)",
+    )
     add("--min-shm-gb", type=float, metavar="GB", help="(default: 10 beside a GPU, 1 without one)")
     add("--pins", type=Path, default=PINS, metavar="FILE", help="versions tested together (default: the package's)")
     add(
@@ -90,13 +94,29 @@ def _device(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
 def _disk(args: argparse.Namespace, _: DictConfig | None) -> list[Check]:
     from recipe.mrpo.doctor.disk import check_disk, check_output, check_shared_memory, check_temporary
 
-    disk, memory = NEEDS["cpu" if on_cpu() else "gpu"]
+    wanted, memory = args.min_disk_gb, SHARED["cpu" if on_cpu() else "gpu"]
+    if wanted is None:
+        wanted = DISK_ON_CPU if on_cpu() else _disk_of_a_run(args.model)
     temporary = check_temporary(os.environ.get("TMPDIR"))
     return [
-        check_output(args.output) or check_disk(args.output, disk if args.min_disk_gb is None else args.min_disk_gb),
+        check_output(args.output) or check_disk(args.output, wanted),
         check_shared_memory(SHARED_MEMORY, memory if args.min_shm_gb is None else args.min_shm_gb),
         *([temporary] if temporary else []),
     ]
+
+
+def _disk_of_a_run(model: str | None) -> float:
+    """GB of the plan for a run of the study with the checkpoint in the folder `model`, or with 8.8 B parameters."""
+    from recipe.mrpo.doctor.plan.disk import disk_of_the_study
+    from recipe.mrpo.doctor.plan.settings import PlanError
+    from recipe.mrpo.doctor.plan.sizes import read_config, sizes_of
+
+    folder = os.path.expanduser(model or "")
+    try:
+        parameters = sizes_of(read_config(folder)).parameters if os.path.isdir(folder) else None
+    except PlanError:  # the check "model" says why
+        parameters = None
+    return round(disk_of_the_study(parameters) / 1e9)
 
 
 def _judge(args: argparse.Namespace, options: DictConfig) -> list[Check]:

@@ -1,13 +1,16 @@
-"""Do the outer configuration of a checkpoint and that of its language model say the same?
+"""Do vLLM and the trainer take the same output layer, and do both levels of a checkpoint's configuration agree?
 
-Programs read different levels: vLLM the outer `tie_word_embeddings`, transformers' layers the inner one. A key that a
-published file leaves out takes another default on each level, so the values are those that transformers fills in.
+vLLM ties its output layer to its input layer where the outer `tie_word_embeddings` says so, and then skips the output
+layer of the checkpoint. transformers does not tie where the checkpoint has both. A key that a published file leaves out
+takes another default on each level, so the values are those that transformers fills in, and the weights decide.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -16,6 +19,9 @@ TIE = "tie_word_embeddings"
 OTHERS = ("vocab_size", "eos_token_id")
 HF_OVERRIDES = "actor_rollout_ref.rollout.engine_kwargs.vllm.hf_overrides"
 OVERRIDE_CONFIG = "actor_rollout_ref.model.override_config"
+OUTPUT_LAYER, INPUT_LAYER = "lm_head.weight", "embed_tokens.weight"
+LOOKED_AT = 8
+"""Rows of both layers that are compared where a checkpoint has both."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +34,77 @@ class Levels:
     """TIE as vLLM sees it."""
     loaded: bool
     """TIE as verl sees it before it loads: where it is True every rank loads the whole model in host memory."""
+    tied: bool
+    """Are input and output layer one? By the weights where they are there, by the configuration otherwise."""
 
 
-def levels_of(config: Any, *, sampled: Mapping[str, Any], trained: Mapping[str, Any]) -> Levels:
+def levels_of(
+    config: Any, *, sampled: Mapping[str, Any], trained: Mapping[str, Any], tied: bool | None = None
+) -> Levels:
     """Levels of a transformers configuration in a run.
 
     `sampled`: the run's HF_OVERRIDES; `trained`: its OVERRIDE_CONFIG. A nested `text_config` in the latter changes the
-    inner level.
+    inner level. `tied`: what the weights say (`layers_are_one`); None: not known.
     """
     text = config.get_text_config()
     nested = trained.get("text_config") or {}
     inner = {key: nested.get(key, getattr(text, key, None)) for key in (TIE, *OTHERS)}
     # A configuration without a level inside is its own inner one.
     outer = {key: getattr(config, key, None) for key in (TIE, *OTHERS)}
+    # The outer key is what both programs read; True may be the default of a key that the file lacks.
+    configured = inner[TIE] if outer[TIE] is None else bool(outer[TIE]) and inner[TIE] is not False
+    read = inner[TIE] if outer[TIE] is None else outer[TIE]
     return Levels(
         outer=outer,
         inner=inner,
-        sampled=bool(sampled.get(TIE, outer[TIE])),
-        loaded=bool(trained.get(TIE, outer[TIE])),
+        sampled=bool(sampled.get(TIE, read)),
+        loaded=bool(trained.get(TIE, read)),
+        tied=bool(configured) if tied is None else tied,
     )
+
+
+def layers_are_one(folder: Path) -> bool | None:
+    """Do the weights in `folder` use the input layer as output layer? None: there are none, or they do not tell."""
+    names = _names_of_tensors(folder)
+    outputs = [name for name in names if name.endswith(OUTPUT_LAYER)]
+    inputs = [name for name in names if name.endswith(INPUT_LAYER)]
+    if not inputs:
+        return None
+    if not outputs:
+        return True
+    return _same_rows(folder / names[outputs[0]], outputs[0], folder / names[inputs[0]], inputs[0])
+
+
+def _names_of_tensors(folder: Path) -> dict[str, str]:
+    """Tensors of a checkpoint, each with its file; {} where it has no safetensors that can be read."""
+    from safetensors import SafetensorError, safe_open
+
+    index = folder / "model.safetensors.index.json"
+    try:
+        if index.is_file():
+            return {str(k): str(v) for k, v in json.loads(index.read_text(encoding="utf-8"))["weight_map"].items()}
+        found = {}
+        for file in folder.glob("*.safetensors"):
+            with safe_open(file, framework="pt") as opened:
+                found |= dict.fromkeys(opened.keys(), file.name)
+        return found
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
+        return {}  # an incomplete download, which `mrpo doctor --only model` and the loading itself tell
+
+
+def _same_rows(output_file: Path, output: str, input_file: Path, given: str) -> bool | None:
+    """Are the first rows of both layers the same? None: they cannot be read."""
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    rows = []
+    try:
+        for file, name in ((output_file, output), (input_file, given)):
+            with safe_open(file, framework="pt") as opened:
+                rows.append(opened.get_slice(name)[:LOOKED_AT])
+    except (OSError, SafetensorError):
+        return None
+    return torch.equal(*rows)
 
 
 def run_changes(config: DictConfig) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -57,14 +115,19 @@ def run_changes(config: DictConfig) -> tuple[Mapping[str, Any], Mapping[str, Any
 
 
 def tie_disagreement(levels: Levels) -> tuple[str, str] | None:
-    """The finding and the remedy where vLLM would sample through another output layer than the one that is trained."""
-    inner = bool(levels.inner[TIE])
-    if levels.sampled == inner:
-        return None
-    says = f"{TIE} is {levels.sampled} outside and {inner} in the language model: vLLM would sample through another "
-    return says + "output layer than the one that is trained", (
-        f"set +{HF_OVERRIDES}.{TIE}={inner} and +{OVERRIDE_CONFIG}.{TIE}={inner}, or correct config.json."
+    """The finding and the remedy where vLLM or the trainer would take another output layer than the checkpoint's."""
+    tied = levels.tied
+    do = (
+        f"set +{HF_OVERRIDES}.{TIE}={tied} and +{OVERRIDE_CONFIG}.{TIE}={tied}, leave out overrides that say "
+        "otherwise, or correct config.json."
     )
+    one = "the checkpoint uses its input layer as output layer" if tied else "the checkpoint has an output layer"
+    if levels.sampled != tied:
+        wrong = "through the input layer instead" if levels.sampled else "through one that was never loaded"
+        return f"{TIE} is {levels.sampled} for vLLM, but {one}: vLLM would sample {wrong}", do
+    if tied and not levels.loaded:
+        return f"{TIE} is False for the trainer, but {one}: training would start from a random one", do
+    return None
 
 
 def _ids(value: Any) -> Any:

@@ -5,7 +5,8 @@ prepare.py             fills in the options and asks all checks
 verl_settings.py       settings of verl itself that MRPO cannot run with
 verl_hooks.py          the places of verl that MRPO is put into are still there
 backbone.py            the settings are those of the checkpoint's family
-levels.py              both levels of the checkpoint's configuration agree
+levels.py              vLLM and the trainer take the checkpoint's output layer
+plan.py                what will not fit on this machine, said before Ray starts
 judge_and_rewards.py   the judge and the rewards that the options ask for can be made
 checkpoint.py          warnings of steps that the checkpoint would lose
 data_rows.py           every row of the data can be trained on

@@ -6,7 +6,7 @@ import logging
 
 from omegaconf import DictConfig, OmegaConf
 
-from recipe.mrpo.doctor.levels import levels_of, other_disagreements, run_changes, tie_disagreement
+from recipe.mrpo.doctor.levels import layers_are_one, levels_of, other_disagreements, run_changes, tie_disagreement
 from recipe.mrpo.options.tree import OptionError
 from recipe.mrpo.startup.backbone import config_file
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_levels(config: DictConfig) -> None:
-    """Raise OptionError where vLLM would sample through another output layer than the one that is trained.
+    """Raise OptionError where vLLM or the trainer would take another output layer than the checkpoint's.
 
     Other differences between the levels are logged. A checkpoint that is not on this machine yet, or that transformers
     cannot read, is not looked at: verl itself tells the latter.
@@ -35,7 +35,7 @@ def check_levels(config: DictConfig) -> None:
         )  # fmt: skip
         return
     sampled, trained = run_changes(config)
-    levels = levels_of(given, sampled=sampled, trained=trained)
+    levels = levels_of(given, sampled=sampled, trained=trained, tied=layers_are_one(file.parent))
     found = tie_disagreement(levels)
     if found:
         raise OptionError(f"actor_rollout_ref.model.path={file.parent}: {found[0]}; {found[1]}")

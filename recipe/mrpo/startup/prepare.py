@@ -17,6 +17,7 @@ from recipe.mrpo.startup.checkpoint import warn_of_lost_steps
 from recipe.mrpo.startup.data_rows import check_rows
 from recipe.mrpo.startup.judge_and_rewards import check_judge, check_rewards, check_shaping_rule, check_skip
 from recipe.mrpo.startup.levels import check_levels
+from recipe.mrpo.startup.plan import check_run_plan
 from recipe.mrpo.startup.several_images import image_limits, make_room_for_images
 from recipe.mrpo.startup.uploads import check_uploads
 from recipe.mrpo.startup.verl_hooks import check_hooks
@@ -49,6 +50,7 @@ def prepare(config: DictConfig) -> None:
     check_model_path(config)
     check_backbone(config, options)
     check_levels(config)
+    check_run_plan(config)
     warn_of_lost_steps(config)
     if str(config.algorithm.adv_estimator) in ESTIMATORS:
         check_shaping_rule(options)

@@ -14,7 +14,7 @@ from recipe.mrpo.hooks import MADE_FOR
 from recipe.mrpo.rollout.record import RECORD_KEY, RolloutRecord
 from recipe.mrpo.startup.prepare import prepare, uses_mrpo
 from recipe.mrpo.startup.verl_settings import REWARD_MANAGER
-from recipe.mrpo.wiring.correlation import CORRELATION, check_correlation, guard_action
+from recipe.mrpo.wiring.correlation import check_step
 from recipe.mrpo.wiring.dropped_rows import rows_too_long
 from recipe.mrpo.wiring.dumps import dump_columns, training_columns
 from recipe.mrpo.wiring.estimators import CREDIT, StepCredit
@@ -97,10 +97,7 @@ class StepCreditMixin:
     def _compute_old_log_prob(self, batch: Batch, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> Batch:
         batch = super()._compute_old_log_prob(batch, metrics, *args, **kwargs)  # type: ignore[misc]
         if self._mrpo:
-            guards = self.config.mrpo.guards
-            mode = str(self.config.trainer.v1.trainer_mode)
-            action = guard_action(guards.on_low_correlation, trainer_mode=mode, on_cpu=on_cpu())
-            check_correlation(metrics.get(CORRELATION), minimum=guards.min_probs_correlation, action=action)
+            check_step(metrics, self.config, on_cpu=on_cpu())
         return batch
 
     def _compute_advantage(self, batch: Batch, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> Batch:

@@ -7,7 +7,13 @@ import logging
 import pytest
 import torch
 
-from recipe.mrpo.wiring.correlation import CORRELATION, RolloutMismatch, check_correlation, guard_action
+from recipe.mrpo.wiring.correlation import (
+    CORRELATION,
+    RolloutMismatch,
+    check_correlation,
+    explained_difference,
+    guard_action,
+)
 
 
 @pytest.mark.parametrize("action", ["warn", "stop"])
@@ -67,3 +73,49 @@ def test_the_metric_is_the_one_that_verl_writes(verl):
 )
 def test_a_low_correlation_stops_a_run_on_real_weights(action, mode, cpu, means, why):
     assert guard_action(action, trainer_mode=mode, on_cpu=cpu) == means, why
+
+
+@pytest.mark.parametrize(
+    ("top_p", "top_k", "explained", "why"),
+    [
+        (1.0, -1, None, "no token is cut off"),
+        (1.0, 0, None, "vLLM's other word for all tokens"),
+        (0.8, 20, 0.2, "Qwen3-VL's own sampling"),
+        (0.95, -1, 0.05, "top_p alone"),
+        (1.0, 20, 0.1, "top_k alone"),
+    ],
+)
+def test_cutting_off_tokens_explains_a_difference_of_what_is_cut_off(top_p, top_k, explained, why):
+    assert explained_difference(top_p=top_p, top_k=top_k) == pytest.approx(explained), why
+
+
+def test_what_is_explained_is_never_passed_by_an_engine_that_computes_the_same_model():
+    """Peaked distributions cut off at top_p 0.8: the correlation says nothing, the mean difference keeps its bound."""
+    generator = torch.Generator().manual_seed(0)
+    trained, sampled = [], []
+    for scale in torch.linspace(0.5, 12, 200):
+        p = torch.softmax(scale * torch.randn(50, generator=generator), 0)
+        order = p.argsort(descending=True)
+        left = order[: int((p[order].cumsum(0) < 0.8).sum()) + 1]
+        drawn = left[torch.multinomial(p[left], 20, replacement=True, generator=generator)]
+        trained.append(p[drawn])
+        sampled.append(p[drawn] / p[left].sum())
+    p, q = torch.cat(trained), torch.cat(sampled)
+    sure = p > 0.8
+    assert (q[sure] == 1).all(), "Pearson's r of these tokens is 0/0"
+    difference = float((q - p).abs().mean())
+    assert 0 < difference <= explained_difference(top_p=0.8, top_k=20)
+    check_correlation(float("nan"), minimum=0.95, action="stop", difference=difference, explained=0.2)
+
+
+@pytest.mark.parametrize("difference", [0.21, float("nan"), None])
+def test_cutting_off_tokens_excuses_no_larger_difference(difference):
+    with pytest.raises(RolloutMismatch, match=r"explains .* up to 0.2, not"):
+        check_correlation(0.86, minimum=0.95, action="stop", difference=difference, explained=0.2)
+
+
+def test_an_explained_correlation_is_told_once(caplog):
+    for _ in range(3):
+        check_correlation(0.9485, minimum=0.951, action="stop", difference=0.0128, explained=0.2)
+    (entry,) = caplog.records
+    assert "top_p < 1 or top_k > 0 explains" in entry.getMessage()

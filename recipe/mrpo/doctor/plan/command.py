@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -22,11 +24,29 @@ from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.doctor.device import find_gpus
 from recipe.mrpo.doctor.levels import run_changes
 from recipe.mrpo.doctor.plan import memory
-from recipe.mrpo.doctor.plan.settings import RunSettings, settings_of
-from recipe.mrpo.doctor.plan.sizes import ModelSizes, sizes_of
+from recipe.mrpo.doctor.plan.settings import PlanError, RunSettings, settings_of
+from recipe.mrpo.doctor.plan.sizes import ModelSizes, read_config, sizes_of
 from recipe.mrpo.doctor.plan.verdicts import Machine, Rows, check_plan
 
 GB = 1e9
+
+
+def above_zero(word: str) -> float:
+    """A number above 0. Raises ArgumentTypeError."""
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {word}")
+    return number
+
+
+def whole(word: str) -> int:
+    """A whole number of at least 1. Raises ArgumentTypeError."""
+    if not (word.isascii() and word.isdigit() and int(word)):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {word}")
+    return int(word)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,17 +60,22 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder with the checkpoint's config.json (default: actor_rollout_ref.model.path)",
     )
-    add("--gpu-gb", type=float, metavar="GB", help="memory of one GPU (default: this machine's; 80 where it has none)")
-    add("--host-gb", type=float, metavar="GB", help="memory of a node (default: this machine's if it has a GPU)")
-    add("--cpus", type=int, metavar="N", help="CPUs of a node (default: this machine's if it has a GPU)")
+    add(
+        "--gpu-gb",
+        type=above_zero,
+        metavar="GB",
+        help="memory of one GPU (default: this machine's; 80 where it has none)",
+    )
+    add("--host-gb", type=above_zero, metavar="GB", help="memory of a node (default: this machine's if it has a GPU)")
+    add("--cpus", type=whole, metavar="N", help="CPUs of a node (default: this machine's if it has a GPU)")
     add(
         "--disk-gb",
-        type=float,
+        type=above_zero,
         metavar="GB",
         help="free disk for checkpoints (default: this machine's if it has a GPU)",
     )
-    add("--rows", type=int, default=13_000, metavar="N", help="rows of the training data (default: %(default)s)")
-    add("--val-rows", type=int, default=200, metavar="N", help="rows of the validation data (default: %(default)s)")
+    add("--rows", type=whole, default=13_000, metavar="N", help="rows of the training data (default: %(default)s)")
+    add("--val-rows", type=whole, default=200, metavar="N", help="rows of the validation data (default: %(default)s)")
     add("--markdown", action="store_true", help="print the memory tables as Markdown, too")
     add("--json", action="store_true", help="print a list of {name, ok, says, do}")
     add("overrides", nargs="*", metavar="OVERRIDE", help="Hydra overrides of the run")
@@ -62,7 +87,7 @@ def machine_of(args: argparse.Namespace) -> Machine:
     gpus = find_gpus()
     here = bool(gpus)
     gpu = args.gpu_gb * GB if args.gpu_gb else (min(g.gigabytes for g in gpus) * 2**30 if here else 80 * GB)
-    host = _host_bytes() if here else None
+    host = host_bytes() if here else None
     return Machine(
         gpu_bytes=gpu,
         host_bytes=args.host_gb * GB if args.host_gb else host,
@@ -71,7 +96,7 @@ def machine_of(args: argparse.Namespace) -> Machine:
     )
 
 
-def _host_bytes() -> float:
+def host_bytes() -> float:
     import psutil
 
     return float(psutil.virtual_memory().total)
@@ -80,7 +105,7 @@ def _host_bytes() -> float:
 def tables(model: ModelSizes, run: RunSettings, machine: Machine) -> str:
     """Memory item by item, as Markdown."""
     parts = {
-        "on each GPU while training": memory.while_training(model, run),
+        "on each GPU while training": memory.while_training(model, run, gpu_bytes=machine.gpu_bytes),
         "on each GPU while generating": memory.while_generating(model, run, gpu_bytes=machine.gpu_bytes),
         "host memory of a node": memory.on_host(model, run),
     }
@@ -95,7 +120,6 @@ def tables(model: ModelSizes, run: RunSettings, machine: Machine) -> str:
 def main(argv: Sequence[str], *, compose: Callable[[str, Sequence[str]], DictConfig]) -> int:
     """The command; returns its exit status. `compose`: makes the run's configuration (startup.compose stands above)."""
     from hydra.errors import HydraException
-    from transformers import AutoConfig
 
     args = parser().parse_args(argv)
     if on_cpu():
@@ -104,23 +128,26 @@ def main(argv: Sequence[str], *, compose: Callable[[str, Sequence[str]], DictCon
         apply_shim()
     try:
         config = compose(args.config_name, args.overrides)
-    except HydraException as error:
+        model, run = planned(config, args.model)
+    except (HydraException, PlanError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    path = args.model or OmegaConf.select(config, "actor_rollout_ref.model.path")
-    try:
-        given = AutoConfig.from_pretrained(os.path.expanduser(str(path)))
-    except (OSError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        print(f"error: no configuration of a checkpoint at {path} ({first}); set --model.", file=sys.stderr)
-        return 2
-    sampled, trained = run_changes(config)
-    model = sizes_of(given, sampled=sampled, trained=trained)
-    run, machine = settings_of(config), machine_of(args)
+    machine = machine_of(args)
     steps = max(1, args.rows // run.prompts)
     found = check_plan(model, run, machine, Rows(args.rows, args.val_rows), steps=steps)
     show(found, args, tables(model, run, machine))
     return 1 if any(check.ok is False for check in found) else 0
+
+
+def planned(config: DictConfig, path: str | None = None) -> tuple[ModelSizes, RunSettings]:
+    """Checkpoint and settings of a composed configuration. `path`: another checkpoint. Raises PlanError."""
+    run = settings_of(config)
+    path = os.path.expanduser(str(path or OmegaConf.select(config, "actor_rollout_ref.model.path")))
+    sampled, trained = run_changes(config)
+    folder = Path(path) if os.path.isdir(path) else None
+    excluded = str(OmegaConf.select(config, "actor_rollout_ref.model.exclude_modules") or "")
+    model = sizes_of(read_config(path), sampled=sampled, trained=trained, folder=folder, excluded=excluded)
+    return model, run
 
 
 def show(found: Sequence[Check], args: argparse.Namespace, memory_tables: str) -> None:

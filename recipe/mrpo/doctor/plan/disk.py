@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from recipe.mrpo.doctor.plan.settings import RunSettings
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from recipe.mrpo.doctor.plan.settings import WHOLE, RunSettings
 from recipe.mrpo.doctor.plan.sizes import ModelSizes
 
-BYTES_PER_PARAMETER = 12
-"""A full checkpoint: fp32 weights and two states of Adam."""
-LORA_BYTES_PER_PARAMETER = 4
-"""verl saves the fp32 weights with the adapters."""
+SAVED = 3
+"""Numbers a parameter in a full checkpoint: weight and two states of Adam. With LoRA verl saves the weight alone."""
 DUMPS = 20e9
 """Rollouts, validation, metrics, logs, Ray's own files."""
 
 
+LARGEST = 8_800_000_000
+"""Parameters of the largest checkpoint of the study, Qwen3-VL-8B."""
+STUDY = Path(__file__).parents[2] / "config" / "mrpo.yaml"
+
+
+def disk_of_the_study(parameters: int | None) -> float:
+    """Bytes of a run with the settings of config/mrpo.yaml that trains all parameters; None: the largest model."""
+    kept = int(OmegaConf.load(STUDY).trainer.max_actor_ckpt_to_keep)
+    return (kept + 1) * SAVED * WHOLE * (parameters or LARGEST) + DUMPS
+
+
 def checkpoint_bytes(model: ModelSizes, run: RunSettings) -> float:
-    return (LORA_BYTES_PER_PARAMETER if run.lora_rank else BYTES_PER_PARAMETER) * model.parameters
+    return (1 if run.lora_rank else SAVED) * run.weight_bytes * model.parameters
 
 
 def disk_needed(model: ModelSizes, run: RunSettings, *, steps: int) -> float:

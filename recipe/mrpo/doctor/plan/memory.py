@@ -1,14 +1,15 @@
 """Memory of a run, item by item: full training with FSDP in mixed precision, or LoRA.
 
-P parameters, g GPUs, r rollouts of a micro-batch, T tokens of the longest sequence. verl 0.9.1 keeps fp32 weights and
-optimiser states, gathers bf16, and keeps the reference model in host memory.
+P parameters, g GPUs that share one copy of them (`fsdp_size`; otherwise all), r rollouts of a micro-batch, T tokens of
+the longest sequence. verl 0.9.1 keeps fp32 weights and optimiser states (`model_dtype=bf16` halves them), gathers bf16,
+and keeps the reference model in host memory.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recipe.mrpo.doctor.plan.settings import RunSettings
+from recipe.mrpo.doctor.plan.settings import WHOLE, RunSettings
 from recipe.mrpo.doctor.plan.sizes import ModelSizes
 
 ALLOWANCE = 5e9
@@ -17,9 +18,8 @@ PROCESSES_PER_GPU, PROCESSES = 4e9, 20e9
 """Host memory of Ray, verl and vLLM workers."""
 ENCODER_COPY = 0.44e9
 """BiomedBERT in fp32, once in each process that scores answers."""
-LORA_BYTES_PER_PARAMETER = 12
-ADAPTERS_PER_RANK = 2.53e6
-"""Adapter parameters of a 7-8 B language model for each rank, all linear layers: 81e6 at rank 32."""
+TRAINED = 3
+"""Gradient and two states of Adam beside each trained parameter, of its type."""
 
 
 @dataclass(frozen=True)
@@ -35,48 +35,73 @@ def total(items: list[Item]) -> float:
     return sum(item.bytes for item in items)
 
 
-def while_training(model: ModelSizes, run: RunSettings) -> list[Item]:
-    """Bytes on each GPU during the update."""
-    p, g, tokens = model.parameters, run.gpus, run.micro_batch * run.longest_sequence
+def _kind(bytes_per_number: int) -> str:
+    return "fp32" if bytes_per_number == WHOLE else "bf16"
+
+
+def while_training(model: ModelSizes, run: RunSettings, *, gpu_bytes: float = 0.0) -> list[Item]:
+    """Bytes on each GPU during the update; `gpu_bytes`: its memory, wanted where vLLM keeps its share meanwhile."""
+    p, g, tokens, b = model.parameters, run.shards, run.tokens_of_a_pass, run.weight_bytes
+    here = 0 if run.offload_always else 1
     if run.lora_rank:
-        trained = LORA_BYTES_PER_PARAMETER * ADAPTERS_PER_RANK * run.lora_rank / g
-        states = Item("gradients and Adam, fp32, of the adapters", trained, "12 x adapters / g")
+        adapters = model.adapters_per_rank * run.lora_rank
+        text = f"{TRAINED * b} x adapters / g"
+        states = Item(f"gradients and Adam, {_kind(b)}, of the adapters", here * TRAINED * b * adapters / g, text)
     else:
-        states = Item("gradients and Adam, fp32", 12 * p / g, "12 P / g")
-    return [
-        Item("fp32 weights", 4 * p / g, "4 P / g"),
+        states = Item(f"gradients and Adam, {_kind(b)}", here * TRAINED * b * p / g, f"{TRAINED * b} P / g")
+    logits = "r T vocabulary x (2 + 4 + 4): bf16, fp32, their gradient"
+    items = [
+        Item(f"{_kind(b)} weights", here * b * p / g, f"{b} P / g"),
         states,
         Item("activations", tokens * model.hidden * model.layers * 2, "r T hidden layers x 2, checkpointed"),
-        Item("logits", tokens * model.vocabulary * 10, "r T vocabulary x (2 + 4 + 4): bf16, fp32, their gradient"),
+        Item("logits", 0.0, "never whole: fused kernels")
+        if run.fused_logits
+        else Item("logits", tokens * model.vocabulary * 10, logits),
         Item("one layer gathered, vision tower, fragmentation", ALLOWANCE, "allowance"),
     ]
+    if run.engine_stays and not run.separate_engine:
+        share = run.gpu_memory_utilization * gpu_bytes
+        items.append(Item("vLLM, which is not put to sleep", share, "gpu_memory_utilization x memory"))
+    return items
 
 
 def while_generating(model: ModelSizes, run: RunSettings, *, gpu_bytes: float) -> list[Item]:
     """Bytes on each GPU while vLLM generates: its share, and what stays of training."""
-    p, g = model.parameters, run.gpus
-    kept = 0.0 if run.offload else (4 * p / g if run.lora_rank else 12 * p / g)
-    return [
-        Item("vLLM: weights and KV cache", run.gpu_memory_utilization * gpu_bytes, "gpu_memory_utilization x memory"),
-        Item("what stays of training", kept, "0 offloaded; LoRA: 4 P / g; full: 12 P / g (weights and Adam)"),
-    ]
+    engine = Item(
+        "vLLM: weights and KV cache", run.gpu_memory_utilization * gpu_bytes, "gpu_memory_utilization x memory"
+    )
+    if run.separate_engine:
+        return [engine]
+    p, g, b = model.parameters, run.shards, run.weight_bytes
+    weights = 0.0 if run.offload_weights or run.offload_always else b * p / g
+    states = 0.0 if run.offload_optimizer or run.offload_always or run.lora_rank else 2 * b * p / g
+    text = f"0 offloaded; LoRA: {b} P / g; full: {3 * b} P / g (weights and Adam)"
+    return [engine, Item("what stays of training", weights + states, text)]
 
 
 def on_host(model: ModelSizes, run: RunSettings) -> list[Item]:
     """Bytes of host memory on each node."""
-    p = model.parameters
+    p, b = model.parameters, run.weight_bytes
+    # Copies of the weights that a node holds: its GPUs over those that share one copy.
+    part = run.gpus_per_node / run.shards
     items = []
     if run.uses_kl and not run.lora_rank:
-        # Sharded over all GPUs; each node holds its part.
-        items.append(Item("reference model, fp32", 4 * p / run.nodes, "4 P / nodes"))
-    if run.offload:
-        size = (4 if run.lora_rank else 12) * p / run.nodes
-        items.append(Item("offloaded weights and Adam", size, "12 P / nodes; LoRA: 4 P / nodes"))
+        size = run.reference_bytes * p * part
+        items.append(Item(f"reference model, {_kind(run.reference_bytes)}", size, f"{run.reference_bytes} P / nodes"))
+    weights = b if run.offload_weights or run.offload_always else 0
+    states = 2 * b if run.offload_optimizer or run.offload_always else 0
+    if run.offload_always:
+        states += b
+    if run.lora_rank:
+        states = 0
+    if weights + states:
+        items.append(Item("offloaded weights and Adam", (weights + states) * p * part, f"{weights + states} P / nodes"))
     if model.levels.loaded:
         # verl loads on the CPU, in every rank, where it believes that input and output layer are one.
-        items.append(Item("every rank loads the whole model", 4 * p * run.gpus_per_node, "4 P x GPUs of the node"))
+        size = b * p * run.gpus_per_node
+        items.append(Item("every rank loads the whole model", size, f"{b} P x GPUs of the node"))
     if run.lora_rank:
-        items.append(Item("vLLM's weights while it sleeps", 2 * p, "2 P"))
+        items.append(Item("vLLM's weights while it sleeps", run.engine_bytes * p, f"{run.engine_bytes} P"))
     if run.encoder and not run.encoder_on_gpu:
         copies = run.reward_workers + 2
         items.append(Item("BERTScore encoders", ENCODER_COPY * copies, "0.44 GB x (reward workers + 2)"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.doctor.levels import other_disagreements, tie_disagreement
 from recipe.mrpo.doctor.plan import disk, effort, kv_cache, memory, processes
-from recipe.mrpo.doctor.plan.settings import RunSettings
+from recipe.mrpo.doctor.plan.settings import STORAGE, RunSettings
 from recipe.mrpo.doctor.plan.sizes import ModelSizes
 
 GIB = 2**30
@@ -53,11 +53,13 @@ def check_sequence_length(model: ModelSizes, run: RunSettings, machine: Machine)
     if tokens < run.longest_sequence:
         says = f"max_model_len={tokens} is below prompt and response together, {run.longest_sequence}"
         return Check("length", False, says, advice)
-    need = kv_cache.needed_bytes(model, tokens, tensor_parallel=run.tensor_parallel)
+    need = kv_cache.of_run(model, run, tokens)
     have = kv_cache.available_bytes(model, run, gpu_bytes=machine.gpu_bytes)
     if need > have:
         says = f"vLLM will not start: one sequence of {tokens} tokens takes {need / GIB:.1f} GiB of KV cache, "
-        return Check("length", False, says + f"about {max(have, 0) / GIB:.1f} GiB are left", advice)
+        if kv_cache.of_run(model, run, rounded_length(run)) > have:
+            advice = f"set a larger {ROLLOUT}.tensor_model_parallel_size or gpu_memory_utilization."
+        return Check("length", False, says + f"about {max(have, 0) / GIB:.1f} GiB are left beside the weights", advice)
     together = kv_cache.sequences_at_once(model, run, gpu_bytes=machine.gpu_bytes)
     says = f"{tokens} tokens: {need / GIB:.2f} GiB of KV cache, about {together:.0f} rollouts at once on each engine"
     if together < FEW_SEQUENCES:
@@ -65,17 +67,41 @@ def check_sequence_length(model: ModelSizes, run: RunSettings, machine: Machine)
     return Check("length", True, says)
 
 
+def check_parallel(model: ModelSizes, run: RunSettings) -> list[Check]:
+    """Can GPUs, heads and rollouts be divided as the run asks? verl and vLLM refuse what does not come out even."""
+    tp, fsdp, out = run.tensor_parallel, "actor_rollout_ref.actor.fsdp_config.fsdp_size", []
+    fits = [n for n in range(1, run.gpus_per_node + 1) if run.gpus_per_node % n == 0 and _divides_heads(model, n)]
+    do = f"set {ROLLOUT}.tensor_model_parallel_size to one of {', '.join(map(str, fits))}."
+    if not _divides_heads(model, tp):
+        says = f"vLLM cannot spread {model.heads} attention heads and {model.kv_heads} of keys over {tp} GPUs"
+        out.append(Check("parallel", False, says, do))
+    elif not run.separate_engine and run.gpus % tp:
+        out.append(Check("parallel", False, f"{run.gpus} GPUs cannot be divided into engines of {tp}", do))
+    if run.gpus % run.shards:
+        says = f"{fsdp}={run.fsdp_size} does not divide {run.gpus} GPUs"
+        out.append(Check("parallel", False, says, f"set {fsdp}=-1."))
+    if run.token_budget is None and run.sequences % run.gpus:
+        says = (
+            f"{run.prompts} prompts x {run.rollouts} rollouts cannot be divided over {run.gpus} GPUs: verl refuses it"
+        )
+        better = -(-run.prompts // run.gpus) * run.gpus
+        out.append(Check("parallel", False, says, f"set data.train_batch_size={better}, or take other GPUs."))
+    return out
+
+
+def _divides_heads(model: ModelSizes, tp: int) -> bool:
+    """vLLM's rule: whole attention heads on each GPU, and whole heads of keys, or whole copies of them."""
+    keys = model.kv_heads % tp == 0 if model.kv_heads >= tp else tp % model.kv_heads == 0
+    return model.heads % tp == 0 and keys
+
+
 def check_gpu_memory(model: ModelSizes, run: RunSettings, machine: Machine) -> list[Check]:
     """Does the update fit, and does generation fit beside what stays of it?"""
     limit, out = FULL * machine.gpu_bytes, []
-    training = memory.total(memory.while_training(model, run))
+    training = memory.total(memory.while_training(model, run, gpu_bytes=machine.gpu_bytes))
     says = f"{training / 1e9:.0f} of {machine.gpu_bytes / 1e9:.0f} GB while training"
     if training > limit:
-        smaller = max(1, run.micro_batch // 2)
-        do = (
-            f"set actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu={smaller}, add GPUs, or use LoRA (LORA_RANK=32)."
-        )
-        out.append(Check("gpu memory", False, says, do))
+        out.append(Check("gpu memory", False, says, _less_training_memory(run)))
     else:
         out.append(Check("gpu memory", True, says))
     generating = memory.total(memory.while_generating(model, run, gpu_bytes=machine.gpu_bytes))
@@ -96,6 +122,21 @@ def check_gpu_memory(model: ModelSizes, run: RunSettings, machine: Machine) -> l
     return out
 
 
+def _less_training_memory(run: RunSettings) -> str:
+    """What is left to do, in the order in which it costs least."""
+    ways, actor = [], "actor_rollout_ref.actor"
+    if run.engine_stays and not run.separate_engine:
+        ways.append(f"set {ROLLOUT}.free_cache_engine=True")
+    if run.token_budget is not None and run.token_budget > run.longest_sequence:
+        ways.append(f"set {actor}.ppo_max_token_len_per_gpu={max(run.token_budget // 2, run.longest_sequence)}")
+    elif run.token_budget is None and run.micro_batch > 1:
+        ways.append(f"set {actor}.ppo_micro_batch_size_per_gpu={run.micro_batch // 2}")
+    ways.append("add GPUs")
+    if not run.lora_rank:
+        ways.append("use LoRA (LORA_RANK=32)")
+    return f"{', or '.join(ways)}."
+
+
 def check_host(model: ModelSizes, run: RunSettings, machine: Machine) -> list[Check]:
     """Host memory and CPUs of a node."""
     need = memory.total(memory.on_host(model, run))
@@ -112,7 +153,9 @@ def check_host(model: ModelSizes, run: RunSettings, machine: Machine) -> list[Ch
         out.append(Check("cpus", None, f"{cpus} CPUs are held by verl's actors"))
     elif machine.cpus < cpus:
         says = f"verl's actors hold {cpus} CPUs, {machine.cpus} are there: so Ray would wait for ever"
-        do = "use a machine with more CPUs, or set transfer_queue.backend.SimpleStorage.num_data_storage_units=1."
+        do = "use a machine with more CPUs"
+        spared = max(0, run.storage_units - 1)
+        do += f", or set {STORAGE}=1." if spared and machine.cpus >= cpus - spared else "."
         out.append(Check("cpus", False, says, do))
     else:
         out.append(Check("cpus", True, f"{cpus} of {machine.cpus} CPUs are held by verl's actors"))
@@ -134,7 +177,7 @@ def check_disk(model: ModelSizes, run: RunSettings, machine: Machine, *, steps: 
 
 
 def check_levels(model: ModelSizes) -> Check:
-    """vLLM reads the outer `tie_word_embeddings`, transformers' layers the inner: they must say the same."""
+    """vLLM and the trainer must take the output layer that the checkpoint has."""
     found = tie_disagreement(model.levels)
     if found:
         return Check("output layer", False, *found)
@@ -142,6 +185,14 @@ def check_levels(model: ModelSizes) -> Check:
     if others:
         return Check("output layer", None, "; ".join(others))
     return Check("output layer", True, "both levels of the configuration agree")
+
+
+def check_weights(model: ModelSizes) -> list[Check]:
+    """Are the weights ones that can be trained?"""
+    if not model.quantised:
+        return []
+    says = "config.json has a quantization_config, and verl trains floating point weights"
+    return [Check("weights", False, says, "take the checkpoint in bf16.")]
 
 
 def check_effort(run: RunSettings, rows: Rows) -> list[Check]:
@@ -163,7 +214,9 @@ def check_effort(run: RunSettings, rows: Rows) -> list[Check]:
 def check_plan(model: ModelSizes, run: RunSettings, machine: Machine, rows: Rows, *, steps: int) -> list[Check]:
     """Everything above, in the order in which a run would meet it."""
     return [
+        *check_weights(model),
         check_levels(model),
+        *check_parallel(model, run),
         check_sequence_length(model, run, machine),
         *check_gpu_memory(model, run, machine),
         *check_host(model, run, machine),

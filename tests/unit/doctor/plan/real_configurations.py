@@ -1,8 +1,62 @@
-"""The three backbones at their real sizes, written from the values that their makers publish."""
+"""The backbones and their neighbours at their real sizes, written from the values that their makers publish."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+
+def published(config: Any) -> str:
+    """The configuration as the text of a config.json."""
+    return json.dumps(config.to_dict(), default=str)
+
+
+def qwen2_5_vl_3b() -> Any:
+    """Its output layer is its input layer; the published file is flat and says so on the only level it has."""
+    from transformers import Qwen2_5_VLConfig
+
+    config = Qwen2_5_VLConfig(
+        text_config=dict(
+            hidden_size=2048, intermediate_size=11008, num_hidden_layers=36, num_attention_heads=16,
+            num_key_value_heads=2, vocab_size=151936, max_position_embeddings=128000,
+            rope_parameters={"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
+        ),
+        vision_config=dict(
+            depth=32, hidden_size=1280, intermediate_size=3420, num_heads=16, out_hidden_size=2048, patch_size=14,
+            spatial_merge_size=2, window_size=112, fullatt_block_indexes=[7, 15, 23, 31],
+        ),
+        tie_word_embeddings=True,
+    )  # fmt: skip
+    return config
+
+
+def qwen3_vl_30b_a3b() -> Any:
+    """128 experts in each layer; the language model's class says tied by default, the file says that it is not."""
+    from transformers import Qwen3VLMoeConfig
+
+    return Qwen3VLMoeConfig(
+        text_config=dict(
+            hidden_size=2048, intermediate_size=6144, num_hidden_layers=48, num_attention_heads=32, head_dim=128,
+            num_key_value_heads=4, vocab_size=151936, max_position_embeddings=262144, num_experts=128,
+            num_experts_per_tok=8, moe_intermediate_size=768, decoder_sparse_step=1,
+            rope_parameters={
+                "rope_type": "default", "rope_theta": 5e6, "mrope_section": [24, 20, 20], "mrope_interleaved": True,
+            },
+        ),
+        vision_config=dict(
+            depth=27, hidden_size=1152, intermediate_size=4304, num_heads=16, out_hidden_size=2048, patch_size=16,
+            spatial_merge_size=2, num_position_embeddings=2304, deepstack_visual_indexes=[8, 16, 24],
+        ),
+        tie_word_embeddings=False,
+    )  # fmt: skip
+
+
+def internvl3_2b() -> Any:
+    config = internvl3_8b()
+    config.text_config.update(
+        dict(hidden_size=1536, intermediate_size=8960, num_attention_heads=12, num_key_value_heads=2)
+    )
+    return config
 
 
 def qwen2_5_vl_7b() -> Any:
