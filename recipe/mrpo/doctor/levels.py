@@ -65,7 +65,7 @@ def levels_of(
 
 def layers_are_one(folder: Path) -> bool | None:
     """Do the weights in `folder` use the input layer as output layer? None: there are none, or they do not tell."""
-    names = _names_of_tensors(folder)
+    names = names_of_tensors(folder)
     outputs = [name for name in names if name.endswith(OUTPUT_LAYER)]
     inputs = [name for name in names if name.endswith(INPUT_LAYER)]
     if not inputs:
@@ -75,7 +75,7 @@ def layers_are_one(folder: Path) -> bool | None:
     return _same_rows(folder / names[outputs[0]], outputs[0], folder / names[inputs[0]], inputs[0])
 
 
-def _names_of_tensors(folder: Path) -> dict[str, str]:
+def names_of_tensors(folder: Path) -> dict[str, str]:
     """Tensors of a checkpoint, each with its file; {} where it has no safetensors that can be read."""
     from safetensors import SafetensorError, safe_open
 
