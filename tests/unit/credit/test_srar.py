@@ -32,7 +32,7 @@ def shaped(advantages, labels, groups, **options) -> list[list[float]]:
     ).tolist()
 
 
-def in_loops(advantages, labels, groups, weight) -> list[list[float]]:
+def in_loops(advantages, labels, groups, weight, divided=True) -> list[list[float]]:
     out = []
     for i, row in enumerate(labels):
         values = []
@@ -44,7 +44,8 @@ def in_loops(advantages, labels, groups, weight) -> list[list[float]]:
             ]
             std = statistics.stdev(column) if len(column) > 1 else 0.0
             known = not math.isnan(label) and std > 1e-4
-            offset = (label - statistics.mean(column)) / (std + 1e-4) if known else 0.0
+            scale = std + 1e-4 if divided else 1.0
+            offset = (label - statistics.mean(column)) / scale if known else 0.0
             values.append(advantages[i] + weight * offset)
         out.append(values)
     return out
@@ -59,11 +60,11 @@ def batches(draw):
     return advantages, labels, groups, draw(st.floats(0, 3))
 
 
-@given(batches())
-def test_it_is_the_formula_in_loops(batch):
+@given(batches(), st.booleans())
+def test_it_is_the_formula_in_loops(batch, divided):
     advantages, labels, groups, weight = batch
-    got = shaped(advantages, labels, groups, step_weight=weight)
-    for row, expected in zip(got, in_loops(advantages, labels, groups, weight), strict=True):
+    got = shaped(advantages, labels, groups, step_weight=weight, step_std=divided)
+    for row, expected in zip(got, in_loops(advantages, labels, groups, weight, divided), strict=True):
         assert row[: len(expected)] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
@@ -74,6 +75,13 @@ def test_a_step_that_only_some_siblings_got_right_is_credited():
         pytest.approx([0.3 + high, 0.3]),
         pytest.approx([-0.3 - high, -0.3]),
     ]
+
+
+def test_without_the_division_a_rare_failure_weighs_as_much_as_it_is_apart():
+    """One of four siblings fails: the others are 1/4 above the mean, it is 3/4 below. The std of 1/2 would double that."""
+    labels, groups = [[1.0], [1.0], [1.0], [0.0]], [0] * 4
+    assert shaped([0.0] * 4, labels, groups, step_std=False, step_weight=4.0) == [[1.0], [1.0], [1.0], [-3.0]]
+    assert shaped([0.0] * 4, labels, groups)[3] == pytest.approx([-1.5], abs=1e-3)
 
 
 def test_other_groups_do_not_count():
@@ -88,3 +96,8 @@ def test_steps_teach_a_group_with_equal_answers():
 def test_start_up_names_a_weight_that_is_no_number(weight):
     with pytest.raises(ValueError, match=r"mrpo\.shaping_options\.step_weight must be a number in \[0, 1000\]"):
         check_shaping("srar", shared={}, own={"step_weight": weight})
+
+
+def test_start_up_names_a_division_that_is_neither_true_nor_false():
+    with pytest.raises(ValueError, match=r"mrpo\.shaping_options\.step_std must be true or false, not 1"):
+        check_shaping("srar", shared={}, own={"step_std": 1})
