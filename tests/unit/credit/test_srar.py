@@ -78,7 +78,7 @@ def test_a_step_that_only_some_siblings_got_right_is_credited():
 
 
 def test_without_the_division_a_rare_failure_weighs_as_much_as_it_is_apart():
-    """One of four siblings fails: the others are 1/4 above the mean, it is 3/4 below. The std of 1/2 would double that."""
+    """One of four siblings fails: 3/4 below the mean, the others 1/4 above it. The std of 1/2 would double that."""
     labels, groups = [[1.0], [1.0], [1.0], [0.0]], [0] * 4
     assert shaped([0.0] * 4, labels, groups, step_std=False, step_weight=4.0) == [[1.0], [1.0], [1.0], [-3.0]]
     assert shaped([0.0] * 4, labels, groups)[3] == pytest.approx([-1.5], abs=1e-3)
