@@ -1,14 +1,9 @@
-"""verl 0.9.1 as this process can import it (VERL_PLATFORM=cpu), and the runs beside it that several tests share.
-
-Importing verl costs seconds, so it happens once, in fixtures; the subprocesses work while the tests of this process do.
-"""
+"""verl 0.9.1 as this process can import it (VERL_PLATFORM=cpu): once, because it costs seconds."""
 
 from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -18,119 +13,9 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-ROOT = Path(__file__).parents[2]
-BARE = Path(__file__).parent / "wiring" / "bare_process.py"
-
-
-def cpu_env(**more: str) -> dict[str, str]:
-    """Environment of a Python process that can import verl on a machine without a GPU."""
-    from recipe.mrpo.cpu import SHIM_DIR
-
-    inherited = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != str(SHIM_DIR)]
-    path = os.pathsep.join([str(SHIM_DIR), str(ROOT), *inherited])
-    return {**os.environ, "VERL_PLATFORM": "cpu", "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", **more}
-
-
-class Background:
-    """A subprocess that is started early and waited for late."""
-
-    def __init__(self, command: list[str], env: dict[str, str], cwd: Path, limit: float):
-        self._limit = limit
-        self._process = subprocess.Popen(
-            command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-        self._done: SimpleNamespace | None = None
-
-    def result(self) -> SimpleNamespace:
-        if self._done is None:
-            try:
-                out, err = self._process.communicate(timeout=self._limit)
-            except subprocess.TimeoutExpired:
-                self.stop()
-                out, err = self._process.communicate()
-                pytest.fail(f"still running after {self._limit} s:\n{out[-2000:]}\n{err[-2000:]}")
-            self._done = SimpleNamespace(code=self._process.returncode, out=out, err=err)
-        return self._done
-
-    def stop(self) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, 9)
-
-
-OTHER_PLUGIN = """
-# Somebody else's plugin: imports verl eagerly, registers an estimator and a reward manager, wraps verl's check.
-import atexit, json, os, sys
-
-import ray
-import verl.utils.config
-from verl.experimental.reward_loop import reward_manager
-from verl.trainer.ppo import core_algos
-
-calls = []
-ray.init = lambda *args, **kwargs: calls.append("ray.init")
-
-
-@core_algos.register_adv_est("other")
-def other(*args, **kwargs):
-    return "other"
-
-
-@reward_manager.register("other")
-class Other(reward_manager.NaiveRewardManager):
-    pass
-
-
-checked = verl.utils.config.validate_config
-verl.utils.config.validate_config = lambda *args, **kwargs: calls.append("other check") or checked(*args, **kwargs)
-
-
-@atexit.register
-def note():
-    registry = core_algos.ADV_ESTIMATOR_REGISTRY
-    json.dump({
-        "calls": calls,
-        "other_is_other": registry["other"] is other and reward_manager.get_reward_manager_cls("other") is Other,
-        "estimators": sorted(map(str, registry)),
-        "managers": sorted(reward_manager.registry.REWARD_MANAGER),
-        "module": registry["mrpo"].__module__ if "mrpo" in registry else None,
-    }, open(os.environ["OTHER_PLUGIN_NOTES"], "w"))
-"""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def background(tmp_path_factory):
-    """Two processes that run beside the tests: verl without our plugin, and `main_ppo` with a mistake in its options.
-
-    The second has another plugin installed beside ours (OTHER_PLUGIN), which notes at exit what it finds.
-    """
-    here = tmp_path_factory.mktemp("background")
-    info = here / "other" / "other_plugin-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[verl.plugins]\nother = other_plugin\n")
-    (here / "other" / "other_plugin.py").write_text(OTHER_PLUGIN)
-    mistake_env = cpu_env(RAY_ADDRESS="", OTHER_PLUGIN_NOTES=str(here / "notes.json"))
-    mistake_env["PYTHONPATH"] += os.pathsep + str(here / "other")
-    running = SimpleNamespace(
-        figures=here / "bare.pt",
-        notes=here / "notes.json",
-        bare=Background(
-            [sys.executable, str(BARE), str(here / "bare.pt")], cpu_env(VERL_USE_EXTERNAL_PLUGINS="none"), here, 120
-        ),
-        mistake=Background(
-            [sys.executable, "-m", "verl.trainer.main_ppo", "algorithm.adv_estimator=mrpo", "+mrpo.tau=2",
-             "data.train_files=hdfs://host/absent.parquet", "actor_rollout_ref.rollout.name=vllm",
-             "actor_rollout_ref.rollout.n=4", "hydra.run.dir=."],
-            mistake_env, here, 120,
-        ),
-    )  # fmt: skip
-    yield running
-    running.bare.stop()
-    running.mistake.stop()
-
 
 @pytest.fixture(scope="session")
-def verl(background):
+def verl():
     """verl's modules under test, with the plugin loaded as any process of a run has it."""
     from recipe.mrpo.cpu import activate
 
@@ -154,6 +39,28 @@ def verl(background):
     )
     for name, value in before.items():
         os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def each_yaml_file_is_read_once() -> Iterator[None]:
+    """Hydra parses all of verl's thirty files for every configuration, which is half of the work."""
+    from hydra._internal.core_plugins import file_config_source
+
+    read: dict[tuple[str, int, int], DictConfig] = {}
+
+    class ReadOnce(OmegaConf):
+        @staticmethod
+        def load(file):
+            facts = os.stat(file.name)
+            key = (file.name, facts.st_mtime_ns, facts.st_size)
+            if key not in read:
+                read[key] = OmegaConf.load(file)
+            return read[key].copy()
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(file_config_source, "OmegaConf", ReadOnce)
+    yield
+    patch.undo()
 
 
 VERL_CONFIG = Path(find_spec("verl").origin).parent / "trainer" / "config"

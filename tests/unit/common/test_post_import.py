@@ -164,5 +164,5 @@ def test_hooks_work_in_a_spawned_process():
     queue = context.Queue()
     child = context.Process(target=_in_child, args=(queue,))
     child.start()
-    assert queue.get(timeout=60) is True
+    assert queue.get(timeout=300) is True
     child.join(60)

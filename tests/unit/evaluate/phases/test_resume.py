@@ -63,10 +63,20 @@ def finished(out: Path) -> list:
 
 def wait_for_a_line(file: Path) -> None:
     """The last line of a file may be half written."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not (file.is_file() and file.read_bytes().count(b"\n")):
         assert time.monotonic() < end, "no line was written"
         time.sleep(0.02)
+
+
+def read_until(process, words: str) -> str:
+    """What the process says on stderr, up to the line with these words."""
+    said = ""
+    while words not in said:
+        line = process.stderr.readline()
+        assert line, f"it ended before it said so: {said}"
+        said += line
+    return said
 
 
 def hold(server, kind, number):
@@ -75,7 +85,7 @@ def hold(server, kind, number):
 
     def fault(asked, body, count):
         if asked == kind and count >= number:
-            go_on.wait(60)
+            go_on.wait(300)
         return None
 
     server.fault = fault
@@ -92,7 +102,7 @@ def test_killed_in_each_phase_it_goes_on_to_the_same(command, server, tmp_path):
         server.wait_for(kind, number)
         wait_for_a_line(killed / name)
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         held.set()
         assert 0 < len(lines(killed / name)) < 12
         with (killed / name).open("a") as file:
@@ -117,8 +127,9 @@ def test_the_first_ctrl_c_ends_it_at_a_whole_line(command, server, tmp_path):
     process = command("stopped")
     server.wait_for("generate", 4)
     process.send_signal(signal.SIGINT)
-    threading.Timer(1, held.set).start()
-    said = process.communicate(timeout=60)[1]
+    said = read_until(process, "Once more kills it")
+    held.set()
+    said += process.communicate(timeout=300)[1]
     assert process.returncode == 128 + signal.SIGINT
     assert "Once more kills it" in said and "8 left" in said
     answers = lines(tmp_path / "stopped" / "generations.jsonl")
@@ -133,12 +144,9 @@ def test_the_second_ctrl_c_kills_it(command, server):
     process = command("impatient")
     server.wait_for("generate", 2)
     process.send_signal(signal.SIGINT)
-    line = ""
-    while "Once more kills it" not in line:  # the first one has been taken
-        line = process.stderr.readline()
-        assert line, "it ended before it said so"
+    read_until(process, "Once more kills it")  # the first one has been taken
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     held.set()
     assert process.returncode == -signal.SIGINT
 
@@ -148,8 +156,8 @@ def test_two_processes_do_not_work_on_one_folder(command, server, tmp_path):
     first = command("shared")
     server.wait_for("generate", 1)
     second = command("shared")
-    said = second.communicate(timeout=60)[1]
+    said = second.communicate(timeout=300)[1]
     assert second.returncode == 1 and f"process {first.pid} works on this folder" in said
     first.kill()
-    first.communicate(timeout=60)
+    first.communicate(timeout=300)
     held.set()

@@ -278,7 +278,8 @@ def test_faults_for_a_third_of_all_calls_each_leave_labels_or_failures(options_o
 
         start = time.perf_counter()
         judgements = asyncio.run(run())
-        assert time.perf_counter() - start < 10
+        seconds = time.perf_counter() - start
+        assert seconds < server.served["hang"] * 1.0, "the timeouts one after the other would take longer"
     kinds = Counter(j.failure for j in judgements)
     assert kinds[None] >= 10 and set(kinds) == {None, "http_500", "timeout", "unparsable"}
     assert all(j.labels == LABELS for j in judgements if j.failure is None)

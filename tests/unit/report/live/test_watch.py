@@ -187,7 +187,7 @@ def test_it_waits_for_a_job_that_has_not_begun_and_an_interrupt_ends_it(tmp_path
         metrics(folder, (7, {"timing_s/step": 2.0}))
         assert any("step 7" in line for line in iter(process.stdout.readline, ""))
         process.send_signal(sign)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=300) == 0
     finally:
         process.kill()
         process.stdout.close()

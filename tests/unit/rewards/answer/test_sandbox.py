@@ -66,9 +66,9 @@ def test_a_hostile_text_is_ended_from_any_thread_and_the_next_is_compared(worker
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(timeout=60)
+    thread.join(timeout=300)
     assert found == [False, True], reason
-    assert took[0] < 10
+    assert took[0] < 60  # 2 s and the start of another process; alone it takes for ever
 
 
 def test_what_a_model_writes_is_never_run(worker, tmp_path):
