@@ -11,6 +11,7 @@
 #   NNODES N_GPUS   number of nodes (default 1) and GPUs per node (default 8; 4 and 1 also work). docs/cluster.md
 #   JUDGE_NAME      overlap (default): offline rules; openai (default if JUDGE_BASE_URL is set): an endpoint, set by
 #                   JUDGE_BASE_URL, JUDGE_MODEL, JUDGE_API_KEY_ENV (name of a variable) and JUDGE_CACHE (file);
+#                   continuations: the same endpoint goes on from each step (docs/judge.md);
 #                   router: with the overrides of docs/judge.md. For any other judge give mrpo.judge.name=… as an argument
 #   ENCODER         BERTScore encoder of the answer reward, a folder or a hub id; default none
 #   LORA_RANK       0 (default): train all parameters
@@ -97,10 +98,10 @@ judge_overrides() {  # appends to ARGS; slurm.sbatch asks it too
     refuse_secrets
     JUDGE_NAME=${JUDGE_NAME:-$([[ -n ${JUDGE_BASE_URL:-} ]] && echo openai || echo overlap)}
     [[ $JUDGE_NAME != ensemble ]] || die "JUDGE_NAME=ensemble is not possible, because its members are options; give mrpo.judge.name=ensemble and mrpo.judge.members (docs/judge.md) as arguments."
-    one_of JUDGE_NAME "$JUDGE_NAME" overlap openai router
+    one_of JUDGE_NAME "$JUDGE_NAME" overlap openai router continuations
     ARGS+=("++mrpo.judge.name=$JUDGE_NAME")
-    if [[ $JUDGE_NAME == openai ]]; then
-        [[ -n ${JUDGE_MODEL:-} ]] || die "JUDGE_NAME=openai needs JUDGE_MODEL, the name under which the endpoint serves the judge."
+    if [[ $JUDGE_NAME == openai || $JUDGE_NAME == continuations ]]; then
+        [[ -n ${JUDGE_MODEL:-} ]] || die "JUDGE_NAME=$JUDGE_NAME needs JUDGE_MODEL, the name under which the endpoint serves the model."
         ARGS+=("++mrpo.judge.openai.model='$JUDGE_MODEL'")
         [[ -z ${JUDGE_BASE_URL:-} ]] || ARGS+=("++mrpo.judge.openai.base_url='$JUDGE_BASE_URL'")
         [[ -z ${JUDGE_API_KEY_ENV:-} ]] || ARGS+=("++mrpo.judge.openai.api_key_env=$JUDGE_API_KEY_ENV")

@@ -56,8 +56,10 @@ class FakeJudgeServer:
         latency_s: float = 0.0,
         model: str = "fake",
         usage_of: Callable[[Sequence[Mapping[str, Any]], str], dict[str, int]] | None = None,
+        says: Callable[[dict[str, Any]], str] | None = None,
     ) -> None:
-        """`usage_of`: the usage of a good reply, from the messages and its text; without: a rough count."""
+        """`usage_of`: the usage of a good reply, from the messages and its text; without: a rough count. `says`: the
+        content of a good reply to a request, in the place of labels."""
         if rule not in RULES:
             raise ValueError(f"rule {rule!r} is unknown; choose one of {', '.join(RULES)}")
         if sum((faults or {}).values()) > 1 + 1e-9:
@@ -67,7 +69,7 @@ class FakeJudgeServer:
         self.times: list[float] = []
         self.asked: list[str] = []
         """Keys of the requests for the list of models."""
-        self.model = model
+        self.model, self.says = model, says
         self.served: Counter[str] = Counter()
         self.peak = 0
         self.rule, self.seed, self.latency_s = rule, seed, latency_s
@@ -223,16 +225,22 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
         def _complete(self, kind: str, body: dict[str, Any]) -> None:
             if kind == "delay":
                 owner._stop.wait(0.3)
-            case, steps = read_prompt(body["messages"])
-            labels = label_steps(case, steps, rule=owner.rule, seed=owner.seed)
-            text = str(content_of("ok", labels))
+            steps: list[str] = []
+            labels: list[int] = []
+            if owner.says is not None:
+                text = owner.says(body)
+            else:
+                case, steps = read_prompt(body["messages"])
+                labels = label_steps(case, steps, rule=owner.rule, seed=owner.seed)
+                text = str(content_of("ok", labels))
             if "OVERALL" in body["messages"][0]["content"] and kind == "ok":
                 text = json.dumps({**verdict_of(labels), "overall": int(all(labels))})
             if "rollout_answer" in str(body["messages"][-1]["content"]) and kind == "ok":
                 text = json.dumps({**json.loads(text), "answer": 1})
             message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
             finish = "stop"
-            rough = {"prompt_tokens": len(json.dumps(body["messages"])) // 4, "completion_tokens": 12 * len(steps)}
+            written = 12 * len(steps) if owner.says is None else len(text) // 4 + 1
+            rough = {"prompt_tokens": len(json.dumps(body["messages"])) // 4, "completion_tokens": written}
             usage: Any = rough if owner.usage_of is None else owner.usage_of(body["messages"], text)
             name, _, value = kind.partition(":")
             if name == "refusal":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from recipe.mrpo.common.table_command import run_table_command
 from recipe.mrpo.credit.shaping.registry import SHAPINGS
+from recipe.mrpo.judge.registry import JUDGES
 
 PPO = "verl.trainer.main_ppo"
 SFT = "verl.trainer.sft_trainer"
@@ -90,10 +91,11 @@ def get_method(name: str) -> Method:
 
 
 def table() -> str:
-    """The methods as lines of text, and the shaping rules that `mrpo.shaping` knows."""
+    """The methods as lines of text, and the shaping rules and judges that the options know."""
     rows = [f"{name:8} {row.source:28} {row.what}" for name, row in METHODS.items()]
     rules = f"Shaping rules (mrpo.shaping, docs/shaping.md): {', '.join(SHAPINGS.names())}, or your own."
-    return "\n".join([*rows, "", rules])
+    judges = f"Judges of the steps (mrpo.judge.name, docs/judge.md): {', '.join(JUDGES.names())}, or your own."
+    return "\n".join([*rows, "", rules, judges])
 
 
 def main() -> None:

@@ -10,8 +10,10 @@ from typing import Any
 from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.endpoint.client import ChatClient, Response
 from recipe.mrpo.judge.chat.address import judge_endpoint, judge_key, run_options_named
-from recipe.mrpo.judge.member_options import judges_asked
+from recipe.mrpo.judge.continuations.cost import calls_of
+from recipe.mrpo.judge.member_options import AT_ENDPOINT, judges_asked
 from recipe.mrpo.judge.registry import BUILT_IN, get_judge, judge_factory
+from recipe.mrpo.judge.when_to_judge import CONTINUATIONS
 
 MAX_NAME, MAX_DETAIL = 100, 300
 """Characters that are shown of what an endpoint says."""
@@ -71,7 +73,9 @@ def _one(judge: Mapping[str, Any], private_data: bool, timeout_s: float) -> Chec
         get_judge(judge).require(may_leave_machine=not private_data)
         return Check("judge", True, f"{judge['name']}: your own judge; it can be made, and was not asked")
     judge_factory(judge)
-    if judge["name"] != "openai":
+    if judge["name"] == CONTINUATIONS:
+        get_judge(judge)  # its options must fit together, and the answer reward must be there
+    if judge["name"] not in AT_ENDPOINT:
         says = {"overlap": "offline rules, nothing to reach", "router": "verl's reward model, started with the run"}
         return Check("judge", True, says[judge["name"]])
     openai, key, endpoint = judge["openai"], judge_key(judge), judge_endpoint(judge)
@@ -88,4 +92,8 @@ def _one(judge: Mapping[str, Any], private_data: bool, timeout_s: float) -> Chec
         says = f"{endpoint.url} serves {', '.join(models[:5]) or 'nothing'}, not {openai['model']}"
         return Check("judge", False, says, f"set mrpo.judge.openai.model={models[0] if models else '<model>'}.")
     where = "on this machine" if endpoint.loopback else f"on {endpoint.host}"
-    return Check("judge", True, f"{openai['model']} {where} answers")
+    says = f"{openai['model']} {where} answers"
+    if judge["name"] == CONTINUATIONS:
+        n = judge["continuations"]["n"]
+        says += f"; it continues each rollout {calls_of(4, n=n)} times for 4 steps, {calls_of(10, n=n)} for 10"
+    return Check("judge", True, says)

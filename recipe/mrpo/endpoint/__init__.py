@@ -16,6 +16,7 @@ tokens.py         how many tokens a call has used: as reported, or estimated
 retry.py          when to call again, and how long to wait
 image.py          an image in the size and format that is sent
 prompt_images.py  the images of a row, in every form that verl takes
+prompt_turns.py   a chat prompt as texts and places of images
 privacy.py        the flag `may_leave_machine` of a row
 secret_key.py     a key that shows in no text
 """

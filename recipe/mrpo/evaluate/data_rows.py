@@ -18,7 +18,9 @@ def keyed_rows(files: Sequence[Path]) -> Iterator[tuple[RowKey, dict[str, Any]]]
 
     for file in files:
         parquet = pq.ParquetFile(file)
-        columns = [name for name in ("data_source", "images", "extra_info") if name in parquet.schema_arrow.names]
+        columns = [
+            name for name in ("data_source", "prompt", "images", "extra_info") if name in parquet.schema_arrow.names
+        ]
         for batch in parquet.iter_batches(64, columns=columns):
             for row in batch.to_pylist():
                 info = row["extra_info"] = read_extra_info(row.get("extra_info"), row=f"a row of {file}")

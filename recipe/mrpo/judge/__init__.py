@@ -6,6 +6,7 @@ registry.py        judges by name; a user's own by `module:name`
 checked.py         every judge made safe to ask: one label a step, or a counted failure
 chat/              a model behind an endpoint, or verl's reward model
 overlap/           offline rules, without a model
+continuations/     right answers reached from each step, without a judge model
 ensemble.py        several judges vote
 member_options.py  options of the members of an ensemble
 protect/           cache, circuit breaker, rates and budget

@@ -18,6 +18,11 @@ class RouterAddress:
     model: str
 
 
+AT_ENDPOINT = ("openai", "continuations")
+"""Judges that ask the endpoint of `mrpo.judge.openai`."""
+SHOWN_IMAGES = (*AT_ENDPOINT, "router")
+"""Judges that are shown the images of a case, unless mrpo.judge.openai.send_image is false."""
+
 JOB_WIDE = ("max_tokens", "max_cost", "price_per_million", "max_failure_rate", "ask_for", "stand_in")
 """Options that are read for the whole job; a member's own would be ignored."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from recipe.mrpo.endpoint.certificates import check_environment
 from recipe.mrpo.judge.chat.address import judge_endpoint, judge_key, run_options_named
-from recipe.mrpo.judge.member_options import judges_asked
+from recipe.mrpo.judge.member_options import AT_ENDPOINT, judges_asked
 
 
 def check_endpoint(options: Mapping[str, Any], *, private_data: bool) -> None:
@@ -18,7 +18,7 @@ def check_endpoint(options: Mapping[str, Any], *, private_data: bool) -> None:
     sent.
     """
     for judge in judges_asked(options):
-        if judge["name"] == "openai":
+        if judge["name"] in AT_ENDPOINT:
             judge_key(judge)
             endpoint = judge_endpoint(judge)
             endpoint.require(may_leave_machine=not private_data)

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from recipe.mrpo.common.printable import printable
+from recipe.mrpo.endpoint.prompt_turns import Turn
 from recipe.mrpo.judge.usage import Usage
+
+
+@dataclass(frozen=True)
+class GivenRollout:
+    """The rollout as the policy wrote it, for a judge that goes on from there.
+
+    `prompt`: the turns that the policy was shown. `prefixes`: K + 1 texts, all before the first step, then all up to
+    the end of each. `extra_info`: that of the row, for the answer reward.
+    """
+
+    prompt: tuple[Turn, ...]
+    prefixes: tuple[str, ...]
+    extra_info: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -18,7 +32,8 @@ class JudgeRequest:
     judge on this machine or to an allowed host. `overall`: is the judge to grade the reasoning as a whole, too?
     `rollout_answer`: the answer that the rollout gave, if the judge is to say whether it is right.
     `images`: (bytes, MIME type) of each image of the prompt, in order. `unread_image`: why one of them is not there,
-    which a judge of images must take for a failure and not for a case without an image.
+    which a judge of images must take for a failure and not for a case without an image. `rollout`: prompt and text of
+    the rollout, where they are known.
     """
 
     question: str
@@ -31,6 +46,7 @@ class JudgeRequest:
     alternatives: tuple[str, ...] = ()
     rollout_answer: str | None = None
     unread_image: str | None = None
+    rollout: GivenRollout | None = None
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -48,7 +64,8 @@ class Judgement:
     voted with the majority (None: a single judge), `overall` the grade of the reasoning as a whole, 1 or 0 (None: not
     asked for). `grades`: for each step what the rubric asks of it, 1 yes, 0 no, None not applicable; `reasons`: why,
     in the judge's words. None: the judge has none, or they come from the cache, which keeps labels alone. `answer`: is
-    the rollout's answer right, 1 or 0 (None: not asked).
+    the rollout's answer right, 1 or 0 (None: not asked). `continuations`: (right, known) of each prefix, of a judge
+    that continues rollouts; a failed judgement has them, too.
 
     Raises ValueError if both or neither of labels and failure are set, or a label is not 0 or 1.
     """
@@ -62,6 +79,7 @@ class Judgement:
     grades: tuple[Mapping[str, int | None], ...] | None = None
     reasons: tuple[str | None, ...] | None = None
     answer: int | None = None
+    continuations: tuple[tuple[int, int], ...] | None = None
 
     def __post_init__(self) -> None:
         if (self.labels is None) == (self.failure is None):

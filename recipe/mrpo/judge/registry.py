@@ -25,6 +25,7 @@ BUILT_IN = {
     "openai": "recipe.mrpo.judge.chat.judge",
     "router": "recipe.mrpo.judge.chat.router",
     "ensemble": "recipe.mrpo.judge.ensemble",
+    "continuations": "recipe.mrpo.judge.continuations.judge",
 }
 JUDGES: Registry[Factory] = Registry("judge", BUILT_IN)
 

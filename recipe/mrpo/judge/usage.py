@@ -27,6 +27,10 @@ class Usage:
     """Requests with estimated tokens, because the endpoint did not report them."""
     cache_faults: int = 0
     """Damaged entries of the cache and failed accesses to it."""
+    continuations: int = 0
+    """Continuations that a judgement by continuations needed."""
+    unknown_continuations: int = 0
+    """Those of them that failed, were cut off before their answer, or were given up with the judgement."""
     cached: bool = False
     """The labels came from the cache. In a sum: the labels of all its parts did."""
     latency_s: float = 0.0

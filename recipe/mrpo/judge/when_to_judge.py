@@ -17,6 +17,7 @@ from typing import Any
 from recipe.mrpo.credit.shaping import get_shaping
 
 ASK_FOR = ("all", "needed", "wrong_answers")
+CONTINUATIONS = "continuations"
 SKIP_REASONS = ("unused", "right")
 """Why `needed` and `wrong_answers` leave a rollout out, as in the judge status `skipped:<reason>`."""
 
@@ -63,12 +64,33 @@ def verdict_conflict(names: Collection[str], ask_for: str) -> str | None:
             "mrpo.rewards.answer.mode=judge needs a judge that can say whether an answer is right, and "
             "mrpo.judge.name=overlap compares words; set mrpo.judge.name=openai, or mrpo.rewards.answer.mode=text."
         )
+    if CONTINUATIONS in names:
+        return (
+            "mrpo.rewards.answer.mode=judge needs a judge that can say whether an answer is right, and "
+            "mrpo.judge.name=continuations is graded by the answer reward itself; set mrpo.judge.name=openai, or "
+            "mrpo.rewards.answer.mode=text."
+        )
     if ask_for == "wrong_answers":
         return (
             "mrpo.judge.ask_for=wrong_answers asks about rollouts that are known to be wrong, and with "
             "mrpo.rewards.answer.mode=judge the judge says which these are; set mrpo.judge.ask_for=all."
         )
     return None
+
+
+def overall_conflict(names: Collection[str]) -> str | None:
+    """Why the judges `names` cannot grade the reasoning as a whole (mrpo.rewards.semantic); None: they can."""
+    if CONTINUATIONS not in names:
+        return None
+    return (
+        "mrpo.rewards.semantic.mode=verdict needs a judge that grades the reasoning as a whole, and "
+        "mrpo.judge.name=continuations does not; set mrpo.rewards.semantic.mode=encoder, or another judge."
+    )
+
+
+def needs_gold_reasoning(names: Collection[str]) -> bool:
+    """Does one of the judges `names` compare steps with gold reasoning? Continuations need the gold answer alone."""
+    return any(name != CONTINUATIONS for name in names)
 
 
 def skip_conflict(

@@ -100,6 +100,8 @@ def _flat(node: DictConfig, path: str = "") -> list[tuple[str, Any]]:
     out = []
     for key in node:
         name = f"{path}.{key}" if path else str(key)
+        if OmegaConf.is_interpolation(node, key):
+            continue  # it says what another option says
         value = node[key]
         out += _flat(value, name) if isinstance(value, DictConfig) else [(name, value)]
     return out

@@ -8,6 +8,7 @@ line_breaks.py     which line breaks, tags and arrows end a step
 list_marks.py      pieces that state nothing ("1.", "Step 2:", "Findings:") join the sentence after them
 word_lists.py      abbreviations, units and sentence openers
 published_splitter.py   the regular expression of the released code, for comparison
+prefixes.py        a rollout up to the end of each step
 tokens.py          sampled ids -> text with character offsets; steps -> token spans
 probe.py           do a checkpoint's tokenizer and chat template keep a whole model answer?
 record.py          what one rollout carries to the estimator, the metrics and the dumps

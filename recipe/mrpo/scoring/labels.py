@@ -12,9 +12,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recipe.mrpo.endpoint.prompt_images import Images
+from recipe.mrpo.endpoint.prompt_turns import turns_of
 from recipe.mrpo.judge import Judge, Judgement, JudgeRequest
-from recipe.mrpo.judge.member_options import judges_asked
-from recipe.mrpo.judge.when_to_judge import skip_reason
+from recipe.mrpo.judge.member_options import SHOWN_IMAGES, judges_asked
+from recipe.mrpo.judge.protocol import GivenRollout
+from recipe.mrpo.judge.when_to_judge import needs_gold_reasoning, skip_reason
+from recipe.mrpo.rollout.prefixes import prefixes_of
 from recipe.mrpo.scoring.faults import Told
 from recipe.mrpo.scoring.rollout import Case
 from recipe.mrpo.scoring.row import BadRow, Row
@@ -41,6 +44,8 @@ def _kept(judgement: Judgement) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     if judgement.grades is not None:
         kept["grades"] = [dict(grades) for grades in judgement.grades]
+    if judgement.continuations is not None:
+        kept["right_of_known"] = [list(count) for count in judgement.continuations]
     if judgement.reasons is not None:
         kept["reasons"] = list(judgement.reasons)
     return kept
@@ -50,11 +55,16 @@ def judge_is_shown_images(options: Mapping[str, Any]) -> bool:
     """Does a judge of the node `mrpo.judge` look at images? A user's own judge is assumed to."""
 
     def looks(one: Mapping[str, Any]) -> bool:
-        if one["name"] in ("openai", "router"):
+        if one["name"] in SHOWN_IMAGES:
             return bool(one["openai"]["send_image"])
         return one["name"] != "overlap"
 
     return any(map(looks, judges_asked(options)))
+
+
+def judge_needs_gold_reasoning(options: Mapping[str, Any]) -> bool:
+    """Does a judge of the node `mrpo.judge` compare steps with gold reasoning?"""
+    return needs_gold_reasoning([str(one["name"]) for one in judges_asked(options)])
 
 
 class Labeller:
@@ -69,10 +79,12 @@ class Labeller:
         overall: bool,
         show_images: bool,
         verdict: bool = False,
+        gold_reasoning: bool = True,
     ) -> None:
         """`shaped`: does shaping read the labels of a rollout that is wrong (True), right (False) or neither (None)?
-        `verdict`: does the judge decide whether the answer is right? Then it is asked about every rollout."""
-        self.verdict = verdict
+        `verdict`: does the judge decide whether the answer is right? Then it is asked about every rollout.
+        `gold_reasoning`: does the judge need it?"""
+        self.verdict, self._gold_reasoning = verdict, gold_reasoning
         self.overall, self._ask_for, self._read, self._shaped = overall, ask_for, read_by_rewards, shaped
         self.show_images = show_images
         self.told = Told()
@@ -107,6 +119,7 @@ class Labeller:
             unread_image=images.problem,
             may_leave_machine=leaves,
             overall=self.overall,
+            rollout=GivenRollout(turns_of(prompt), prefixes_of(case.given.parsed.text, case.steps), row.extra_info),
         )
         judgement = await judge.label(request)
         cost = {**asdict(judgement.usage), "agreement": judgement.agreement, **_kept(judgement)}
@@ -131,7 +144,7 @@ class Labeller:
             return Labels([], "ok")  # a fact about the rollout, not about the judge: there is nothing to label
         if isinstance(row, BadRow):
             return Labels(None, "skipped:bad_row")
-        if not row.gold_reasoning.strip():
+        if self._gold_reasoning and not row.gold_reasoning.strip():
             return Labels(None, "skipped:no_gold_reasoning")
         if self.verdict:
             return None  # right and wrong are not known before the judge is asked

@@ -8,6 +8,7 @@ backbone.py            the settings are those of the checkpoint's family
 levels.py              vLLM and the trainer take the checkpoint's output layer
 plan.py                what will not fit on this machine, said before Ray starts
 judge_and_rewards.py   the judge and the rewards that the options ask for can be made
+continuations_cost.py  the cost of labels by continuations, told before it is paid
 checkpoint.py          warnings of steps that the checkpoint would lose
 data_rows.py           every row of the data can be trained on
 data_files.py          the files of the data, opened as verl opens them

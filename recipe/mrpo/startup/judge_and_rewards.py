@@ -29,12 +29,17 @@ def check_judge(config: DictConfig, options: DictConfig, *, private_data: bool) 
     from recipe.mrpo.judge.member_options import judges_asked, with_router_address
     from recipe.mrpo.judge.private_data import check_endpoint
     from recipe.mrpo.judge.stand_in import has_real_weights, stand_in_sentence
-    from recipe.mrpo.judge.when_to_judge import verdict_conflict
+    from recipe.mrpo.judge.when_to_judge import overall_conflict, verdict_conflict
 
     judge = OmegaConf.to_container(options.judge, resolve=True)
-    if options.rewards.answer.mode == "judge":
+    semantic = options.rewards.semantic
+    if options.rewards.answer.mode == "judge" or (semantic.enabled and semantic.mode == "verdict"):
         asked = [str(one["name"]) for one in judges_asked(judge)]
-        if problem := verdict_conflict(asked, judge["ask_for"]):
+        verdict = options.rewards.answer.mode == "judge"
+        problem = verdict_conflict(asked, judge["ask_for"]) if verdict else None
+        if semantic.enabled and semantic.mode == "verdict":
+            problem = problem or overall_conflict(asked)
+        if problem:
             raise OptionError(problem)
     reward_model = config.reward.reward_model
     real = has_real_weights(str(OmegaConf.select(config, "actor_rollout_ref.model.path")), on_cpu=on_cpu())

@@ -14,6 +14,7 @@ from recipe.mrpo.common.environment import METRICS_FILE, VLLM_ROOT_LOG_LEVEL, WE
 from recipe.mrpo.options.tree import ESTIMATORS, OPTIONS_FILE, changed_options, load_options
 from recipe.mrpo.startup.backbone import check_backbone
 from recipe.mrpo.startup.checkpoint import warn_of_lost_steps
+from recipe.mrpo.startup.continuations_cost import tell_cost
 from recipe.mrpo.startup.data_rows import check_rows
 from recipe.mrpo.startup.judge_and_rewards import check_judge, check_rewards, check_shaping_rule, check_skip
 from recipe.mrpo.startup.levels import check_levels
@@ -63,6 +64,7 @@ def prepare(config: DictConfig) -> None:
             check_uploads(config)
         check_judge(config, options, private_data=rows.private)
         check_skip(config, options, check_rewards(options))
+        tell_cost(config, options)
     _hand_to_workers(config, options.guards.weight_sync_timeout_s)
     changed = ", ".join(f"mrpo.{name}={value}" for name, value in changed_options(options).items())
     logger.warning("MRPO: %s; every other option has its default (%s).", changed or "no option set", OPTIONS_FILE.name)

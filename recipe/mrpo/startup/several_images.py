@@ -8,7 +8,7 @@ import math
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from recipe.mrpo.backbones import get_backbone
-from recipe.mrpo.judge.member_options import judges_asked
+from recipe.mrpo.judge.member_options import SHOWN_IMAGES, judges_asked
 from recipe.mrpo.options.tree import OptionError
 from recipe.mrpo.startup.prompt_and_images import ImageLimits
 
@@ -38,7 +38,7 @@ def make_room_for_images(config: DictConfig, options: DictConfig, most_images: i
         return
     for judge in judges_asked(OmegaConf.to_container(options.judge, resolve=True)):
         settings = judge["openai"]
-        shown = judge["name"] in ("openai", "router") and settings["send_image"]
+        shown = judge["name"] in SHOWN_IMAGES and settings["send_image"]
         if shown and settings["max_images"] < most_images:
             raise OptionError(
                 f"a row has {most_images} images and mrpo.judge.openai.max_images={settings['max_images']}, so it "

@@ -20,7 +20,7 @@ from recipe.mrpo.rollout.record import RolloutRecord
 from recipe.mrpo.rollout.tokens import TokenTable, TokenText, align
 from recipe.mrpo.scoring.faults import CAUGHT, ends_the_run
 from recipe.mrpo.scoring.judged import judged_rollout, unscored_record
-from recipe.mrpo.scoring.labels import Labeller, judge_is_shown_images
+from recipe.mrpo.scoring.labels import Labeller, judge_is_shown_images, judge_needs_gold_reasoning
 from recipe.mrpo.scoring.rollout import Scorer
 from recipe.mrpo.scoring.row import read_row
 from recipe.mrpo.wiring.unjudged import COLUMN
@@ -60,6 +60,7 @@ class MRPORewardManager(RewardManagerBase):
             overall=bool(semantic.enabled and semantic.mode == "verdict"),
             show_images=judge_is_shown_images(judge),
             verdict=self.scorer.asks_for_verdict,
+            gold_reasoning=judge_needs_gold_reasoning(judge),
         )
         self.stage_cuts = (self.options.metrics.stage_cuts.early, self.options.metrics.stage_cuts.mid)
         self._table: TokenTable | None = None

@@ -43,6 +43,16 @@ def test_broken_judge(doctor, port, closed_port, where, options, says):
     assert "secret" not in json.dumps(found)
 
 
+def test_a_judge_that_continues_is_asked_for_its_model_and_says_how_often_it_will_be_called(doctor, port):
+    options = ["name=continuations", f"openai.base_url=http://127.0.0.1:{port}/v1", "openai.model=judge-8b"]
+    code, found = doctor("--only", "judge", *(f"mrpo.judge.{option}" for option in options))
+    assert code == 0 and "continues each rollout 40 times for 4 steps, 88 for 10" in found["judge"]["says"]
+    code, found = doctor(
+        "--only", "judge", *(f"mrpo.judge.{option}" for option in options), "mrpo.judge.continuations.n=2"
+    )
+    assert code == 1 and "min_known=4 must be at most mrpo.judge.continuations.n=2" in found["judge"]["says"]
+
+
 def test_a_redirect_does_not_carry_the_key_away(doctor, monkeypatch):
     monkeypatch.setenv("JUDGE_KEY", "sk-very-secret")
     seen = []

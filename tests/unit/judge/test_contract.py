@@ -46,7 +46,7 @@ def labels_of(judge, requests):
 
 
 def test_the_contract_covers_every_judge_of_this_package():
-    assert set(JUDGES.names()) >= set(BUILT_IN) == {"overlap", "openai", "router", "ensemble"}
+    assert set(JUDGES.names()) >= set(BUILT_IN) == {"overlap", "openai", "router", "ensemble", "continuations"}
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -57,7 +57,7 @@ def test_a_judge_gives_one_label_a_step_or_a_failure_and_says_what_it_cost(optio
     for steps, judgement in zip(ROLLOUTS, judgements, strict=True):
         assert (judgement.failure is None) == (judgement.labels is not None and len(judgement.labels) == len(steps))
         assert judgement.usage.latency_s > 0
-        assert not judgement.usage.calls or name in ("openai", "router")
+        assert not judgement.usage.calls or name in ("openai", "router", "continuations")
 
 
 OWN = """

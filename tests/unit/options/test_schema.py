@@ -13,6 +13,8 @@ from recipe.mrpo.options.schema.rewards import OURS
 from recipe.mrpo.options.tree import OPTIONS_FILE, OptionError, load_options
 
 DEFAULTS = OmegaConf.to_container(OmegaConf.load(OPTIONS_FILE), resolve=True)
+WRITTEN = OmegaConf.to_container(OmegaConf.load(OPTIONS_FILE), resolve=False)
+"""As they stand in the file: an option that follows a group of options is one option."""
 
 
 def names_of_yaml(node: dict, path: str = "") -> set[str]:
@@ -35,7 +37,7 @@ def names_of_schema(group: type[BaseModel], path: str = "") -> set[str]:
 
 
 def test_the_schema_has_the_options_of_options_yaml_and_no_other():
-    assert names_of_schema(Options) == names_of_yaml(DEFAULTS), "an option of options.yaml needs a line in the schema"
+    assert names_of_schema(Options) == names_of_yaml(WRITTEN), "an option of options.yaml needs a line in the schema"
 
 
 def test_the_defaults_have_no_fault():

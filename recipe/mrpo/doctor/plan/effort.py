@@ -17,5 +17,5 @@ def start_up_minutes(run: RunSettings, *, rows: int) -> float:
 
 
 def judge_calls_of_validation(run: RunSettings, *, validation_rows: int) -> int:
-    """Calls of one validation: a rollout each, if a judge outside is asked."""
-    return 0 if run.judge == "overlap" else validation_rows
+    """Calls of one validation: one for a rollout if a judge outside is asked, n (K + 1) if it continues rollouts."""
+    return 0 if run.judge == "overlap" else validation_rows * run.judge_calls

@@ -8,6 +8,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from recipe.mrpo.judge.continuations.cost import calls_of
+from recipe.mrpo.judge.when_to_judge import CONTINUATIONS
+
 ACTOR, ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
 STORAGE = "transfer_queue.backend.SimpleStorage.num_data_storage_units"
 HALF, WHOLE = 2, 4
@@ -66,6 +69,8 @@ class RunSettings:
     separate_engine: bool = False
     """The mode `separate_async`: vLLM has GPUs of its own."""
     storage_units: int = 8
+    judge_calls: int = 1
+    """Calls for one rollout of a judge outside."""
 
     @property
     def gpus(self) -> int:
@@ -137,6 +142,13 @@ class _Reader:
         return known[named]
 
 
+def _judge_calls(read: _Reader) -> int:
+    """Calls for one rollout of as many steps as the length reward allows at most."""
+    if read.value("mrpo.judge.name") != CONTINUATIONS:
+        return 1
+    return calls_of(read.whole("mrpo.rewards.length.k_max", 10), n=read.whole("mrpo.judge.continuations.n", 8))
+
+
 def settings_of(config: DictConfig) -> RunSettings:
     """Read from a composed configuration (verl's PPO trainer with the node `mrpo`).
 
@@ -185,5 +197,6 @@ def settings_of(config: DictConfig) -> RunSettings:
         val_before_train=bool(get("trainer.val_before_train", True)),
         data_workers=read.whole("data.filter_overlong_prompts_workers", 1),
         judge=str(get("mrpo.judge.name", "overlap")),
+        judge_calls=_judge_calls(read),
         uses_kl=bool(get(f"{ACTOR}.use_kl_loss", False)),
     )

@@ -24,9 +24,12 @@ from recipe.mrpo.evaluate.judge_audit.agreement import compare, kappa_interval
 from recipe.mrpo.evaluate.judge_audit.further import further, further_lines
 from recipe.mrpo.evaluate.judge_audit.printing import figures, page
 from recipe.mrpo.evaluate.judge_audit.rollouts import data_rows, labelled_rollouts, labels_by_people, requests_of
+from recipe.mrpo.judge.continuations.cost import calls_of
+from recipe.mrpo.judge.member_options import judges_asked
 from recipe.mrpo.judge.private_data import check_endpoint
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import get_judge
+from recipe.mrpo.judge.when_to_judge import CONTINUATIONS
 
 
 async def judged(options: DictConfig, requests: Sequence[JudgeRequest], *, cached: bool = True) -> list[Judgement]:
@@ -96,6 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         if getattr(arguments, name) < 0:
             raise ValueError(f"--{name} must be at least 0, not {getattr(arguments, name)}")
     options = read_options(arguments.options)
+    node = OmegaConf.to_container(options.judge, resolve=True)
     rollouts = labelled_rollouts([Path(word) for word in arguments.dumps], left_out=_tell)
     if not rollouts:
         raise ValueError("the dumps hold no labelled rollout")
@@ -107,10 +111,19 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         data = [Path(word) for word in arguments.data]
         rows = data_rows(data, {r.row for r in rollouts}) if data else None
+        if rows is None and any(one["name"] == CONTINUATIONS for one in judges_asked(node)):
+            raise ValueError(
+                "mrpo.judge.name=continuations goes on from the policy's prompt; give the run's parquet files with "
+                "--data."
+            )
         if rows is None:
             print("without --data the judge sees no image, and only judges on this machine are asked", file=sys.stderr)
         try:
             requests = requests_of(rollouts, rows)
+            for one in judges_asked(node):
+                if one["name"] == CONTINUATIONS:
+                    calls = sum(calls_of(len(r.steps), n=one["continuations"]["n"]) for r in requests)
+                    print(f"{len(requests)} rollouts take {calls} calls, and each --repeat as many", file=sys.stderr)
             judgements = asyncio.run(judged(options, requests))
             repeats = [_labels(asyncio.run(judged(options, requests, cached=False))) for _ in range(arguments.repeat)]
             second = _labels(judgements)

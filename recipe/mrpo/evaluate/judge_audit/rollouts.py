@@ -11,8 +11,10 @@ from typing import Any
 from recipe.mrpo.common.jsonl import checked_lines
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 from recipe.mrpo.endpoint.prompt_images import Images
+from recipe.mrpo.endpoint.prompt_turns import turns_of
 from recipe.mrpo.evaluate.data_rows import RowKey, keyed_rows
-from recipe.mrpo.judge.protocol import JudgeRequest
+from recipe.mrpo.judge.protocol import GivenRollout, JudgeRequest
+from recipe.mrpo.rollout.prefixes import prefixes_by_texts
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ class Rollout:
     case: dict[str, Any]
     grades: list[dict[str, int | None]] | None = None
     """The first judge's grades of each step, where the dump has them (mrpo.judge.grades)."""
+    output: str = ""
+    """The rollout as it was written; "": the line does not have it."""
 
     @property
     def row(self) -> RowKey:
@@ -103,7 +107,11 @@ def _rollout(row: Mapping[str, Any]) -> Rollout:
     record = row["mrpo"]
     steps, case = record["steps"], record["case"]
     grades = _grades(record.get("judge"), len(steps))
-    return Rollout(row.get("step", 0), str(row.get("uid", "")), record["labels"], steps, case, grades)
+    output = row.get("output")
+    return Rollout(
+        row.get("step", 0), str(row.get("uid", "")), record["labels"], steps, case, grades,
+        output if isinstance(output, str) else "",
+    )  # fmt: skip
 
 
 def _grades(judge: object, num_steps: int) -> list[dict[str, int | None]] | None:
@@ -126,7 +134,7 @@ def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, 
     """
     made = []
     for rollout in rollouts:
-        images, private = Images(), True
+        images, private, given = Images(), True, None
         if rows is not None:
             if rollout.row not in rows:
                 raise ValueError(f"--data has no row {'/'.join(rollout.row)}; give the files that the run was made of")
@@ -139,6 +147,8 @@ def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, 
                     "the run was made of"
                 )
             images = Images.of_row(row.get("images"))
+            turns = turns_of(row.get("prompt"), placeholders=bool(images.read) or images.problem is not None)
+            given = GivenRollout(turns, prefixes_by_texts(rollout.output, rollout.steps), row["extra_info"])
             private = not may_leave_machine(row["extra_info"], row=f"row {'/'.join(rollout.row)} of --data")
         gold = rollout.case.get("gold") or [""]
         made.append(
@@ -151,6 +161,7 @@ def requests_of(rollouts: Sequence[Rollout], rows: Mapping[RowKey, Mapping[str, 
                 images=images.read,
                 unread_image=images.problem,
                 may_leave_machine=not private,
+                rollout=given,
             )
         )
     return made

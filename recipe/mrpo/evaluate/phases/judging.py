@@ -18,7 +18,7 @@ from recipe.mrpo.judge.chat.rubric_folder import Rubric
 from recipe.mrpo.judge.member_options import judges_asked
 from recipe.mrpo.judge.private_data import check_endpoint
 from recipe.mrpo.judge.stand_in import stand_in_sentence
-from recipe.mrpo.scoring.labels import Labeller, judge_is_shown_images
+from recipe.mrpo.scoring.labels import Labeller, judge_is_shown_images, judge_needs_gold_reasoning
 from recipe.mrpo.scoring.rollout import Scorer
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class Judging:
             overall=bool(semantic.enabled and semantic.mode == "verdict"),
             show_images=self.show_images,
             verdict=self.scorer.asks_for_verdict,
+            gold_reasoning=judge_needs_gold_reasoning(self.node),
         )
 
     def check(self, questions: Sequence[Question]) -> None:
@@ -118,6 +119,8 @@ def _decisive(node: Mapping[str, Any]) -> dict[str, Any]:
     chat = {key: value for key, value in node["openai"].items() if key not in CHAT_WITHOUT_EFFECT}
     if node["cache"]["namespace"] is not None:  # it stands for the address there, too
         chat["base_url"] = node["cache"]["namespace"]
+    if name == "continuations":
+        return {**own, "openai": chat, "continuations": node["continuations"]}
     return {**own, "openai": chat} if name == "openai" else {**own, "options": node["options"], "openai": chat}
 
 
@@ -127,8 +130,8 @@ def _members(node: Mapping[str, Any]) -> dict[str, Any]:
 
 def _prompts_hash(node: Mapping[str, Any]) -> str:
     chat = node["openai"]
-    if node["name"] == "overlap":
-        return "overlap"
+    if node["name"] in ("overlap", "continuations"):  # they have no prompt of their own
+        return str(node["name"])
     return Rubric.load(chat["rubric"], counted=chat["valid_grades"] or (), reasons=chat["reasons"]).hash
 
 

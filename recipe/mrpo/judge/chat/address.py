@@ -1,4 +1,4 @@
-"""Address and key of the judge at `mrpo.judge.openai`; errors name the options of the run."""
+"""Address, key and limits of the judge at `mrpo.judge.openai`; errors name the options of the run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 from recipe.mrpo.endpoint.address import Endpoint, EndpointError, read_key
 from recipe.mrpo.endpoint.secret_key import Secret
+from recipe.mrpo.judge.protect.budget import Budget
+from recipe.mrpo.judge.protect.job_limits import JobLimits
+from recipe.mrpo.judge.protect.rate import EndpointLimits
 
 _NODE = "mrpo.judge.openai"
 _OPTIONS = {
@@ -46,3 +49,17 @@ def judge_key(options: Mapping[str, Any]) -> Secret:
     """The key that `mrpo.judge.openai.api_key_env` names. Raises ValueError naming the option."""
     with run_options_named():
         return Secret(read_key(options["openai"]["api_key_env"]))
+
+
+def where_it_lives(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Endpoint, key and limits in the node `mrpo.judge`, as arguments of `ChatJudge`. Raises ValueError."""
+    endpoint = judge_endpoint(options)
+    # The router of verl's reward model has a new port in every run; its model is named by its path.
+    own_address = options["cache"]["namespace"] is None and options["name"] != "router"
+    return {
+        "endpoint": endpoint,
+        "key": judge_key(options),
+        "limits": EndpointLimits(**options["limits"]),
+        "job": options.get("job") or JobLimits(Budget.of(options)),  # an ensemble's members share one
+        "cache_address": endpoint.url if own_address else None,
+    }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from recipe.mrpo.endpoint.image import BadImage, data_url
 from recipe.mrpo.endpoint.thoughts import after_thoughts, unwrapped
 from recipe.mrpo.endpoint.untrusted_json import untrusted_json
 from recipe.mrpo.judge.chat.judge import ChatJudge
@@ -31,11 +30,7 @@ class AnswerJudge(ChatJudge):
     name = "answer"
 
     def messages(self, request: JudgeRequest) -> list[dict[str, Any]]:
-        images = []
-        if self.settings.send_image:
-            if request.unread_image is not None:
-                raise BadImage(request.unread_image)
-            images = [data_url(data, self.settings.image_max_pixels) for data, _ in request.images]
+        images = self.image_urls(request)
         (answer,), limit = request.steps, self.settings.max_step_chars
         data: dict[str, Any] = {"question": request.question, "gold_answer": request.answer}
         if request.alternatives:

@@ -41,7 +41,7 @@ from recipe.mrpo.endpoint.address import Endpoint
 from recipe.mrpo.endpoint.client import ChatClient
 from recipe.mrpo.endpoint.image import BadImage, data_url
 from recipe.mrpo.endpoint.secret_key import Secret
-from recipe.mrpo.judge.chat.address import judge_endpoint, judge_key, run_options_named
+from recipe.mrpo.judge.chat.address import run_options_named, where_it_lives
 from recipe.mrpo.judge.chat.calls import REPLY_FAILURES, Calls, Service
 from recipe.mrpo.judge.chat.detail import DETAIL_CHARS, detail_of, explained
 from recipe.mrpo.judge.chat.reply import ReplyLabels, asked_of, parse_reply
@@ -50,7 +50,6 @@ from recipe.mrpo.judge.chat.rubric_folder import Rubric
 from recipe.mrpo.judge.chat.settings import OpenAISettings
 from recipe.mrpo.judge.chat.structured_output import StructuredOutput
 from recipe.mrpo.judge.protect.breaker import CircuitBreaker, Permit
-from recipe.mrpo.judge.protect.budget import Budget
 from recipe.mrpo.judge.protect.job_limits import EndpointKey, JobLimits
 from recipe.mrpo.judge.protect.rate import EndpointLimits
 from recipe.mrpo.judge.protocol import Judgement, JudgeRequest
@@ -100,26 +99,11 @@ class ChatJudge:
     @classmethod
     def from_judge_options(cls, options: Mapping[str, Any]) -> ChatJudge:
         """The judge of this class that `options` (the node `mrpo.judge`) describes. Raises ValueError."""
-        settings = OpenAISettings(**options["openai"])
-        endpoint = judge_endpoint(options)
-        # The router of verl's reward model has a new port in every run; its model is named by its path.
-        own_address = options["cache"]["namespace"] is None and options["name"] != "router"
-        return cls(
-            settings,
-            endpoint=endpoint,
-            key=judge_key(options),
-            limits=EndpointLimits(**options["limits"]),
-            job=options.get("job") or JobLimits(Budget.of(options)),  # an ensemble's members share one
-            cache_address=endpoint.url if own_address else None,
-        )
+        return cls(OpenAISettings(**options["openai"]), **where_it_lives(options))
 
     def messages(self, request: JudgeRequest) -> list[dict[str, Any]]:
         """Hook: the chat messages of a request, also the cache's key; in a thread. Raises BadImage."""
-        images = []
-        if self.settings.send_image:
-            if request.unread_image is not None:  # labels of a case that was not seen whole would be guesses
-                raise BadImage(request.unread_image)
-            images = [data_url(data, self.settings.image_max_pixels) for data, _ in request.images]
+        images = self.image_urls(request)
         return build_messages(request, self.rubric, images=images, max_step_chars=self.settings.max_step_chars)
 
     def schema(self, request: JudgeRequest) -> dict[str, Any] | None:
@@ -154,21 +138,14 @@ class ChatJudge:
         self.endpoint.require(may_leave_machine=request.may_leave_machine)
         if not request.steps and request.rollout_answer is None:
             return Judgement(labels=())
-        if len(request.steps) > self.settings.max_steps:
-            detail = f"{len(request.steps)} steps, mrpo.judge.openai.max_steps={self.settings.max_steps}"
-            return Judgement(failure="too_many_steps", detail=detail)
-        shown = request.images if self.settings.send_image else ()
-        if len(shown) > self.settings.max_images:
-            detail = f"{len(shown)} images, mrpo.judge.openai.max_images={self.settings.max_images}"
-            return Judgement(failure="too_many_images", detail=detail)
+        if refused := self.beyond_limits(request):
+            return refused
         try:
             messages = await asyncio.to_thread(self.messages, request)
         except BadImage as error:
             return Judgement(failure="bad_image", detail=printable(error, DETAIL_CHARS))
-        size = _text_chars(messages[-1])
-        if size > self.settings.max_prompt_chars:
-            detail = f"{size} characters, mrpo.judge.openai.max_prompt_chars={self.settings.max_prompt_chars}"
-            return Judgement(failure="too_long", detail=detail)
+        if (refused := self.too_long(_text_chars(messages[-1]))) is not None:
+            return refused
         state = self._state()
         async with state.slots:
             calls, start = Calls(self._service, state.client, permit), time.perf_counter()
@@ -184,6 +161,31 @@ class ChatJudge:
             answer=outcome.answer,
             usage=usage,
         )
+
+    def beyond_limits(self, request: JudgeRequest) -> Judgement | None:
+        """The failure of a request with more steps or images than are judged."""
+        if len(request.steps) > self.settings.max_steps:
+            detail = f"{len(request.steps)} steps, mrpo.judge.openai.max_steps={self.settings.max_steps}"
+            return Judgement(failure="too_many_steps", detail=detail)
+        shown = request.images if self.settings.send_image else ()
+        if len(shown) > self.settings.max_images:
+            detail = f"{len(shown)} images, mrpo.judge.openai.max_images={self.settings.max_images}"
+            return Judgement(failure="too_many_images", detail=detail)
+        return None
+
+    def too_long(self, size: int) -> Judgement | None:
+        """The failure of a prompt of more characters than are sent."""
+        limit = self.settings.max_prompt_chars
+        detail = f"{size} characters, mrpo.judge.openai.max_prompt_chars={limit}"
+        return Judgement(failure="too_long", detail=detail) if size > limit else None
+
+    def image_urls(self, request: JudgeRequest) -> list[str]:
+        """The images of the case as they are sent; in a thread. Raises BadImage for one that cannot be read."""
+        if not self.settings.send_image:
+            return []
+        if request.unread_image is not None:  # labels of a case that was not seen whole would be guesses
+            raise BadImage(request.unread_image)
+        return [data_url(data, self.settings.image_max_pixels) for data, _ in request.images]
 
     def cache_key(self, request: JudgeRequest) -> bytes:
         """Hash of all that labels depend on: judge, address, model, settings of the reply, and the whole prompt.
@@ -207,18 +209,16 @@ class ChatJudge:
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
-        state = self._loops.pop(asyncio.get_running_loop(), None)
-        if state is not None:
+        if (state := self._loops.pop(asyncio.get_running_loop(), None)) is not None:
             await state.client.close()
 
     def _client(self) -> ChatClient:
         with run_options_named():
-            query, timeout_s = self.settings.query, self.settings.timeout_s
-            return ChatClient(self.endpoint, key=self._key, timeout_s=timeout_s, query=query)
+            s = self.settings
+            return ChatClient(self.endpoint, key=self._key, timeout_s=s.timeout_s, query=s.query)
 
     def _state(self) -> _LoopState:
-        loop = asyncio.get_running_loop()
-        if loop not in self._loops:
+        if (loop := asyncio.get_running_loop()) not in self._loops:
             self._loops[loop] = _LoopState(self._client(), asyncio.Semaphore(self.settings.concurrency))
         return self._loops[loop]
 

@@ -8,6 +8,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from recipe.mrpo.judge.chat.address import judge_endpoint
+from recipe.mrpo.judge.continuations.settings import CONTINUE_BY, CUT_OFF
 from recipe.mrpo.judge.stand_in import STAND_IN
 from recipe.mrpo.judge.when_to_judge import ASK_FOR
 from recipe.mrpo.options.schema.kinds import (
@@ -89,6 +90,19 @@ class OpenAI(Group):
     )
 
 
+class Continuations(Group):
+    n: int = whole(1, 1024)
+    max_drop: float = number(0, 1)
+    min_known: int = whole(1, 1024)
+    temperature: float | None = number(0, 100, null=True)
+    max_tokens: int = whole(1)
+    cut_off: str = one_of(CUT_OFF)
+    opening: str | None = text("text that stands before every rollout", null=True)
+    continue_by: str = one_of(tuple(CONTINUE_BY))
+    answer: dict[str, Any] = mapping("the options of an answer reward")
+    tau: float = number(0, 1)
+
+
 class Cache(Group):
     path: str | None = text("a file", null=True)
     max_mb: float = number(above=0, high=2**33)
@@ -125,6 +139,7 @@ class Judge(Group):
     module: str | None = text("the dotted name of a module", null=True)
     overlap: Overlap
     openai: OpenAI
+    continuations: Continuations
     members: dict[str, dict[str, Any] | None] = mapping("a mapping of names to options of mrpo.judge")
     allow_hosts: list[str] = texts("a list of host names such as [judge.example.org]")
     cache: Cache
