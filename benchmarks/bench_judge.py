@@ -83,8 +83,9 @@ async def label_all(url: str, requests: list[JudgeRequest], *, slots: int) -> tu
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--latency", type=float, default=2.0, help="seconds until the endpoint answers")
-    parser.add_argument("--slots", type=int, default=64, help="mrpo.judge.openai.concurrency")
+    parser.add_argument("--slots", type=int, nargs="+", default=[64], help="mrpo.judge.openai.concurrency")
     parser.add_argument("--rollouts", type=int, nargs="+", default=[64, 512])
+    parser.add_argument("--waves", type=int, help="slots times this many rollouts, in the place of --rollouts")
     parser.add_argument("--group", type=int, default=8, help="rollouts that share a question and an image")
     parser.add_argument("--steps", type=int, default=6, help="steps of a rollout")
     parser.add_argument("--side", type=int, default=512, help="width and height of the images; 0: none are sent")
@@ -95,16 +96,21 @@ def main() -> None:
     arguments = parser.parse_args()
     missed = False
     limits = arguments.max_ratio or []
+    cases = [
+        (slots, count)
+        for slots in arguments.slots
+        for count in ([arguments.waves * slots] if arguments.waves else arguments.rollouts)
+    ]
     with endpoint(arguments.latency) as url:
-        for number, count in enumerate(arguments.rollouts):
+        for number, (slots, count) in enumerate(cases):
             requests = rollouts(count, group=arguments.group, steps=arguments.steps, side=max(arguments.side, 8))
             if not arguments.side:
                 requests = [JudgeRequest(**{**vars(r), "images": ()}) for r in requests]
-            wall, cpu = asyncio.run(label_all(url, requests, slots=arguments.slots))
-            ideal = math.ceil(count / arguments.slots) * arguments.latency
+            wall, cpu = asyncio.run(label_all(url, requests, slots=slots))
+            ideal = math.ceil(count / slots) * arguments.latency
             print(
-                f"{count} rollouts: {wall:.2f} s, ideal {ideal:.2f} s, ratio {wall / ideal:.3f}, "
-                f"{1000 * cpu / count:.2f} ms of CPU each",
+                f"{count} rollouts, {slots} slots: {wall:.2f} s, ideal {ideal:.2f} s, ratio {wall / ideal:.3f}, "
+                f"{count / wall:.1f} judgements/s, {1000 * cpu / count:.2f} ms of CPU each",
                 flush=True,
             )
             missed |= number < len(limits) and wall / ideal > limits[number]

@@ -52,7 +52,10 @@ def step_times(folder: Path, *, latency_s: float, arguments: argparse.Namespace)
     if finished.exit_code:
         raise SystemExit(f"error: the run ended with exit code {finished.exit_code}; see {run.log}\n{run.tail()}")
     steps = [data for step, data in sorted(run.metrics().items()) if step > 1 and "timing_s/step" in data]
-    names = ("timing_s/step", "timing_s/gen", "mrpo/judge/latency_s", "mrpo/judge/failures_total")
+    names = (
+        *("timing_s/step", "timing_s/gen", "timing_s/adv", "mrpo/reward_wait_s"),
+        *("mrpo/judge/latency_s", "mrpo/judge/failures_total"),
+    )
     return {name: [step[name] for step in steps] for name in names}
 
 

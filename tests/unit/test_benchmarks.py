@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -113,3 +115,22 @@ def test_the_cost_of_a_setting_is_that_of_the_rollouts_it_lets_through():
     printed = bench_spending.table([("all", every), ("half", every | {"calls": 2, "prompt": 200})], (2.0, 4.0))
     assert "| `all` | 1,000 | 1,000 | 100,000 | 10,000 | 100% | 0.24 |" in printed
     assert "| `half` | 1,000 | 500 | 50,000 | 10,000 | 55% | 0.14 |" in printed
+
+
+LEAK = """
+from benchmarks import bench_scale
+kept, right = [], bench_scale.one_batch
+bench_scale.one_batch = lambda *a: kept.append(right(*a)) or kept[-1]
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("before", "constant"), [("from benchmarks import bench_scale", True), (LEAK, False)])
+def test_the_core_needs_no_more_memory_for_more_rollouts(before, constant):
+    """30,000 of them, of which the last nine tenths may take 12 MiB more; kept, their advantages alone take 26."""
+    words = "['--rollouts', '30000', '--length', '256', '--max-growth-mib', '12']"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"{before}\nbench_scale.main({words})"], capture_output=True, text=True
+    )
+    assert (done.returncode == 0) == constant, done.stderr[-500:]
+    assert constant or "memory grew by" in done.stderr
