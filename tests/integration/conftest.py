@@ -28,9 +28,9 @@ class Quickstarted:
     overrides: tuple[str, ...]
 
     def start(self) -> subprocess.CompletedProcess:
-        arguments = ["--out", str(self.out), "--steps", str(STEPS), "--timeout", "800", *self.overrides]
+        arguments = ["--out", str(self.out), "--steps", str(STEPS), "--timeout", "1500", *self.overrides]
         command = [sys.executable, "-m", "recipe.mrpo.quickstart", *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3000, check=False)
 
     def metrics(self) -> dict[int, dict[str, float]]:
         return metrics_by_step(self.out)

@@ -114,7 +114,7 @@ def rl_run(backbone: str, method: str, out: Path, *, steps: int, more: tuple[str
         made = assets(backbone)
         given = {"MODEL_PATH": str(made.model), "DATA_DIR": str(made.data), **given}
     arguments = (*REAL_STEPS, f"trainer.total_training_steps={steps}", *more)
-    return ScriptRun(f"run_mrpo_{backbone}.sh", out, given, arguments).go(timeout=600)
+    return ScriptRun(f"run_mrpo_{backbone}.sh", out, given, arguments).go(timeout=1500)
 
 
 def sft_run(backbone: str, out: Path, *, steps: int) -> ScriptRun:
@@ -122,7 +122,7 @@ def sft_run(backbone: str, out: Path, *, steps: int) -> ScriptRun:
     made = assets(backbone)
     given = {"METHOD": "sft", "MODEL_PATH": str(made.model), "SFT_DATA_DIR": str(made.sft)}
     arguments = (f"trainer.total_training_steps={steps}", "optim.lr=1e-4")
-    return ScriptRun(f"run_mrpo_{backbone}.sh", out, given, arguments).go(timeout=600)
+    return ScriptRun(f"run_mrpo_{backbone}.sh", out, given, arguments).go(timeout=1500)
 
 
 def finite(metrics: dict[str, float]) -> bool:

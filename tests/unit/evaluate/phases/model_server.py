@@ -44,7 +44,7 @@ class ModelServer:
     def count(self, kind: str) -> int:
         return sum(one == kind for one, _ in self.requests)
 
-    def wait_for(self, kind: str, number: int, seconds: float = 60) -> None:
+    def wait_for(self, kind: str, number: int, seconds: float = 300) -> None:
         """Until so many calls of a kind have come."""
         with self.seen:
             assert self.seen.wait_for(lambda: self.count(kind) >= number, seconds), f"{self.count(kind)} {kind}"
