@@ -106,7 +106,7 @@ class TokenRuns:
 
     def spread(self, per_step: torch.Tensor, outside: torch.Tensor) -> torch.Tensor:
         """Each token gets the value of its step, or of `outside`: (B, K) and (B,) to (B, T) float32, 0 where masked."""
-        values = _with_outside(per_step, outside).to(torch.float32).numpy()[self.row, self.step]
+        values = _with_outside(per_step, outside)[self.row, self.step].astype(np.float32)
         values[self.counted == 0] = 0.0
         flat = np.repeat(values, self.length)
         out = torch.from_numpy(flat.reshape(self.mask.shape)).to(self.mask.device)
@@ -114,11 +114,11 @@ class TokenRuns:
 
     def changed_tokens(self, per_step: torch.Tensor, outside: torch.Tensor) -> dict[str, int]:
         """Tokens under the mask whose step has more ("up"), less ("down") or the same ("unchanged") as `outside`."""
-        table = _with_outside(per_step, outside)
-        direction = torch.sign(table - outside[:, None]).numpy()[self.row, self.step]
-        return {n: int(self.counted[direction == s].sum()) for n, s in (("up", 1), ("down", -1), ("unchanged", 0))}
+        apart = _with_outside(per_step, outside)[self.row, self.step] - outside.numpy()[self.row]
+        up, down = int(self.counted[apart > 0].sum()), int(self.counted[apart < 0].sum())
+        return {"up": up, "down": down, "unchanged": int(self.counted.sum()) - up - down}
 
 
-def _with_outside(per_step: torch.Tensor, outside: torch.Tensor) -> torch.Tensor:
+def _with_outside(per_step: torch.Tensor, outside: torch.Tensor) -> np.ndarray:
     """(B, 1 + K): column 0 for the tokens outside every step."""
-    return torch.cat([outside[:, None], per_step], dim=1)
+    return np.concatenate([outside.numpy()[:, None], per_step.numpy()], axis=1)
