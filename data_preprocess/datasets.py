@@ -24,6 +24,7 @@ NAMES = (
     "quilt_vqa",
     "radimagenet_vqa",
     "mimic_cxr_vqa",
+    "open_i",
     "own",
 )
 """One module each; the order of listings and tables."""

@@ -25,6 +25,7 @@ from data_preprocess.source.pictures import is_inline, named_pictures, safe_name
 from data_preprocess.source.records import ImageRef, Loaded, Record, shown
 from data_preprocess.source.text import clean
 from data_preprocess.source.text_files import read_json_lines, read_json_list
+from reward_fns.choices import chosen_text
 
 INFO = DatasetInfo(
     name="own",
@@ -51,6 +52,9 @@ EPILOG = f"""A mapping (examples/data/own_sample/mapping.yaml is a worked one; s
     columns: {{…, image: [current, prior]}}          # several images a row, in this order; the first is always there
     image_separator: ";"             # several file names in one cell; a list in a cell is several images, too
     alternatives: "#"                # separates alternative answers
+    task: long                       # long answers in sentences, such as a report; default: short
+    choices: [A, B, C, D]            # multiple choice: the columns of the choices, or one column with all of them; the
+    choice_separator: "|"            # answer column then holds the letter or the text of the right one
     delimiter: ";"                   # of a CSV file; default: a comma, in .tsv a tabulator
     encoding: latin-1                # of a CSV file; default: UTF-8, or as its byte order mark says
     licence: internal
@@ -120,7 +124,7 @@ class _Rows:
     def __init__(self, mapping: dict[str, Any], files: Sequence[Path], source: Source):
         self.mapping, self.columns = mapping, mapping["image_columns"]
         self.separator = mapping.get("image_separator")
-        named = (*mapping["columns"].values(), *mapping["optional_columns"].values())
+        named = (*mapping["columns"].values(), *mapping["optional_columns"].values(), *mapping["choices"])
         self.texts = [name for name in named if name not in self.columns]
         self.folder = source.images or source.folder / mapping.get("images", ".")
         shards = [file for file in files if file.suffix.lower() == ".parquet"]
@@ -220,6 +224,11 @@ def _record(
     answers = tuple(filter(None, map(clean, raw.split(separator)))) if separator else (raw,)
     if not answers:
         raise BadRow(file, where, "answer is empty")
+    choices = _choices(values, mapping, file, where)
+    if mapping["choices"]:
+        if len(choices) < 2:
+            raise BadRow(file, where, "a multiple choice needs two choices or more")
+        answers = (_right_choice(raw, choices, file, where),)
     if facts.get("answer_type"):
         facts["answer_type"] = facts["answer_type"].upper()
     facts["language"] = facts.get("language") or "en"
@@ -233,9 +242,32 @@ def _record(
         answer_raw=raw if answers != (raw,) else None,
         file=file.name,
         where=where,
+        choices=choices,
+        task=mapping["task"],
         **shown(images),
         **facts,
     )
+
+
+def _choices(values: Any, mapping: dict[str, Any], file: Path, where: int | str) -> tuple[str, ...]:
+    """The choices of a record: one column each (an empty cell is none), or a list or a separated text in one."""
+    columns, separator = mapping["choices"], mapping.get("choice_separator")
+    if len(columns) == 1 and isinstance(values, dict):
+        cell = values.get(columns[0])
+        given = cell.split(separator) if separator and isinstance(cell, str) else cell
+        if not isinstance(given, (list, tuple)):
+            raise BadRow(file, where, f"{columns[0]} must hold a list of choices, or a text with choice_separator")
+        values, columns = dict(enumerate(given)), tuple(range(len(given)))
+    found = [optional_text(values, column, file, where) for column in columns]
+    return tuple(text for text in found if text is not None)
+
+
+def _right_choice(raw: str, choices: tuple[str, ...], file: Path, where: int | str) -> str:
+    """The text of the right choice, from its text or its letter. Raises BadRow if the answer is none of them."""
+    right = raw if raw in choices else chosen_text(raw, choices)
+    if right not in choices:
+        raise BadRow(file, where, f"answer {raw!r} is neither the text nor the letter of one of the choices")
+    return right
 
 
 if __name__ == "__main__":

@@ -10,5 +10,7 @@ format.py         does the completion keep to the response format?
 semantic.py       does the reasoning mean the same as the gold reasoning?
 bertscore.py      the encoder that answer and semantic may compare texts by
 gold_answers.py   the reference answers of a row
+choices.py        multiple choice: an answer by letter or by text
+long_answer.py    the answer reward of reports, sentence by sentence
 custom_reward.py  a door: verl's stock reward managers load it by its path
 """

@@ -27,7 +27,10 @@ def build_rewards(rewards: Mapping[str, Any], *, tau: float | None = None) -> li
     or function that cannot be loaded, or (with `tau`) a conflict_cap above tau, which would make conflicts right.
     """
     nodes = plain(rewards)
-    if tau is not None and (cap := nodes.get("answer", {}).get("conflict_cap")) is not None and cap > tau:
+    answer = nodes.get("answer", {})
+    # A function in its place has no conflict_cap.
+    cap = None if "function" in answer else answer.get("conflict_cap")
+    if tau is not None and cap is not None and cap > tau:
         raise ValueError(f"{NODE}.answer.conflict_cap={cap} must be at most mrpo.tau={tau}.")
     built = [_build(name, node) for name, node in nodes.items()]
     return sorted((reward for reward in built if reward is not None), key=lambda reward: reward.name != "answer")

@@ -14,6 +14,7 @@ from reward_fns.answer.sandbox import get_worker
 from reward_fns.answer.score import AnswerScore
 from reward_fns.answer.similarity import load_stemmer
 from reward_fns.answer.terms.table import load_terms
+from reward_fns.choices import choices_of, chosen_text
 from reward_fns.format import format_reward
 from reward_fns.process import process_reward
 from reward_fns.registry import NODE, RewardFn, RewardInput, reads_no_labels, register_reward
@@ -45,8 +46,10 @@ class AnswerReward:
     reads_labels: ClassVar[bool] = False
 
     def score(self, given: RewardInput) -> AnswerScore:
+        # The published arithmetic (compat=reference) knows no choices.
+        choices = choices_of(given.extra_info) if self.options.compat == "none" else ()
         return answer_reward(
-            given.prediction,
+            chosen_text(given.prediction, choices),
             given.gold,
             options=self.options,
             encoder=self.encoder,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from data_preprocess.source.records import CHOICE, LONG, SHORT
 from recipe.mrpo.backbones import BACKBONES, get_backbone
+from reward_fns.choices import lettered
 
 IMAGE = "<image>"
 """verl's placeholder; each one takes the next image of the row."""
@@ -21,6 +24,13 @@ _INSTRUCTION = (
     "that lead from {seen} to the answer. "
     "Then give only the final answer, as short as possible, inside <answer> </answer>."
 )
+
+
+_LONG = _INSTRUCTION.replace(
+    "Then give only the final answer, as short as possible, inside",
+    "Then write the answer in full sentences, one finding or one statement each, inside",
+)
+_CHOICE = _INSTRUCTION.replace("the final answer, as short as possible,", "the letter of the right choice")
 
 
 def response_tag(text: str, own_tag: str = "") -> str | None:
@@ -48,17 +58,21 @@ def think_tag(backbone: str) -> str:
     return get_backbone(backbone).think_tag
 
 
-def user_prompt(question: str, *, tag: str, images: int) -> str:
+def user_prompt(question: str, *, tag: str, images: int, task: str = SHORT, choices: Sequence[str] = ()) -> str:
     """The user turn: the images (several are numbered, so that the question can name one), question, instruction.
+
+    `choices` follow the question, each with its letter.
 
     Raises ValueError if the question holds one of verl's placeholders, which would be taken for an image.
     """
+    question = "\n".join([question, *filter(None, [lettered(choices)])])
+    instruction = {SHORT: _INSTRUCTION, LONG: _LONG, CHOICE: _CHOICE}[task]
     for placeholder in PLACEHOLDERS:
         if placeholder in question:
             raise ValueError(f"the question contains {placeholder}, which verl would take for a placeholder")
     shown = IMAGE if images == 1 else "".join(f"Image {number}: {IMAGE}\n" for number in range(1, images + 1))
     seen = "the image" if images == 1 else "the images"
-    return f"{shown}{question}\n{_INSTRUCTION.format(tag=tag, seen=seen)}"
+    return f"{shown}{question}\n{instruction.format(tag=tag, seen=seen)}"
 
 
 def assistant_turn(reasoning: str, answer: str, *, tag: str) -> str:

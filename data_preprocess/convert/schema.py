@@ -35,6 +35,7 @@ from data_preprocess.convert.prompts import (
 from data_preprocess.source.fillers import is_filler
 from data_preprocess.source.mapping import SPLITS
 from data_preprocess.source.records import Record
+from reward_fns.choices import MOST
 
 ABILITY = "medical_vqa"
 ANSWER_TYPES = ("OPEN", "CLOSED")
@@ -64,9 +65,11 @@ EXTRA_INFO = pa.struct(
         ("may_leave_machine", pa.bool_()),  # false: no judge outside this machine may see the row
         ("image_names", pa.list_(pa.string())),  # name of each image
         ("image_hashes", pa.list_(pa.string())),  # sha256 of each image's bytes
+        ("choices", pa.list_(pa.string())),  # multiple choice: their texts in the order of the letters; null: none
     ]
 )
-LATER = frozenset({"image_names", "image_hashes"})
+OF_IMAGES = ("image_hashes", "image_names")
+LATER = frozenset({*OF_IMAGES, "choices"})
 """Fields that files of version 0.1 do not have."""
 RL_SCHEMA = pa.schema(
     [
@@ -101,7 +104,7 @@ def make_row(
     Raises BadRow naming the record's file and row if the row breaks a rule of the schema.
     """
     try:
-        content = user_prompt(record.question, tag=tag, images=len(images))
+        content = user_prompt(record.question, tag=tag, images=len(images), task=record.task, choices=record.choices)
     except ValueError as error:
         raise record.bad(str(error)) from error
     user = {"role": "user", "content": content}
@@ -130,6 +133,7 @@ def make_row(
             "may_leave_machine": may_leave_machine,
             "image_names": [name for _, name in record.images],
             "image_hashes": list(hashes),
+            "choices": list(record.choices) or None,
         },
     }
     if sft:
@@ -174,9 +178,12 @@ def find_fault(row: dict[str, Any], tag: str = "") -> str | None:
         return "extra_info.answers must begin with the answer and hold no empty text"
     if info["gold_reasoning"] is not None and not info["gold_reasoning"].strip():
         return "extra_info.gold_reasoning is empty; a row without gold reasoning has null"
-    token = control_token(info["question"])
+    choices = info.get("choices")
+    if choices is not None and (fault := _choices_fault(choices, info["answer"])):
+        return fault
+    token = next(filter(None, map(control_token, [info["question"], *(choices or ())])), None)
     if token is not None:
-        return f"the question holds {token}, which a chat template would take for its own"
+        return f"the question or a choice holds {token}, which a chat template would take for its own"
     for name, texts in (("answer", info["answers"]), ("gold reasoning", [info["gold_reasoning"] or ""])):
         tag = next((found for text in texts if (found := response_tag(text, tag))), None)
         if tag is not None:
@@ -191,11 +198,21 @@ def find_fault(row: dict[str, Any], tag: str = "") -> str | None:
         return f"{text.count(IMAGE)} {IMAGE} placeholders for {len(row['images'])} images"
     if any(placeholder in text for placeholder in PLACEHOLDERS[1:]):
         return f"a message contains one of {', '.join(PLACEHOLDERS[1:])}"
-    for name in sorted(LATER):
+    for name in OF_IMAGES:
         if info.get(name) is not None and len(info[name]) != len(row["images"]):
             return f"extra_info.{name} has {len(info[name])} entries for {len(row['images'])} images"
     if "prompt" in row and row["reward_model"] != {"style": "rule", "ground_truth": info["answer"]}:
         return "reward_model must be {style: rule, ground_truth: the answer}"
+    return None
+
+
+def _choices_fault(choices: Sequence[Any], answer: str) -> str | None:
+    if not 2 <= len(choices) <= MOST or any(not isinstance(each, str) or is_filler(each) for each in choices):
+        return f"extra_info.choices must hold 2 to {MOST} texts"
+    if len(set(choices)) < len(choices):
+        return "extra_info.choices holds a text twice"
+    if answer not in choices:
+        return "extra_info.answer must be one of extra_info.choices"
     return None
 
 

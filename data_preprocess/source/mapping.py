@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data_preprocess.source.errors import DataError, shown
+from data_preprocess.source.records import CHOICE, SHORT, TASKS
 from data_preprocess.source.text_files import read_yaml
 
 SPLITS = ("train", "validation", "test")
@@ -15,8 +16,8 @@ OPTIONAL = (
     "gold_source",
 )  # fmt: skip
 KEYS = ("name", "file", "images", "columns", "optional_columns", "split", "splits", "alternatives", "image_separator",
-        "delimiter", "encoding", "licence", "may_leave_machine")  # fmt: skip
-TEXTS = ("images", "alternatives", "image_separator", "delimiter", "encoding", "licence")
+        "delimiter", "encoding", "licence", "may_leave_machine", "choices", "choice_separator", "task")  # fmt: skip
+TEXTS = ("images", "alternatives", "image_separator", "choice_separator", "delimiter", "encoding", "licence")
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
@@ -40,11 +41,26 @@ def read_mapping(file: Path) -> dict[str, Any]:
             raise DataError(f"{file.name}: {key} must hold names and values")
     _known(file, mapping["optional_columns"], OPTIONAL, "optional column")
     mapping["splits"] = {_called(name): split for name, split in (mapping.get("splits") or {}).items()}
+    _check_task(file, mapping)
     _check_files(file, mapping)
     _check_texts(file, mapping)
     if not isinstance(mapping.get("may_leave_machine", False), bool):
         raise DataError(f"{file.name}: may_leave_machine must be true or false")
     return mapping
+
+
+def _check_task(file: Path, mapping: dict[str, Any]) -> None:
+    """`choices`: a column or several; a multiple choice needs them, and no other task has them."""
+    given = mapping.get("choices")
+    columns = given if isinstance(given, list) else [] if given is None else [given]
+    if any(not isinstance(name, str) or not name for name in columns) or len(set(columns)) < len(columns):
+        raise DataError(f"{file.name}: choices must be a column or a list of columns, not {shown(given)}")
+    mapping["choices"] = tuple(columns)
+    task = mapping.setdefault("task", CHOICE if columns else SHORT)
+    if task not in TASKS:
+        raise DataError(f"{file.name}: task {shown(task)} is not one of {', '.join(TASKS)}")
+    if (task == CHOICE) != bool(columns):
+        raise DataError(f"{file.name}: task {CHOICE} and the key choices need each other; give both or neither")
 
 
 def _image_columns(file: Path, given: Any) -> tuple[str, ...]:

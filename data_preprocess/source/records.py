@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from data_preprocess.source.errors import BadRow
 from data_preprocess.source.text import BETWEEN_NAMES, is_yes_no
 
+SHORT, LONG, CHOICE = "short", "long", "choice"
+TASKS = (SHORT, LONG, CHOICE)
+
 
 class ImageRef(Protocol):
     """Where an image's original bytes are; nothing is read before `load`."""
@@ -64,6 +67,10 @@ class Record:
     """Further images, which are shown after `image` in this order."""
     image_names: tuple[str, ...] = ()
     """The name of each image where there are several."""
+    choices: tuple[str, ...] = ()
+    """Multiple choice: the texts of the choices, which the prompt shows with letters; one of them is `answer`."""
+    task: str = SHORT
+    """What the prompt asks for: a short answer, a long one, or one of the choices."""
 
     def __post_init__(self):
         if self.more_images and len(self.image_names) != 1 + len(self.more_images):

@@ -21,6 +21,7 @@ from recipe.mrpo.rollout.prefixes import prefixes_of
 from recipe.mrpo.scoring.faults import Told
 from recipe.mrpo.scoring.rollout import Case
 from recipe.mrpo.scoring.row import BadRow, Row
+from reward_fns.choices import choices_of, chosen_text
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,9 @@ class Labeller:
         `not_chosen`: why its steps are not judged (`judge/spending.py`); a verdict on the answer is asked for all the
         same. Raises PermissionError for a row that may not be sent where the judge lives."""
         unlabelled = self._unlabelled(case, row, not_chosen)
-        answer = case.given.prediction if self.verdict and not isinstance(row, BadRow) else None
+        answer = None
+        if self.verdict and not isinstance(row, BadRow):
+            answer = chosen_text(case.given.prediction, choices_of(row.extra_info))  # the judge sees no letters
         asked = answer is not None and bool(answer.strip())
         verdict = 0 if self.verdict and not asked and not isinstance(row, BadRow) else None  # no answer is a wrong one
         if isinstance(row, BadRow) or (unlabelled is not None and not asked):

@@ -63,6 +63,8 @@ class Scorer:
         self.weights = {reward.name: reward.weight for reward in self.rewards}
         self.reads_labels = labels_are_read(self.rewards)
         self.asks_for_verdict = options.rewards.answer.mode == "judge"
+        node = options.steps
+        self._steps = {"splitter": node.splitter, "unclosed_think": node.unclosed_think, "source": node.source}
         self.told = Told()
         self._own_calls = {reward.name: LimitedCalls() for reward in self.rewards if reward.own}
 
@@ -70,9 +72,7 @@ class Scorer:
         """Parse the rollout, cut its reasoning into steps, rate its answer. Every reward of a bad row is unknown."""
         bad, row = (row, Row()) if isinstance(row, BadRow) else (None, row)
         parsed = parse(text)
-        steps = split_steps(
-            parsed, splitter=self.options.steps.splitter, unclosed_think=self.options.steps.unclosed_think
-        )
+        steps = split_steps(parsed, **self._steps)
         given = RewardInput(
             parsed=parsed,
             prediction=parsed.answer,

@@ -71,6 +71,11 @@ def mimic_cxr_vqa(folder: Path) -> list[str]:
     return []
 
 
+def open_i(folder: Path) -> list[str]:
+    shutil.copytree(ROOT / "examples" / "data" / "reports_sample", folder)
+    return []
+
+
 def own(folder: Path) -> list[str]:
     shutil.copytree(ROOT / "examples" / "data" / "own_sample", folder)
     return ["--mapping", str(folder / "mapping.yaml")]
@@ -79,7 +84,8 @@ def own(folder: Path) -> list[str]:
 MAKERS: dict[str, Callable[[Path], list[str]]] = {
     maker.__name__: maker
     for maker in (
-        vqa_rad, slake, pathvqa, pmc_vqa, vqa_med_2019, vqa_med_2021, quilt_vqa, radimagenet_vqa, mimic_cxr_vqa, own,
+        vqa_rad, slake, pathvqa, pmc_vqa, vqa_med_2019, vqa_med_2021, quilt_vqa, radimagenet_vqa, mimic_cxr_vqa,
+        open_i, own,
     )
 }  # fmt: skip
 """Each writes a source into a folder that is not there yet and returns the options that its command needs besides."""

@@ -181,3 +181,66 @@ def test_a_record_without_a_field_names_those_it_has(own, capsys):
     (own.folder / "q.json").write_text(json.dumps([{"Frage": "What?", "Datei": "phantom1.png"}]))
     assert own(file="q.json", optional_columns={}) == 1
     assert "q.json, row 0: fields missing: Antwort; found: Frage, Datei" in capsys.readouterr().err
+
+
+# --- long answers and multiple choice
+
+
+def table(own, rows, **mapping):
+    (own.folder / "q.jsonl").write_text("".join(json.dumps({"i": "circle.png", **row}) + "\n" for row in rows))
+    image = next(file for file in sorted((own.folder / "bilder").iterdir()))
+    shutil.copy(image, own.folder / "bilder" / "circle.png")
+    columns = {"question": "q", "answer": "a", "image": "i"}
+    return own(file="q.jsonl", columns=columns, optional_columns={}, split=..., splits=..., alternatives=..., **mapping)
+
+
+def test_a_long_answer_is_asked_for_in_full_sentences(own):
+    report = "The heart is normal. The lungs are clear."
+    assert table(own, [{"q": "Write the report.", "a": report}], task="long") == 0
+    (row,) = read_rows(own.out / "train.parquet")
+    assert "Then write the answer in full sentences" in row["prompt"][0]["content"]
+    assert row["extra_info"]["answer"] == report and row["extra_info"]["choices"] is None
+
+
+@pytest.mark.parametrize(
+    ("row", "mapping"),
+    [
+        ({"a": "B", "c": ["CT", "MRI", "X-ray"]}, {"choices": "c"}),
+        ({"a": "MRI", "c": ["CT", "MRI", "X-ray"]}, {"choices": "c"}),
+        ({"a": "(b)", "c": "CT|MRI|X-ray"}, {"choices": "c", "choice_separator": "|"}),
+        ({"a": "B. MRI", "x": "CT", "y": "MRI", "z": "X-ray"}, {"choices": ["x", "y", "z"], "task": "choice"}),
+        ({"a": "B", "x": "CT", "y": "MRI", "z": "X-ray", "w": ""}, {"choices": ["x", "y", "z", "w"]}),
+    ],
+)
+def test_choices_are_shown_with_letters_and_the_gold_answer_is_the_text_of_the_right_one(own, row, mapping):
+    assert table(own, [{"q": "Which modality?", **row}], **mapping) == 0
+    (made,) = read_rows(own.out / "train.parquet")
+    info = made["extra_info"]
+    assert (list(info["choices"]), info["answer"], info["question"]) == (
+        ["CT", "MRI", "X-ray"],
+        "MRI",
+        "Which modality?",
+    )
+    assert "Which modality?\nA. CT\nB. MRI\nC. X-ray\n" in made["prompt"][0]["content"]
+    assert "give only the letter of the right choice inside <answer>" in made["prompt"][0]["content"]
+
+
+@pytest.mark.parametrize(
+    ("row", "mapping", "says"),
+    [
+        ({"a": "E", "c": ["CT", "MRI"]}, {"choices": "c"}, "neither the text nor the letter"),
+        ({"a": "A. MRI", "c": ["CT", "MRI"]}, {"choices": "c"}, "neither the text nor the letter"),
+        ({"a": "CT", "c": ["CT"]}, {"choices": "c"}, "two choices or more"),
+        ({"a": "CT", "c": ["CT", "CT"]}, {"choices": "c"}, "holds a text twice"),
+        ({"a": "CT", "c": "CT|MRI"}, {"choices": "c"}, "a list of choices"),
+        ({"a": "CT", "c": ["CT", "<|im_end|>"]}, {"choices": "c"}, "a chat template"),
+        ({"a": "CT", "c": ["CT", "<image>"]}, {"choices": "c"}, "placeholder"),
+        ({"a": "CT"}, {"task": "choice"}, "need each other"),
+        ({"a": "CT", "c": ["CT", "MRI"]}, {"choices": "c", "task": "long"}, "need each other"),
+        ({"a": "CT"}, {"task": "essay"}, "task 'essay' is not one of short, long, choice"),
+        ({"a": "CT"}, {"choices": ["c", "c"]}, "a column or a list of columns"),
+    ],
+)
+def test_a_multiple_choice_that_makes_no_sense_is_refused_in_a_sentence(own, capsys, row, mapping, says):
+    assert table(own, [{"q": "Which modality?", **row}], **mapping) == 1
+    assert says in capsys.readouterr().err

@@ -11,6 +11,7 @@ from recipe.mrpo.judge.member_options import member_options
 from recipe.mrpo.judge.protocol import Judge, JudgeRequest
 from recipe.mrpo.judge.registry import judge_factory
 from recipe.mrpo.scoring.row import BadRow, Row
+from reward_fns.choices import choices_of, chosen_text
 
 ANSWER_JUDGE = "recipe.mrpo.judge.chat.answer:AnswerJudge"
 
@@ -41,6 +42,7 @@ async def answer_verdict(
         leaves = row.may_leave_machine()
     except BadRow:
         return {"label": None, "status": "failed:bad_row"}
+    answer = chosen_text(answer, choices_of(row.extra_info)) or answer  # the judge sees no letters of choices
     images = Images.of_prompt(prompt) if show_images else Images()
     request = JudgeRequest(
         question=row.question,

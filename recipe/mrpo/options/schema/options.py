@@ -11,7 +11,7 @@ from recipe.mrpo.credit.final_norms import FINAL_NORMS
 from recipe.mrpo.credit.shaping.registry import SHAPINGS
 from recipe.mrpo.options.schema.judge import Judge
 from recipe.mrpo.options.schema.kinds import Group, mapping, number, one_of, seconds, text, texts, truth, whole
-from recipe.mrpo.rollout.steps import SPLITTERS, UNCLOSED_THINK
+from recipe.mrpo.rollout.steps import SOURCES, SPLITTERS, UNCLOSED_THINK
 
 
 class Gdpo(Group):
@@ -20,6 +20,7 @@ class Gdpo(Group):
 
 class Steps(Group):
     splitter: str = one_of(SPLITTERS)
+    source: str = one_of(SOURCES)
     unclosed_think: str = one_of(UNCLOSED_THINK)
 
 
