@@ -15,7 +15,7 @@ from tests.integration.verl_run import Run, make_assets
 
 pytestmark = [pytest.mark.verl, pytest.mark.slow]
 
-STEPS, SHARE, SEED = 3, 0.5, 1
+STEPS, SHARE, SEED = 2, 0.5, 1
 LEFT_OUT = "skipped:share"
 
 
@@ -90,7 +90,7 @@ def test_the_metrics_tell_the_share_apart_from_failures(run):
 
 def test_a_validation_that_is_not_judged_has_answers_and_no_step_metrics(run):
     metrics = run.metrics()
-    for step, judged in {0: True, 1: False, 2: True, 3: True}.items():
+    for step, judged in {0: True, 1: False, 2: True}.items():
         names = [name for name in metrics[step] if name.startswith(("val-core/", "val-aux/"))]
         assert any("/acc/mean@" in name for name in names), step
         assert any("/valid_steps/" in name for name in names) is judged, step

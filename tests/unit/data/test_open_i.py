@@ -72,9 +72,8 @@ def test_studies_without_the_section_or_an_image_are_left_out_with_a_note_and_ke
     assert "2 reports without findings left out" in card and "1 reports without an image left out" in card
 
 
-BOMB = (
-    '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><eCitation><uId id="&b;"/></eCitation>'
-)
+ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
+BOMB = f'<?xml version="1.0"?>{ENTITIES}<eCitation><uId id="&b;"/></eCitation>'
 
 
 @pytest.mark.parametrize(

@@ -216,11 +216,8 @@ def test_choices_are_shown_with_letters_and_the_gold_answer_is_the_text_of_the_r
     assert table(own, [{"q": "Which modality?", **row}], **mapping) == 0
     (made,) = read_rows(own.out / "train.parquet")
     info = made["extra_info"]
-    assert (list(info["choices"]), info["answer"], info["question"]) == (
-        ["CT", "MRI", "X-ray"],
-        "MRI",
-        "Which modality?",
-    )
+    assert list(info["choices"]) == ["CT", "MRI", "X-ray"] and info["answer"] == "MRI"
+    assert info["question"] == "Which modality?", "without the choices, of which the answer is one"
     assert "Which modality?\nA. CT\nB. MRI\nC. X-ray\n" in made["prompt"][0]["content"]
     assert "give only the letter of the right choice inside <answer>" in made["prompt"][0]["content"]
 
@@ -231,6 +228,7 @@ def test_choices_are_shown_with_letters_and_the_gold_answer_is_the_text_of_the_r
         ({"a": "E", "c": ["CT", "MRI"]}, {"choices": "c"}, "neither the text nor the letter"),
         ({"a": "A. MRI", "c": ["CT", "MRI"]}, {"choices": "c"}, "neither the text nor the letter"),
         ({"a": "CT", "c": ["CT"]}, {"choices": "c"}, "two choices or more"),
+        ({"a": "CT", "c": []}, {"choices": "c"}, "two choices or more"),
         ({"a": "CT", "c": ["CT", "CT"]}, {"choices": "c"}, "holds a text twice"),
         ({"a": "CT", "c": "CT|MRI"}, {"choices": "c"}, "a list of choices"),
         ({"a": "CT", "c": ["CT", "<|im_end|>"]}, {"choices": "c"}, "a chat template"),

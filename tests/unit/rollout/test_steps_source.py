@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from recipe.mrpo.rollout.steps import SOURCES, parse, split_steps
@@ -12,7 +14,7 @@ REASONING, REPORT = ["It is CT.", "It is axial."], ["The liver is large.", "The 
 
 def steps(text: str, source: str, unclosed_think: str = "drop") -> list[str]:
     found = split_steps(parse(text), splitter="rules", unclosed_think=unclosed_think, source=source)
-    assert all(a.end <= b.lead for a, b in zip(found, found[1:], strict=False)), "in order and disjoint"
+    assert all(a.end <= b.lead for a, b in itertools.pairwise(found)), "in order and disjoint"
     return [text[step.start : step.end] for step in found]
 
 
@@ -35,9 +37,8 @@ def test_which_sentences_are_steps(text, source, wanted, why):
 
 
 def test_a_think_block_that_never_closes_is_reasoning_and_no_report():
-    assert steps("<think>It is CT.", "answer", "keep") == [] and steps("<think>It is CT.", "both", "keep") == [
-        "It is CT."
-    ]
+    assert steps("<think>It is CT.", "answer", "keep") == []
+    assert steps("<think>It is CT.", "both", "keep") == ["It is CT."]
 
 
 def test_an_unknown_source_is_an_error():

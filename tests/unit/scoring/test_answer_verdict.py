@@ -118,6 +118,14 @@ def test_a_verdict_that_fails_there_is_a_failure_of_the_judge():
     assert record.judge_status == "failed:http_500" and record.wrong is None and record.labels is None
 
 
+@pytest.mark.parametrize(("answer", "shown"), [("B", "myocardial infarction"), ("a heart attack", "a heart attack")])
+def test_the_judge_of_a_multiple_choice_is_shown_the_text_that_a_letter_stands_for(answer, shown):
+    info = {"gold_reasoning": "It is acute.", "choices": ["pericarditis", "myocardial infarction"]}
+    row = Row.of("myocardial infarction", info)
+    (record,), (sent,) = scored(f"<think>It is acute.</think><answer>{answer}</answer>", [reply(1, steps=1)], row=row)
+    assert f'"rollout_answer": "{shown}"' in sent["messages"][1]["content"] and record.answer == answer
+
+
 def test_no_answer_is_a_wrong_one_whatever_the_judge_says():
     (record,), (sent,) = scored(NO_ANSWER, [reply(1)])
     assert record.wrong is True and record.rewards["answer"] == 0.0 and record.labels == [1, 0]
