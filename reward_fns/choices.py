@@ -12,10 +12,13 @@ from reward_fns.answer.words.normalise import ALL_RULES, tokens
 MOST = len(ascii_uppercase)
 """Choices that letters can name."""
 
+MAX_CHARS = 300
+"""Characters of an answer in which a letter is looked for; the rest cannot name another choice."""
+
 _LETTER = re.compile(
-    r"^\W*(?:the\s+)?(?:(?:correct|right|best|final)\s+)?(?:answer|option|choice)?\s*(?:is|:)?\s*(?:option|choice)?\s*"
-    r"[(\[*\"']*(?P<letter>[A-Za-z])(?:[)\].:*\"']+|\s*[-–—:]\s|\s*$)\s*(?P<rest>.*)$",
-    re.DOTALL | re.IGNORECASE,
+    r"^\W*(?:the )?(?:(?:correct|right|best|final) )?(?:answer|option|choice)? ?(?:is|:)? ?(?:option|choice)? ?"
+    r"[(\[*\"']*(?P<letter>[A-Za-z])(?:[)\].:*\"']+| ?[-–—:] | ?$)",
+    re.IGNORECASE,
 )  # fmt: skip
 
 
@@ -48,8 +51,9 @@ def chosen_text(answer: str | None, choices: Sequence[str]) -> str | None:
     if answer is None or not choices:
         return answer
     written = [tokens(choice, ALL_RULES) for choice in choices]
-    words = tokens(answer, ALL_RULES)
-    found = _LETTER.match(answer.strip())
+    short = " ".join(answer.split())[:MAX_CHARS]
+    words = tokens(short, ALL_RULES)
+    found = _LETTER.match(short)
     if found is None or words in written:  # "A" may be the text of a choice
         return answer
     letter = found["letter"].upper()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_preprocess.convert.images import Limits
-from data_preprocess.source.records import Record
+from data_preprocess.source.records import LONG, Record
 from data_preprocess.tools.shared_images import Avoid
 
 REASONING = ("optional", "required")
@@ -22,7 +22,9 @@ class TextLimits:
 
     def problem(self, record: Record) -> str | None:
         """A sentence on the first text that is too long, with the option to change; None: all are short enough."""
-        texts = [("question", record.question), *(("answer", answer) for answer in record.answers)]
+        # A long answer is as long as a reasoning may be.
+        kind = "reasoning" if record.task == LONG else "answer"
+        texts = [("question", record.question), *((kind, answer) for answer in record.answers)]
         texts.append(("reasoning", record.gold_reasoning or ""))
         for name, text in texts:
             longest = getattr(self, name)

@@ -195,7 +195,7 @@ def table(own, rows, **mapping):
 
 
 def test_a_long_answer_is_asked_for_in_full_sentences(own):
-    report = "The heart is normal. The lungs are clear."
+    report = "The heart is normal. The lungs are clear. " * 30 + "Normal."  # longer than a short answer may be
     assert table(own, [{"q": "Write the report.", "a": report}], task="long") == 0
     (row,) = read_rows(own.out / "train.parquet")
     assert "Then write the answer in full sentences" in row["prompt"][0]["content"]

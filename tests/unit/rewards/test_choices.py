@@ -52,6 +52,11 @@ def test_without_choices_an_answer_stays_as_it_is(answer, text, why):
     assert chosen_text(answer, ()) == answer
 
 
+@pytest.mark.parametrize("hostile", [" " * 200_000 + "x", "(" * 200_000, "the " * 50_000, "answer is " * 20_000 + "B"])
+def test_a_long_answer_is_read_at_once_and_names_no_choice(hostile):
+    assert chosen_text(hostile, CHOICES) == hostile
+
+
 @given(st.text(max_size=40), st.lists(st.text(min_size=1, max_size=10), max_size=5))
 def test_any_answer_is_itself_one_of_the_choices_or_nothing(answer, choices):
     assert chosen_text(answer, choices) in {answer, "", *choices}

@@ -27,6 +27,14 @@ def test_a_good_rollout(manager, row_of, bpe):
         assert bpe.decode(ids[t0:t1]).strip() == text
 
 
+def test_the_sentences_of_a_long_answer_can_be_the_steps(manager_of, row_of, bpe):
+    report = "<think>It is a chest film.</think><answer>The heart is large. There is no effusion.</answer>"
+    _, record = run(manager_of(**{"steps.source": "answer"}), row_of(report))
+    ids = bpe(report, add_special_tokens=False)["input_ids"]
+    assert record.steps == ["The heart is large.", "There is no effusion."] and len(record.labels) == 2
+    assert [bpe.decode(ids[t0:t1]).strip() for t0, t1 in record.spans] == record.steps
+
+
 def test_a_wrong_answer_is_wrong_and_its_steps_are_judged_all_the_same(manager, row_of):
     out, record = run(manager, row_of(GOOD.replace("<answer>pneumonia", "<answer>fracture")))
     assert record.wrong and out["reward_extra_info"]["acc"] == 0.0
