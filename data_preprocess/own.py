@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.datasets import DatasetInfo, Source
+from data_preprocess.source.choices import choices_of_record, right_choice
 from data_preprocess.source.delimited import read_csv
 from data_preprocess.source.errors import BadRow, DataError
 from data_preprocess.source.fields import field_text, optional_text
@@ -25,7 +26,6 @@ from data_preprocess.source.pictures import is_inline, named_pictures, safe_name
 from data_preprocess.source.records import ImageRef, Loaded, Record, shown
 from data_preprocess.source.text import clean
 from data_preprocess.source.text_files import read_json_lines, read_json_list
-from reward_fns.choices import chosen_text
 
 INFO = DatasetInfo(
     name="own",
@@ -53,8 +53,8 @@ EPILOG = f"""A mapping (examples/data/own_sample/mapping.yaml is a worked one; s
     image_separator: ";"             # several file names in one cell; a list in a cell is several images, too
     alternatives: "#"                # separates alternative answers
     task: long                       # long answers in sentences, such as a report; default: short
-    choices: [A, B, C, D]            # multiple choice: the columns of the choices, or one column with all of them; the
-    choice_separator: "|"            # answer column then holds the letter or the text of the right one
+    choices: [A, B, C, D]            # multiple choice: their columns, or one for all; answer: letter or text
+    choice_separator: "|"            # where one text holds all choices
     delimiter: ";"                   # of a CSV file; default: a comma, in .tsv a tabulator
     encoding: latin-1                # of a CSV file; default: UTF-8, or as its byte order mark says
     licence: internal
@@ -204,14 +204,9 @@ FORMAT_HINTS = {
 
 
 def _record(
-    values: Any,
-    images: tuple[NamedImage, ...],
-    where: int | str,
-    file: Path,
-    split: str,
-    mapping: dict[str, Any],
+    values: Any, images: tuple[NamedImage, ...], where: int | str, file: Path, split: str, mapping: dict[str, Any],
     index: dict[str, int],
-) -> Record:
+) -> Record:  # fmt: skip
     columns, optional = mapping["columns"], mapping["optional_columns"]
     facts = {name: optional_text(values, column, file, where) for name, column in optional.items()}
     called = facts.pop("split", None)
@@ -224,11 +219,8 @@ def _record(
     answers = tuple(filter(None, map(clean, raw.split(separator)))) if separator else (raw,)
     if not answers:
         raise BadRow(file, where, "answer is empty")
-    choices = _choices(values, mapping, file, where)
-    if mapping["choices"]:
-        if len(choices) < 2:
-            raise BadRow(file, where, "a multiple choice needs two choices or more")
-        answers = (_right_choice(raw, choices, file, where),)
+    if choices := choices_of_record(values, mapping, file, where):
+        answers = (right_choice(raw, choices, file, where),)
     if facts.get("answer_type"):
         facts["answer_type"] = facts["answer_type"].upper()
     facts["language"] = facts.get("language") or "en"
@@ -247,27 +239,6 @@ def _record(
         **shown(images),
         **facts,
     )
-
-
-def _choices(values: Any, mapping: dict[str, Any], file: Path, where: int | str) -> tuple[str, ...]:
-    """The choices of a record: one column each (an empty cell is none), or a list or a separated text in one."""
-    columns, separator = mapping["choices"], mapping.get("choice_separator")
-    if len(columns) == 1 and isinstance(values, dict):
-        cell = values.get(columns[0])
-        given = cell.split(separator) if separator and isinstance(cell, str) else cell
-        if not isinstance(given, (list, tuple)):
-            raise BadRow(file, where, f"{columns[0]} must hold a list of choices, or a text with choice_separator")
-        values, columns = dict(enumerate(given)), tuple(range(len(given)))
-    found = [optional_text(values, column, file, where) for column in columns]
-    return tuple(text for text in found if text is not None)
-
-
-def _right_choice(raw: str, choices: tuple[str, ...], file: Path, where: int | str) -> str:
-    """The text of the right choice, from its text or its letter. Raises BadRow if the answer is none of them."""
-    right = raw if raw in choices else chosen_text(raw, choices)
-    if right not in choices:
-        raise BadRow(file, where, f"answer {raw!r} is neither the text nor the letter of one of the choices")
-    return right
 
 
 if __name__ == "__main__":

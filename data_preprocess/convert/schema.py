@@ -181,9 +181,11 @@ def find_fault(row: dict[str, Any], tag: str = "") -> str | None:
     choices = info.get("choices")
     if choices is not None and (fault := _choices_fault(choices, info["answer"])):
         return fault
-    token = next(filter(None, map(control_token, [info["question"], *(choices or ())])), None)
-    if token is not None:
-        return f"the question or a choice holds {token}, which a chat template would take for its own"
+    for name, text in (("question", info["question"]), *(("choice", each) for each in choices or ())):
+        token = control_token(text)
+        if token is not None:
+            article = "the" if name == "question" else "a"
+            return f"{article} {name} holds {token}, which a chat template would take for its own"
     for name, texts in (("answer", info["answers"]), ("gold reasoning", [info["gold_reasoning"] or ""])):
         tag = next((found for text in texts if (found := response_tag(text, tag))), None)
         if tag is not None:

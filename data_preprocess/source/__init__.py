@@ -8,6 +8,7 @@ fields.py          fields of a record, with file and row in every error
 text_files.py      encodings, JSON, JSON lines, YAML
 delimited.py       CSV and `|`-separated lists
 mapping.py         the mapping file of a user's own data
+choices.py         the choices of a multiple choice
 pictures.py        image cells in every form that tables use
 image_refs.py      images in files and zip archives
 parquet_images.py  the image column of a parquet file
