@@ -1,7 +1,7 @@
 """How often the answer reward errs on answers with a verdict, and how many answers a second it scores, on one core.
 
     python -m benchmarks.bench_answers                       # the shipped rows, without an encoder
-    python -m benchmarks.bench_answers --leave-one-out       # what each rule earns
+    python -m benchmarks.bench_answers --leave-one-out       # what each rule earns: rates without it minus with it
     python -m benchmarks.bench_answers --set mrpo.rewards.answer.yes_no=leading --errors develop
 
 The rows are those of tests/data/answers: `develop` was looked at while the rules were written, `held_out` was not.
@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from recipe.mrpo.common.jsonl import read_jsonl
 from recipe.mrpo.options.command_line import read_options
-from reward_fns.answer import reward
+from reward_fns.answer import accepted, reward
 from reward_fns.answer.conflicts.find import CONFLICTS
 from reward_fns.answer.coverage import candidates, covered, gold, reading, stems, yes_no
 from reward_fns.answer.reward import answer_reward
@@ -35,6 +35,7 @@ DATA = Path(__file__).parents[1] / "tests" / "data" / "answers"
 FILES = ("develop", "held_out", "handout", "second_writer", "terms")
 Row = Mapping[str, Any]
 MODULES = {
+    "accepted": accepted,
     "candidates": candidates,
     "covered": covered,
     "gold": gold,
@@ -125,6 +126,16 @@ RULES: dict[str, list[tuple[str, Any]]] = {
     "against the question's side, plane, modality": [("covered._against_question", lambda *_: False)],
     "conflicts with the gold answer": [("covered.find_conflict", lambda *_: None)],
     "no credit for saying something else": [("reward.is_part", lambda *_: True)],
+    "letters of a question's choices": [("reward.read_choices", lambda question: None)],
+    "a side without its noun (Left Lung, Right)": [("reward.with_nouns", lambda gold: gold)],
+    "both sides at once (both lungs)": [("gold._in_both", lambda item: item)],
+    "counts before their parts": [("accepted._before_parts", lambda text: text)],
+    "the question's noun in a list": [("candidates._without", lambda words, stems: words)],
+    "what a thing is part or typical of": [("candidates._RELATES", frozenset())],
+    "names spelled out over a list": [("candidates._named_together", lambda stems, wanted: frozenset())],
+    "another organ than the question's": [("covered._of_another_organ", lambda *_: False)],
+    "taken back": [("covered._takes_back", lambda *_: False)],
+    "said of the other side": [("covered.on_another_side", lambda *_: False)],
     "yes/no: all is normal": [("yes_no._all_normal", lambda *_: False)],
     "yes/no: a narrower subject": [("yes_no._SUBJECT", NEVER)],
     "yes/no: sentences": [("yes_no._by_words", lambda *_: yes_no._Said(""))],
@@ -143,7 +154,10 @@ def leave_one_out() -> None:
                 stack.enter_context(patch.object(MODULES[module], name, stand_in))
             forget()
             without = rates(rows, scorer(), tau=tau)
-        print(f"{rule:46}" + "".join(f"{without[what] - share:+14.2%}" for what, share in everything.items()))
+        print(
+            f"{rule:46}" + "".join(f"{without[what] - share:+14.2%}" for what, share in everything.items()), flush=True
+        )
+    forget()
     for kind in CONFLICTS:
         without = rates(rows, scorer([f"mrpo.rewards.answer.conflicts=[{','.join(set(CONFLICTS) - {kind})}]"]), tau=tau)
         print(f"{'conflict ' + kind:46}" + "".join(f"{without[w] - share:+14.2%}" for w, share in everything.items()))

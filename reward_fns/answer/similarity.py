@@ -39,7 +39,7 @@ def bleu1(prediction: Sequence[str], reference: Sequence[str]) -> float:
 
 def stem(tokens: Sequence[str]) -> tuple[str, ...]:
     """Porter stems of the tokens longer than three characters; shorter ones stay, as in `rouge_score`."""
-    return tuple(_stem(token) if len(token) > 3 else token for token in tokens)
+    return tuple(porter_stem(token) if len(token) > 3 else token for token in tokens)
 
 
 @lru_cache(maxsize=1)
@@ -51,5 +51,5 @@ def load_stemmer():
 
 
 @lru_cache(maxsize=65536)
-def _stem(token: str) -> str:
+def porter_stem(token: str) -> str:
     return load_stemmer().stem(token)

@@ -38,9 +38,12 @@ def bound_differently(p: dict[str, frozenset[str]], g: dict[str, frozenset[str]]
 
 def bound_to_others(prediction: str, gold: str, kind: Callable[[str], bool]) -> bool:
     """Does a word that both answers hold have another side (or number) before it in the one than in the other?"""
+    bound_in_gold = words_bound_to(gold)
+    if not bound_in_gold:
+        return False
     p, g = (
-        {word: frozenset(filter(kind, bound)) for word, bound in words_bound_to(text).items()}
-        for text in (prediction, gold)
+        {word: frozenset(filter(kind, bound)) for word, bound in found.items()}
+        for found in (words_bound_to(prediction), bound_in_gold)
     )
     return bound_differently(p, g)
 

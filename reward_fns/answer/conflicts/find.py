@@ -79,7 +79,8 @@ def _lettered(text: str) -> dict[str, frozenset[str]]:
 
 
 def _letter_conflict(prediction: str, gold: str) -> bool:
-    return bound_differently(_lettered(prediction), _lettered(gold))
+    named = _lettered(gold)
+    return bool(named) and bound_differently(_lettered(prediction), named)
 
 
 @lru_cache(maxsize=8192)
@@ -103,13 +104,18 @@ def _poles(text: str) -> dict[str, frozenset[str]]:
 
 
 def _polarity_conflict(prediction: str, gold: str) -> bool:
-    p, g = dict(_poles(prediction)), dict(_poles(gold))
+    if not (named := _poles(gold)):
+        return False
+    p, g = dict(_poles(prediction)), dict(named)
     p_all, g_all = p.pop("", frozenset()), g.pop("", frozenset())
     return bool(p_all and g_all and not p_all & g_all) or bound_differently(p, g)
 
 
 def _opposite_conflict(prediction: str, gold: str) -> bool:
-    return opposite_poles(prediction, gold) or bound_differently(_beginnings(prediction), _beginnings(gold))
+    if opposite_poles(prediction, gold):
+        return True
+    named = _beginnings(gold)
+    return bool(named) and bound_differently(_beginnings(prediction), named)
 
 
 @lru_cache(maxsize=8192)

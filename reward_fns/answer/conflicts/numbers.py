@@ -13,6 +13,7 @@ from reward_fns.answer.words.normalise import ALL_RULES, spell_out, tokens
 from reward_fns.answer.words.quantities import Quantity, find_quantities
 from reward_fns.answer.words.units import COUNT, SUM
 
+_DIGIT = re.compile(r"\d")
 _NAMED_NUMBER = re.compile(r"([^\W\d_]+)(\d+)")
 _NAMED_NUMBERS = re.compile(r"(?:[^\W\d_]+\d+)+([a-c])?")  # T2, T2N0M0, T1a
 _NUMBERED = re.compile(r"(\d+)([a-c])?")  # the 3a of "stage 3a"
@@ -55,7 +56,14 @@ def _ranks(text: str) -> frozenset[str]:
     return frozenset(word for word, number in pairwise(words) if word in RANKS and number[0].isdigit())
 
 
+@lru_cache(maxsize=8192)
+def _holds_number(text: str) -> bool:
+    return _DIGIT.search(spell_out(text, ALL_RULES)) is not None
+
+
 def number_conflict(prediction: str, gold: str) -> bool:
+    if not (_holds_number(gold) and _holds_number(prediction)):
+        return False
     p_ranks, g_ranks = _ranks(prediction), _ranks(gold)
     if p_ranks and g_ranks and p_ranks.isdisjoint(g_ranks):
         return True  # stage 2 is not grade 2
@@ -111,9 +119,16 @@ def _larger(text: str) -> frozenset[tuple[str, str]]:
 
 
 def comparison_conflict(prediction: str, gold: str) -> bool:
+    if not (_holds_number(gold) and _holds_number(prediction)):
+        return _compared_otherwise(prediction, gold)
     p, g = _quantities(prediction), _quantities(gold)
     units = bool({q.dimension for q in p} & {q.dimension for q in g})  # otherwise a unit was left out
     p_bounds, g_bounds = _bounds(prediction, units=units), _bounds(gold, units=units)
     if any(_exclude(p_bounds[number], g_bounds[number]) for number in p_bounds.keys() & g_bounds.keys()):
         return True
-    return any((smaller, larger) in _larger(gold) for larger, smaller in _larger(prediction))
+    return _compared_otherwise(prediction, gold)
+
+
+def _compared_otherwise(prediction: str, gold: str) -> bool:
+    pairs = _larger(gold)
+    return bool(pairs) and any((smaller, larger) in pairs for larger, smaller in _larger(prediction))

@@ -58,8 +58,11 @@ def opposite_poles(prediction: str, gold: str) -> bool:
 
     An answer that leaves the choice open ("benign or malignant tumor") says the opposite of one that does not.
     """
-    p, g = _said(prediction), _said(gold)
-    if not p.all or not g.all:
+    g = _said(gold)
+    if not g.all:
+        return False
+    p = _said(prediction)
+    if not p.all:
         return False
     for key in p.of.keys() & g.of.keys():
         if p.of[key].isdisjoint(g.of[key]) or (p.of[key] != g.of[key] and key in p.open | g.open):

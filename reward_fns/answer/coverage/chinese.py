@@ -68,6 +68,7 @@ def covers(prediction: str, gold: str, question: str, conflicts: Collection[str]
     return find_conflict(said, gold, kinds) is None and not _has_stranger(said, gold)
 
 
+@lru_cache(maxsize=8192)
 def _core(text: str) -> str:
     return _LIGHT.sub("", text)
 

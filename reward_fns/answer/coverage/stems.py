@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from reward_fns.answer.similarity import load_stemmer
+from reward_fns.answer.similarity import porter_stem
 
 _LATIN = tuple(
     (re.compile(pattern), stem)
@@ -39,4 +39,4 @@ def stem_of(word: str) -> str:
     for pattern, stem in _LATIN:
         if match := pattern.search(word):
             return word[: match.start()] + stem
-    return load_stemmer().stem(word)
+    return porter_stem(word)
