@@ -6,6 +6,7 @@ QUICKSTART_ARGS ?=
 EVIDENCE_ARGS ?=
 BENCH_ARGS ?=
 FRESH ?=
+VERL ?=
 PYTEST_ARGS ?=
 GPU_CHECK_ARGS ?=
 
@@ -26,7 +27,7 @@ help:
 	@echo "make coverage     make test with a table of the lines that it does not run"
 	@echo "make test-fast    the same without verl runs and what takes seconds by its nature: two minutes"
 	@echo "make test-slow    what make test leaves out: all backbones and methods, trainer modes, killed processes (an hour)"
-	@echo "make upstream-check  does the installed verl have what the plugin relies on? PYTHON=… looks at another one's"
+	@echo "make upstream-check  does the installed verl have what the plugin relies on? VERL=DIR, PYTHON=…: another one"
 	@echo "make gpu-check    does this machine train? small real runs, 10 minutes at most; PYTHON=… of the GPU environment"
 	@echo "make lint         ruff and mypy"
 	@echo "make clean        remove runs/ and build output (the virtual environment stays)"
@@ -72,9 +73,11 @@ test-fast: $(STAMP)
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
-# Sources only: any Python with pytest will do; verl's own dependencies are not needed.
+# Sources only: any Python with pytest will do; verl's own dependencies are not needed. VERL: a checkout, or site-packages.
 upstream-check:
-	PYTHONPATH=. $(if $(filter file default,$(origin PYTHON)),$(BIN)/python,$(PYTHON)) -m pytest -q --noconftest -p no:cacheprovider tests/upstream
+	@test -z "$(VERL)" || test -f "$(VERL)/verl/__init__.py" || { \
+	echo "there is no verl/__init__.py in $(VERL); set VERL to a checkout of verl, or to the site-packages that verl is in"; exit 1; }
+	PYTHONPATH=.$(if $(VERL),:$(abspath $(VERL))) $(if $(filter file default,$(origin PYTHON)),$(BIN)/python,$(PYTHON)) -m pytest -q --noconftest -p no:cacheprovider tests/upstream
 
 # On a machine with GPUs, in the environment of its own stack; on this one all that needs no CUDA.
 gpu-check:

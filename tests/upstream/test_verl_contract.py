@@ -1,6 +1,7 @@
 """What the plugin relies on in verl, read from the sources of the installed release: nothing of verl is imported.
 
     make upstream-check                       # the verl of this environment
+    make upstream-check VERL=DIR              # a checkout's, or that of another site-packages
     make upstream-check PYTHON=/path/python   # another one's, with or without a GPU stack
 
 Three parts: the hook table, behaviour without a name of its own, and faults that a patch mends. A red row of the first
@@ -93,6 +94,11 @@ BEHAVIOUR = [
         "verl.utils.debug.metrics",
         r'"training/rollout_actor_probs_pearson_corr"',
         "the correlation that the guard looks at has this name",
+    ),
+    (
+        "verl.utils.debug.metrics",
+        r'"training/rollout_probs_diff_mean": torch\.mean\(',
+        "the guard reads a mean difference of this name where sampling cuts off tokens",
     ),
     (
         "verl.workers.engine_workers",

@@ -13,6 +13,7 @@ from recipe.mrpo.common.source import module_file
 from recipe.mrpo.doctor.check import Check
 from recipe.mrpo.hooks import CONDITIONS, HOOKS, MADE_FOR, Hook
 
+STILL = "still importing"
 POLICY = "VERL_USE_EXTERNAL_PLUGINS"
 # What verl has after its import, as any process of a run sees it.
 PROBE = """
@@ -48,7 +49,7 @@ def probe(cwd: str, environment: Mapping[str, str], limit_s: float) -> tuple[dic
             capture_output=True, text=True, timeout=limit_s,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return None, f"still importing after {limit_s:g} s"
+        return None, f"{STILL} after {limit_s:g} s"
     if run.returncode != 0:
         return None, (run.stderr.strip().splitlines() or ["no message"])[-1]
     return json.loads(run.stdout.strip().splitlines()[-1]), ""
@@ -56,6 +57,9 @@ def probe(cwd: str, environment: Mapping[str, str], limit_s: float) -> tuple[dic
 
 def check_verl(found: dict | None, error: str) -> Check:
     """`import verl` works in a fresh process."""
+    if error.startswith(STILL):
+        return Check("verl", False, f"import verl: {error}",
+                     "wait longer: --timeout 600. A busy machine or a slow disk may need it.")  # fmt: skip
     if found is None:
         return Check("verl", False, f"import verl fails: {error}",
                      "install the versions of recipe/mrpo/pins.txt; without a GPU, set VERL_PLATFORM=cpu.")  # fmt: skip

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recipe.mrpo.doctor.levels import names_of_tensors
 from recipe.mrpo.evaluate.phases.questions import file_hash
 from recipe.mrpo.evaluate.phases.tasks import fingerprint
 
 logger = logging.getLogger(__name__)
 
-ACTOR, EXPORT = "actor", "huggingface"
+ACTOR, EXPORT, ADAPTER = "actor", "huggingface", "lora_adapter"
 HASHED = (".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".txt", ".distcp")
 """Endings of the files that decide what a model says; optimiser states are left out."""
 
@@ -59,7 +60,8 @@ def find_checkpoint(name: str) -> Checkpoint:
     shards = sorted(actor.glob("model_world_size_*_rank_*.pt"))
     megatron = (actor / "dist_ckpt").is_dir()
     export = actor / EXPORT
-    if export.is_dir() and _has_weights(export):  # actor.checkpoint.save_contents has hf_model
+    # actor.checkpoint.save_contents has hf_model. With LoRA verl writes adapters into it that no loader applies.
+    if export.is_dir() and _has_weights(export) and not any(map(_of_an_adapter, names_of_tensors(export))):
         return Checkpoint("verl", export, export)
     if shards or megatron:
         _refuse_half_written(actor, shards)
@@ -136,14 +138,35 @@ def merged_folder(checkpoint: Checkpoint, out: Path) -> Path:
     print(f"merging {checkpoint.shards}", file=sys.stderr, flush=True)
     with log.open("wb") as output:
         code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
+    if (partial / ADAPTER).is_dir() and checkpoint.shards.is_dir():
+        refuse_adapter(partial, checkpoint.shards)  # verl's merger may fail at one, without saying why
     if code:
         if not checkpoint.shards.is_dir():
             raise CheckpointGone(f"{checkpoint.shards} was deleted while it was merged.")
         raise ValueError(f"{checkpoint.shards} cannot be merged (verl.model_merger ended with {code}); see {log}.")
-    if (partial / "lora_adapter").is_dir():
+    if (partial / ADAPTER).is_dir():
         _fold_in_adapter(partial)
     partial.rename(target)
     return target
+
+
+def _of_an_adapter(name: str) -> bool:
+    return "lora_" in name
+
+
+def refuse_adapter(merged: Path, shards: Path) -> None:
+    """Raise ValueError for an adapter without its scale or without the model it belongs to: merging would lose it."""
+    if not names_of_tensors(merged):
+        raise ValueError(
+            f"{shards} holds a LoRA adapter alone (actor.checkpoint.save_lora_only=True), without the model that it "
+            f"was trained on; add {merged / ADAPTER} to that model (peft's merge_and_unload), and name the result."
+        )
+    if not json.loads((merged / ADAPTER / "adapter_config.json").read_text(encoding="utf-8")).get("lora_alpha"):
+        raise ValueError(
+            f"{shards} does not say how its LoRA adapter is scaled, so the answers would be those of the model before "
+            'training; write {"r": R, "lora_alpha": A}, the run\'s model.lora_rank and model.lora_alpha, into '
+            f"{shards / 'lora_train_meta.json'}."
+        )
 
 
 def _fold_in_adapter(folder: Path) -> None:
@@ -153,6 +176,6 @@ def _fold_in_adapter(folder: Path) -> None:
     from transformers import AutoModelForImageTextToText
 
     base = AutoModelForImageTextToText.from_pretrained(folder, torch_dtype=torch.bfloat16)
-    model = PeftModel.from_pretrained(base, str(folder / "lora_adapter"))
+    model = PeftModel.from_pretrained(base, str(folder / ADAPTER))
     model.merge_and_unload().save_pretrained(folder)
-    (folder / "lora_adapter").rename(folder / "lora_adapter.merged")
+    (folder / ADAPTER).rename(folder / f"{ADAPTER}.merged")
