@@ -157,3 +157,8 @@ def _check_reward_model(config: DictConfig, options: DictConfig) -> None:
     if missing:
         cause = "mrpo.judge.name=router" if routed else f"{prefix}.enable=True"
         raise OptionError(f"{cause} with MRPO's reward manager needs more (docs/judge.md); set {' '.join(missing)}.")
+    if OmegaConf.select(model, "rollout.max_model_len") is None:
+        logger.warning(
+            "%s.rollout.max_model_len=null: vLLM makes room for the longest position of the reward model (128,000 "
+            "tokens of Qwen2.5-VL-32B are 31 GiB of KV cache); set %s.rollout.max_model_len=8192.", prefix, prefix,
+        )  # fmt: skip
