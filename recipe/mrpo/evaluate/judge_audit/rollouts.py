@@ -106,7 +106,7 @@ def _are_texts(value: object) -> bool:
 def _rollout(row: Mapping[str, Any]) -> Rollout:
     record = row["mrpo"]
     steps, case = record["steps"], record["case"]
-    grades = _grades(record.get("judge"), len(steps))
+    grades = grades_of(record.get("judge"), len(steps))
     output = row.get("output")
     return Rollout(
         row.get("step", 0), str(row.get("uid", "")), record["labels"], steps, case, grades,
@@ -114,7 +114,7 @@ def _rollout(row: Mapping[str, Any]) -> Rollout:
     )  # fmt: skip
 
 
-def _grades(judge: object, num_steps: int) -> list[dict[str, int | None]] | None:
+def grades_of(judge: object, num_steps: int) -> list[dict[str, int | None]] | None:
     """The grades of a record, if it has one set for each step; anything else is none: labels are what counts."""
     given = judge.get("grades") if isinstance(judge, dict) else None
     if not isinstance(given, list) or len(given) != num_steps:
