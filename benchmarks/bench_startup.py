@@ -2,7 +2,7 @@
 
 A line is what the part costs beyond those that it is said to need (in brackets), which are imported before the clock
 starts. verl imports the plugin in every process of a run, so its line is paid by the driver, every Ray worker and
-every vLLM engine; here verl is told to load no plugin, so that the two can be told apart.
+every vLLM engine; for these two lines verl is told to load no plugin, so that they can be told apart.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PARTS = (
     ("judge's client", "", "import recipe.mrpo.endpoint.client"),
     ("mrpo --help", "", "import recipe.mrpo.cli"),
 )
+APART = ("verl", "plugin")
 MEASURE = """
 import time, sys, os
 {before}
@@ -35,14 +36,15 @@ print('CPU', time.process_time() - t, 'torch' in sys.modules)
 """
 
 
-def measure(needs: str, code: str, repeats: int) -> tuple[float, bool]:
+def measure(name: str, needs: str, code: str, repeats: int) -> tuple[float, bool]:
     """Least processor seconds, and whether torch was loaded by then."""
-    before = "\n".join(f"import {name}" for name in needs.split(", ") if name)
+    before = "\n".join(f"import {module}" for module in needs.split(", ") if module)
+    env = {**os.environ, **({"VERL_USE_EXTERNAL_PLUGINS": "none"} if name in APART else {})}
     found = []
     for _ in range(repeats):
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", MEASURE.format(before=before, code=code)],
-            capture_output=True, text=True, check=True, env={**os.environ, "VERL_USE_EXTERNAL_PLUGINS": "none"},
+            capture_output=True, text=True, check=True, env=env,
         )  # fmt: skip
         line = next(line for line in done.stdout.splitlines() if line.startswith("CPU "))
         found.append((float(line.split()[1]), line.endswith("True")))
@@ -56,7 +58,7 @@ def main() -> None:
     args = parser.parse_args()
     plugin = 0.0
     for name, needs, code in PARTS:
-        seconds, torch = measure(needs, code, args.repeats)
+        seconds, torch = measure(name, needs, code, args.repeats)
         plugin = seconds if name == "plugin" else plugin
         label = f"{name} [{needs}]" if needs else name
         print(f"{label:<44} {seconds:7.3f} s   torch {'loaded' if torch else 'not loaded'}", flush=True)

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from benchmarks import all as all_benches
-from benchmarks import bench_judge_in_run, bench_scale, bench_spending
+from benchmarks import bench_judge_in_run, bench_scale, bench_spending, bench_step_overhead
 from recipe.mrpo.gpu_check.batch import largest_deviation, make_batch
 from tests.fake_judge_server import FakeJudgeServer
 
@@ -55,6 +55,12 @@ def test_a_slow_judge_may_cost_a_step_five_percent(measured, slow, arguments, pa
 
 def test_times_of_judgements_that_failed_are_no_comparison(measured):
     assert "judgements failed" in measured(10.0, failed=1.0)[0]
+
+
+def test_what_step_credit_adds_to_a_step_is_compared_with_the_rest_of_it():
+    """A step of 10 s, of which 0.2 s waited for judgements and 0.3 s made advantages: 9.5 s without."""
+    times = {"timing_s/step": [10.0], "mrpo/reward_wait_s": [0.2], "timing_s/adv": [0.3]}
+    assert bench_step_overhead.ratios(times) == [pytest.approx(10 / 9.5)]
 
 
 # --- benchmarks/all.py ---
