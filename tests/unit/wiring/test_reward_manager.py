@@ -32,7 +32,8 @@ def test_the_sentences_of_a_long_answer_can_be_the_steps(manager_of, row_of, bpe
     _, record = run(manager_of(**{"steps.source": "answer"}), row_of(report))
     ids = bpe(report, add_special_tokens=False)["input_ids"]
     assert record.steps == ["The heart is large.", "There is no effusion."] and len(record.labels) == 2
-    assert [bpe.decode(ids[t0:t1]).strip() for t0, t1 in record.spans] == record.steps
+    for step, (t0, t1) in zip(record.steps, record.spans, strict=True):
+        assert bpe.decode(ids[t0:t1]).strip().removesuffix("</") == step, "a token may hold the dot and half of the tag"
 
 
 def test_a_wrong_answer_is_wrong_and_its_steps_are_judged_all_the_same(manager, row_of):
