@@ -12,7 +12,7 @@ from recipe.mrpo.judge.continuations.labels import Count, labels_of
 
 SETTINGS = ((4, 0.0), (4, 0.25), (8, 0.0), (8, 0.25), (16, 0.25), (32, 0.25))
 CHANCES = (0.2, 0.5, 0.8)
-ROLLOUTS, STEPS, PROMPT, RESPONSE, LONGEST = 1000, 5, 900, 200, 512
+ROLLOUTS, STEPS, PROMPT, RESPONSE, LONGEST = 1000, 5, 100 + 1024, 200, 512
 
 
 def drawn(n: int, right: int, p: float) -> float:

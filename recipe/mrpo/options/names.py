@@ -26,20 +26,20 @@ def wrong_name(given: Mapping[Any, Any], known: Mapping[str, Any]) -> str | None
     `given`: a user's options as plain values; `known`: those of options.yaml. A member of an ensemble has the names of
     `mrpo.judge`.
     """
-    fault = _wrong(given, known, "", "")
+    fault = _wrong(given, known, "", "", known)
     if fault is not None:
         return fault
     members = given.get("judge", {}).get("members", {})
     for name, own in members.items():
         path = f"judge.members.{name}"
-        fault = _wrong({} if own is None else own, known["judge"], path, "judge")
+        fault = _wrong({} if own is None else own, known["judge"], path, "judge", known)
         if fault is not None:
             return fault
     return None
 
 
-def _wrong(given: Any, known: Mapping[str, Any], path: str, group: str) -> str | None:
-    """`path`: where `given` stands; `group`: the group of options.yaml whose names it has."""
+def _wrong(given: Any, known: Mapping[str, Any], path: str, group: str, root: Mapping[str, Any]) -> str | None:
+    """`path`: where `given` stands; `group`: the group of options.yaml whose names it has; `root`: all of them."""
     if not isinstance(given, Mapping):
         names = f" ({', '.join(known)})" if known else ""
         return f"mrpo.{path} must be a group of options{names}, not {shown(given)}."
@@ -52,12 +52,29 @@ def _wrong(given: Any, known: Mapping[str, Any], path: str, group: str) -> str |
                 continue
             return _unknown(name, key, known)
         if isinstance(known[key], Mapping):
-            fault = _wrong(value, known[key], name, below)
+            fault = _wrong(value, known[key], name, below, root)
             if fault is not None:
                 return fault
         elif isinstance(known[key], list) and isinstance(value, Mapping):
             return f"mrpo.{name} must be a list, not {shown(value)}."
+        elif isinstance(value, Mapping) and (followed := _followed(known[key], below)):
+            names: Any = root
+            for part in followed:
+                names = names[part]
+            if isinstance(names, Mapping) and (fault := _wrong(value, names, name, ".".join(followed), root)):
+                return fault
     return None
+
+
+def _followed(default: Any, name: str) -> list[str] | None:
+    """The group that an option follows by default (`${...rewards.answer}`), as the parts of its name; None: none."""
+    if not isinstance(default, str) or not default.startswith("${."):
+        return None
+    target = default[2:-1]
+    parts = target.lstrip(".")
+    up = len(target) - len(parts)
+    above = name.split(".")
+    return [*above[: len(above) - up], *parts.split(".")]
 
 
 def _is_of_any_reward(group: str, key: str, given: Mapping[str, Any]) -> bool:
