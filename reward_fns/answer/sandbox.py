@@ -3,6 +3,7 @@
 The published code gives math-verify whole completions, which no gate has seen. Its time limits are signals, which only
 the main thread may set, and a signal does not interrupt a long computation in C (a tower of powers). Here a child
 process does the work: an alarm without a handler ends it, whatever it is doing, and the next comparison starts another.
+The limit is on time of the processor, so that a busy machine does not turn a right answer into a wrong one.
 Nothing here calls eval; sympy, behind math-verify, does so with what math-verify takes for an expression, which is
 digits and operators. That too happens in the child, under a limit on its memory.
 """
@@ -24,6 +25,7 @@ from typing import IO, cast
 logger = logging.getLogger(__name__)
 
 _MEMORY_BYTES = 4 << 30
+_WALL_FACTOR = 60
 _ENVIRONMENT = frozenset("PATH PYTHONPATH PYTHONHOME VIRTUAL_ENV LD_LIBRARY_PATH HOME TMPDIR LANG LC_ALL".split())
 """Environment variables that the child gets; a key is not among them."""
 
@@ -45,7 +47,7 @@ class MathWorker:
         _workers.add(self)
 
     def accepts(self, prediction: str, gold: str) -> bool:
-        """`verify(parse(prediction), parse(gold))`; False if that takes longer than `timeout_s` or ends the process."""
+        """`verify(parse(prediction), parse(gold))`; False if that takes more than `timeout_s` of the processor, or ends it."""
         with self._lock:
             process = self._running()
             requests, replies = _pipes(process)
@@ -63,8 +65,8 @@ class MathWorker:
             if reply:
                 return json.loads(reply)
             self._stop()
-        if process.returncode == -signal.SIGALRM:
-            logger.debug("math-verify took longer than %s s; the answer is not accepted", self._timeout_s)
+        if process.returncode == -signal.SIGPROF:
+            logger.debug("math-verify took more than %s s; the answer is not accepted", self._timeout_s)
         else:
             logger.warning("math-verify ended its process (%s); the answer is not accepted", process.returncode)
         return False
@@ -151,7 +153,8 @@ def _serve(timeout_s: float) -> None:
     for name in ("math_verify.parser", "math_verify.grader"):
         logging.getLogger(name).setLevel(logging.ERROR)  # it warns that its own time limits are off
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and that closes our input
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for alarm in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(alarm, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     verify(parse("$1$", parsing_timeout=None), parse("1", parsing_timeout=None), timeout_seconds=None)  # loads grammars
@@ -159,10 +162,12 @@ def _serve(timeout_s: float) -> None:
     replies.flush()
     for line in sys.stdin.buffer:
         prediction, gold = json.loads(line)
-        signal.setitimer(signal.ITIMER_REAL, timeout_s)
+        signal.setitimer(signal.ITIMER_PROF, timeout_s)
+        signal.setitimer(signal.ITIMER_REAL, _WALL_FACTOR * timeout_s)  # for work that waits instead of counting
         found = parse(prediction, parsing_timeout=None)
         accepted = bool(verify(found, parse(gold, parsing_timeout=None), timeout_seconds=None))
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL):
+            signal.setitimer(timer, 0)
         replies.write(json.dumps(accepted).encode() + b"\n")
         replies.flush()
 
