@@ -47,7 +47,7 @@ class MathWorker:
         _workers.add(self)
 
     def accepts(self, prediction: str, gold: str) -> bool:
-        """`verify(parse(prediction), parse(gold))`; False if that takes more than `timeout_s` of the processor, or ends it."""
+        """`verify(parse(prediction), parse(gold))`; False above `timeout_s` of the processor, or if it ends."""
         with self._lock:
             process = self._running()
             requests, replies = _pipes(process)
