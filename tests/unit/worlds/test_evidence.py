@@ -96,6 +96,9 @@ def test_every_arm_of_the_drawn_world_is_a_command_of_verl(tmp_path):
         values = {o.key_or_group: o.value() for o in OverridesParser.create().parse_overrides(words[5:])}
         assert values["data.seed"] == values["mrpo.judge.options.seed"] == 3
         assert values["trainer.total_training_steps"] == values["trainer.test_freq"] == 60
+        sampled = values["data.train_batch_size"] * values["actor_rollout_ref.rollout.n"]
+        micro = [v for name, v in values.items() if "micro_batch_size_per_gpu" in name]
+        assert len(micro) == 3 and not any(sampled % size for size in micro), "verl refuses an uneven split"
 
 
 def test_a_comparison_takes_its_rates_from_another_one(tmp_path):

@@ -56,6 +56,7 @@ class Settings:
 
 def command(arm: Arm, settings: Settings, *, seed: int, data: Path, model: Path, out: Path) -> list[str]:
     """The command of a run. It leaves rollouts of each step and a validation after the last one in `out`."""
+    batch = settings.prompts * settings.rollouts
     values: dict[str, Any] = {
         "data.train_files": data / "train.parquet",
         "data.val_files": f"[{data / 'test.parquet'},{data / 'shifted.parquet'}]",
@@ -68,12 +69,12 @@ def command(arm: Arm, settings: Settings, *, seed: int, data: Path, model: Path,
         "actor_rollout_ref.rollout.n": settings.rollouts,
         "actor_rollout_ref.rollout.seed": seed,
         "actor_rollout_ref.rollout.max_num_seqs": 64,
-        "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu": 64,
+        "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu": batch,
         "actor_rollout_ref.rollout.val_kwargs.do_sample": True,
         "actor_rollout_ref.rollout.val_kwargs.temperature": 1.0,
         "actor_rollout_ref.rollout.val_kwargs.n": 2,
-        "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu": 64,
-        "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu": 64,
+        "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu": batch,
+        "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu": batch,
         "actor_rollout_ref.actor.optim.lr": settings.lr,
         "actor_rollout_ref.actor.optim.weight_decay": 0.0,
         "actor_rollout_ref.actor.use_kl_loss": True,
