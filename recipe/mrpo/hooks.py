@@ -152,6 +152,15 @@ HOOKS = (
         relies_on=(f"{V1}.trainer_separate_async:logger",),
     ),
     Hook(
+        "verl.utils.tensordict_utils",
+        "recipe.mrpo.wiring.patches.equal_lengths:mend_position_ids",
+        "a batch of a Qwen-VL model whose sequences all have one length ends the run",
+        relies_on=(
+            "verl.utils.tensordict_utils:maybe_fix_3d_position_ids(data)",
+            "verl.utils.tensordict_utils:nested_tensor_from_tensor_list(tensors, ragged_idx)",
+        ),
+    ),
+    Hook(
         "verl.utils.tokenizer.tokenizer",
         "recipe.mrpo.wiring.patches.internvl:accept_processor",
         "InternVL has no processor, so it is trained without images",

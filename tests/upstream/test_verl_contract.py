@@ -132,6 +132,11 @@ MENDED = [
         "verl's FSDP engine builds a linear schedule",
     ),
     (
+        "equal_lengths.py",
+        lambda: "_ragged_idx = 2" in function_body("verl.utils.tensordict_utils", "maybe_fix_3d_position_ids"),
+        "verl no longer sets the packed axis of position ids by hand",
+    ),
+    (
         "internvl.py (accept_processor)",
         lambda: "InternVL" not in source_of("verl.utils.tokenizer.tokenizer"),
         "hf_processor knows InternVL's processor",

@@ -21,7 +21,7 @@ class GivenRollout:
 
     prompt: tuple[Turn, ...]
     prefixes: tuple[str, ...]
-    extra_info: Mapping[str, Any] = field(default_factory=dict)
+    extra_info: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
