@@ -236,7 +236,7 @@ def _handler(owner: FakeJudgeServer) -> type[BaseHTTPRequestHandler]:
             if "OVERALL" in body["messages"][0]["content"] and kind == "ok":
                 text = json.dumps({**verdict_of(labels), "overall": int(all(labels))})
             if "rollout_answer" in str(body["messages"][-1]["content"]) and kind == "ok":
-                text = json.dumps({**json.loads(text), "answer": 1})
+                text = json.dumps({"answer": 1, **json.loads(text)})
             message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
             finish = "stop"
             written = 12 * len(steps) if owner.says is None else len(text) // 4 + 1
