@@ -81,7 +81,8 @@ def test_the_key_of_the_secret_is_what_the_commented_variable_names(pods):
 
 
 SRUN = """#!/usr/bin/env bash
-printf '%q ' NNODES="${NNODES:-}" "$@" >>"$CALLS" && echo >>"$CALLS"
+note=$(printf '%q ' NNODES="${NNODES:-}" "$@")
+echo "$note" >>"$CALLS"  # in one piece: nodes start beside one another
 case "$*" in
     *'hostname -I') echo '10.0.0.1 fd00::1' ;;
     *timeout*python*) # the real one waits for all nodes; those that start Ray run beside the script, which ends them
