@@ -106,7 +106,8 @@ def test_too_few_known_continuations_are_a_counted_failure_and_never_a_label(jud
     with FakeJudgeServer(says=lambda body: RIGHT, faults={fault: 1.0}) as server:
         judgement = judged(server, case_of(), openai__max_retries=0)
     assert judgement.labels is None and judgement.failure == kind, why
-    assert judgement.usage.calls == len(server.requests) and judgement.usage.unknown_continuations == 16
+    # A request that is cancelled on its way counts as a call, whether it has arrived or not: none is uncounted.
+    assert len(server.requests) <= judgement.usage.calls <= 16 and judgement.usage.unknown_continuations == 16
     assert "min_known=2" in judgement.detail
 
 
