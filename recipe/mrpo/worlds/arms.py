@@ -26,6 +26,8 @@ class Arm:
     round_factors: bool = False
     norm_by_std: bool = True
     tau: float = 0.6
+    share: float = 1.0
+    """Share of the groups that are judged; the others have no labels (`mrpo.judge.share`)."""
 
 
 def _variant(what: str, **options: Any) -> Arm:

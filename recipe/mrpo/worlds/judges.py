@@ -5,6 +5,7 @@ The exact labels are those of world.py, for both worlds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,3 +41,13 @@ def degrade(labels: torch.Tensor, faults: JudgeFaults, generator: torch.Generato
     failed = torch.rand(len(labels), generator=generator, dtype=torch.float64) < faults.fail
     out[failed] = 0.0 if faults.failed_as == "zero" else torch.nan
     return out
+
+
+def leave_groups_out(
+    labels: torch.Tensor, share: float, groups: Sequence[int], generator: torch.Generator
+) -> torch.Tensor:
+    """(B, K) labels; NaN in groups that are not judged, each with a chance of 1 - `share`, all rollouts alike."""
+    if share >= 1:
+        return labels
+    judged = torch.rand(max(groups) + 1, generator=generator, dtype=torch.float64) < share
+    return torch.where(judged[torch.tensor(groups)][:, None], labels, torch.nan)

@@ -12,7 +12,7 @@ from recipe.mrpo.worlds import compare
 from recipe.mrpo.worlds.arms import MAIN, Arm, with_judge
 from recipe.mrpo.worlds.chain.scene import ChainWorld, Scenes, draw, labels
 from recipe.mrpo.worlds.chain.train import RunSettings, run
-from recipe.mrpo.worlds.judges import JudgeFaults, degrade
+from recipe.mrpo.worlds.judges import JudgeFaults, degrade, leave_groups_out
 from recipe.mrpo.worlds.world import right_value
 
 WORLD = ChainWorld()
@@ -68,6 +68,16 @@ def test_a_degraded_judge_errs_as_often_as_it_is_told_to():
     failed = degrade(exact, JudgeFaults(fail=0.1), made)
     assert torch.isnan(failed).all(dim=1).double().mean().item() == pytest.approx(0.1, abs=0.02)
     assert (degrade(exact, JudgeFaults(fail=0.1, failed_as="zero"), made) == 0).all(dim=1).any()
+
+
+def test_a_group_that_is_left_out_has_no_labels_and_the_others_all_of_theirs():
+    labels, groups = torch.ones(4000, 3, dtype=torch.float64), [i // 4 for i in range(4000)]
+    left = leave_groups_out(labels, 0.25, groups, torch.Generator().manual_seed(1))
+    judged = (~torch.isnan(left)).all(dim=1).reshape(1000, 4)
+    assert (judged.any(dim=1) == judged.all(dim=1)).all() and judged.double().mean().item() == pytest.approx(
+        0.25, abs=0.05
+    )
+    assert leave_groups_out(labels, 1.0, groups, torch.Generator()) is labels
 
 
 def test_the_seed_decides_a_run():

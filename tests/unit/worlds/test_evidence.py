@@ -122,7 +122,7 @@ def test_what_is_asked_for_is_what_is_compared():
         return [(c.world, c.setting) for c in command.comparisons(command.parser().parse_args(words), bounded=None)]
 
     fast = [("direct", "main"), ("direct", "flip15"), ("direct", "scene")]
-    own = [("chain", "own"), ("chain", "own_flip15")]
+    own = [("chain", "own"), ("chain", "own_flip15"), ("chain", "options")]
     second = [("chain", "main_tuned10"), ("chain", "parts_tuned10")]
     first = [("chain", "main"), ("chain", "parts"), ("chain", "tau"), *second]
     everything = [*first, *own, *fast, ("drawn", "main")]

@@ -14,7 +14,7 @@ from recipe.mrpo.worlds.arms import Arm
 from recipe.mrpo.worlds.chain.policy import Policy, started
 from recipe.mrpo.worlds.chain.scene import ChainWorld, Scenes, draw, labels
 from recipe.mrpo.worlds.credit import step_advantages
-from recipe.mrpo.worlds.judges import degrade
+from recipe.mrpo.worlds.judges import degrade, leave_groups_out
 
 EARLY = 1 / 3
 
@@ -121,6 +121,7 @@ def run(
         reward = answer_reward(world, choices[:, -1], scenes.truth[:, -1], near=settings.near)
         wrong = torch.tensor([is_wrong(r, tau=arm.tau) for r in reward.tolist()])
         judged = degrade(labels(world, scenes, choices, arm.judge), arm.faults, generator)
+        judged = leave_groups_out(judged, arm.share, groups, generator)
         credit = step_advantages(arm, reward, judged, groups, wrong)
         push = update(policy, start, optimizer, scenes, choices, credit, kl=settings.kl)
         if watch is not None:

@@ -98,3 +98,21 @@ def own() -> list[Comparison]:
         replace(comparison(setting, arms, baseline="mrpo"), tuning_seeds=OWN_TUNING_SEEDS, tested=tuple(OWN))
         for setting, arms in (("own", exact), ("own_flip15", flipped))
     ]
+
+
+def options() -> Comparison:
+    """What an option changes against mrpo by the judge `local`: groups left out, forms of step credit."""
+    plain = replace(ARMS["mrpo"], judge="local")
+    credit = replace(plain, shaping="step_credit")
+    arms = {
+        "mrpo": plain,
+        "grpo": replace(ARMS["grpo"], judge="local"),
+        "share_50": replace(plain, what="half of the groups are judged", share=0.5),
+        "share_25": replace(plain, what="a quarter of the groups are judged", share=0.25),
+        "linear": replace(credit, what="the factor falls on a line", shaping_options={"factor": "linear"}),
+        "right_to_0": replace(credit, what="an invalid step of a right rollout gets 0 of A > 0",
+                              shaping_options={"invalid_of_right": 1.0}),
+        "right_turned": replace(credit, what="an invalid step of a right rollout gets -A",
+                                shaping_options={"invalid_of_right": 2.0}),
+    }  # fmt: skip
+    return replace(comparison("options", arms, baseline="mrpo"), tuning_seeds=OWN_TUNING_SEEDS)

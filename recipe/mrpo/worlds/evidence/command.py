@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         "--settings",
         nargs="+",
         metavar="NAME",
-        help="some of main, parts, tau, main_tuned10, parts_tuned10, own, own_flip15, flip15, scene",
+        help="some of main, parts, tau, main_tuned10, parts_tuned10, own, own_flip15, options, flip15, scene",
     )
     add("--arms", nargs="+", choices=tuple(ARMS), metavar="ARM", default=list(drawn.MAIN),
         help=f"of the drawn world: {', '.join(ARMS)}")  # fmt: skip
@@ -59,7 +59,11 @@ def comparisons(args: argparse.Namespace, bounded: drawn.Bounded) -> list[Compar
     found: list[Comparison] = []
     fast = direct.comparisons(args.out)
     if args.world in (None, "chain"):
-        found += [chain.quick()] if args.quick else [chain.main(), *chain.parts(), *chain.second(), *chain.own()]
+        found += (
+            [chain.quick()]
+            if args.quick
+            else [chain.main(), *chain.parts(), *chain.second(), *chain.own(), chain.options()]
+        )
     if args.world in (None, "direct") and not args.quick:
         found += fast
     if args.world in (None, "drawn"):
