@@ -116,3 +116,7 @@ def options() -> Comparison:
                                 shaping_options={"invalid_of_right": 2.0}),
     }  # fmt: skip
     return replace(comparison("options", arms, baseline="mrpo"), tuning_seeds=OWN_TUNING_SEEDS)
+
+
+def everything() -> list[Comparison]:
+    return [main(), *parts(), *second(), *own(), options()]
