@@ -20,10 +20,8 @@ def step_advantages(
     groups: Sequence[int],
     wrong: torch.Tensor,
     num_steps: torch.Tensor | None = None,
-    *,
-    plain: bool = False,
-) -> torch.Tensor:
-    """(B, K) float64 advantage of every step; with `plain` (B,), before shaping: of the tokens outside every step.
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Float64 advantages of every step, (B, K), and of the tokens outside every step, (B,).
 
     `reward`: (B,) answer reward. `labels`: (B, K), NaN where the judgement failed and behind a rollout's own steps.
     `num_steps`: (B,) own steps, K for all if it is not given. A rollout without a step has a process reward of 0.
@@ -41,9 +39,7 @@ def step_advantages(
         )  # fmt: skip
     else:
         whole = group_advantages(both * weights, groups, norm_by_std=arm.norm_by_std, missing=missing)
-    if plain:
-        return whole
     shaping = get_shaping(arm.shaping)
     shared = {"factor_base": arm.factor_base, "round_factors": arm.round_factors}
     options = rule_options(arm.shaping, shaping, shared=shared, own=dict(arm.shaping_options))
-    return shape_steps(arm.shaping, shaping, whole, labels, num_steps, wrong, groups=groups, **options)
+    return shape_steps(arm.shaping, shaping, whole, labels, num_steps, wrong, groups=groups, **options), whole

@@ -18,14 +18,6 @@ from recipe.mrpo.worlds.world import right_value
 WORLD = ChainWorld()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_labels_are_those_of_every_possible_chain():
     """All 27 chains of three values over one scene, judged by hand."""
     world = ChainWorld(steps=3, values=3)

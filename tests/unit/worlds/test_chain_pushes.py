@@ -28,14 +28,6 @@ SOME_FAIL = JudgeFaults(fail=0.2)
 METHOD = replace(MAIN["mrpo"], judge="local", faults=SOME_FAIL)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def advantage(rewards: list[tuple[float, float | None]]) -> list[float]:
     """(R - mean) / (std + 1e-4) of one group; an unknown process reward counts as the mean of the known ones."""
     known = [process for _, process in rewards if process is not None]

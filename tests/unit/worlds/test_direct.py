@@ -25,16 +25,13 @@ SHORT = direct.DirectSettings(updates=2, prompts=2, rollouts=2, test_scenes=4)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """An untrained start model."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     prepare_transformers()
     out = tmp_path_factory.mktemp("start")
     torch.manual_seed(0)
     model, processor = build_random(start.backbone(), start.tokenizer())
     model.save_pretrained(out)
     processor.save_pretrained(out)
-    yield out
-    torch.set_num_threads(before)
+    return out
 
 
 @pytest.fixture(scope="module")

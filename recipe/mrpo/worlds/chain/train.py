@@ -122,7 +122,7 @@ def run(
         wrong = torch.tensor([is_wrong(r, tau=arm.tau) for r in reward.tolist()])
         judged = degrade(labels(world, scenes, choices, arm.judge), arm.faults, generator)
         judged = leave_groups_out(judged, arm.share, groups, generator)
-        credit = step_advantages(arm, reward, judged, groups, wrong)
+        credit, _ = step_advantages(arm, reward, judged, groups, wrong)
         push = update(policy, start, optimizer, scenes, choices, credit, kl=settings.kl)
         if watch is not None:
             watch(Pushes(scenes, choices, judged, groups, push))

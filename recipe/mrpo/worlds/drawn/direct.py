@@ -124,10 +124,9 @@ def credit(
     exact = labels_of(drawn, responses, arm.judge)
     judged = torch.where(torch.isnan(exact), exact, degrade(exact, arm.faults, generator))
     steps = torch.tensor([len(r.steps) for r in responses])
-    shaped = step_advantages(arm, reward, judged, groups, wrong, steps)
-    plain = step_advantages(arm, reward, judged, groups, wrong, steps, plain=True)
+    shaped, outside = step_advantages(arm, reward, judged, groups, wrong, steps)
     runs = TokenRuns.of([r.spans for r in responses], samples.mask.to(torch.int64), samples.lengths)
-    return runs.spread(shaped, plain)
+    return runs.spread(shaped, outside)
 
 
 def update(model, start, optimizer, samples: Samples, advantages: torch.Tensor, kl: float) -> None:
