@@ -22,7 +22,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make quickstart   install, make data and a tiny model, train 3 steps with MRPO, show the result"
 	@echo "make test         everything, with short runs of verl; ends with pytest's summary"
-	@echo "make evidence     the comparisons of docs/evidence.md: hours, resumable; EVIDENCE_ARGS="--quick --world chain" takes a minute"
+	@echo "make evidence     the comparisons of docs/evidence.md: hours, resumable; EVIDENCE_ARGS='--quick --world chain' takes a minute"
 	@echo "make bench        all benchmarks, as JSON and a table in runs/bench; BENCH_ARGS=--no-runs leaves out two runs of verl"
 	@echo "make coverage     make test with a table of the lines that it does not run"
 	@echo "make test-fast    the same without verl runs and what takes seconds by its nature: two minutes"

@@ -4,6 +4,7 @@ reward.py        the measure itself
 options.py       its options, the node mrpo.rewards.answer
 score.py         the parts of a score, and the weighted mean of an answer that is not accepted
 accepted.py      the same text, quantity, share or expression: right without a look at the overlap
+choices.py       a question that brings its choices may be answered by a letter
 coverage/        whether an answer states the gold answer, in a sentence or under another name
 terms/           tables of names that mean the same, with their sources
 published.py     compat=reference, the published arithmetic

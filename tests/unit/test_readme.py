@@ -18,6 +18,11 @@ from recipe.mrpo.startup.compose import compose_config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EVERY_PAGE = [
+    page
+    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "data_preprocess/*.md", "examples/**/*.md", "tests/**/*.md")
+    for page in sorted(ROOT.glob(pattern))
+]
 
 
 def found(pattern: str) -> list[tuple[str, str]]:
@@ -75,10 +80,26 @@ def test_verl_has_the_setting(page, override):
     assert leaf in list(OmegaConf.select(verl_config(), node, throw_on_missing=False))  # `in` itself overlooks ???
 
 
-@pytest.mark.parametrize(("page", "link"), found(r"\]\((?!https?:|#)([^)#\s]+)"))
-def test_the_link_leads_to_a_file(page, link):
-    folder = ROOT if page == "README.md" else ROOT / "docs"
-    assert (folder / link).exists()
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_a_file_and_a_heading(page):
+    for file, heading in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        assert not heading or heading in headings(target.read_text()), f"{file}#{heading}"
+
+
+def headings(text: str) -> set[str]:
+    """The anchors of a page, as the web view makes them."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_path_in_this_repository_exists(page):
+    """Paths from the root, in the words of a sentence."""
+    tops = r"(?:recipe|reward_fns|data_preprocess|tests|benchmarks|docs|examples)"
+    named = re.findall(rf"`({tops}/[\w./-]+\.\w+)", re.sub(r"`recipe/__init__.py`", "", page.read_text()))
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_the_page_of_options_is_that_of_the_options_file():

@@ -13,6 +13,7 @@ checkpoint.py          warnings of steps that the checkpoint would lose
 data_rows.py           every row of the data can be trained on
 data_files.py          the files of the data, opened as verl opens them
 prompt_and_images.py   prompt and images of a row fit together
+several_images.py      what rows with several images need room for
 uploads.py             verl's own loggers keep private rows here
 compose.py             the same configuration without starting a run (DRY_RUN=1)
 """

@@ -18,5 +18,6 @@ tables/         the figures as tables: text, Markdown, LaTeX, CSV
 published/      the published tables, with their source
 compare/        two runs or more on the same questions
 files.py        which dumps of a run count together; scores.json of an evaluation
+output.py       what `mrpo score` and `mrpo compare` print and write
 command.py      `mrpo score`
 """
