@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.evaluate.rows.evaluation import GENERATIONS
 from recipe.mrpo.report.terminal import show
+
+if TYPE_CHECKING:
+    from recipe.mrpo.evaluate.scores.options import ScoreOptions
 
 
 def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(
         prog="mrpo report",
         description="Metrics, validation and rollouts of runs: in the terminal, as one HTML file, or as figures.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     out.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN",
@@ -22,6 +27,12 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     out.add_argument("--rollouts", type=int, default=3, help="rollouts to print in the terminal")
     out.add_argument("--svg", type=Path, default=None, help="also write the terminal's summary as a picture")
+    figures = out.add_argument_group("figures", "of the page and of --figures")
+    figures.add_argument("--also", type=Path, nargs="+", default=[], metavar="RUN",
+                         help="evaluations of the same questions by the same models, without the image or with another "
+                         "one's")  # fmt: skip
+    figures.add_argument("--pass-at", type=whole_numbers, metavar="K,K",
+                         help="pass@k; otherwise 2, 4, 8 and so on, where questions have several answers")  # fmt: skip
     page = out.add_argument_group("page", "one HTML file that opens offline")
     page.add_argument("--html", type=Path, metavar="FILE", help="write the page instead of printing")
     page.add_argument("--title", default=None, help="title of the page; by default the names of the runs")
@@ -32,10 +43,10 @@ def parser() -> argparse.ArgumentParser:
     page.add_argument("--image-size", type=int, default=512, help="longest side of an image in pixels")
     page.add_argument("--private-images", action=argparse.BooleanOptionalAction, default=True,
                       help="images of rows that may not leave the machine; the page then must not, either")  # fmt: skip
-    figures = out.add_argument_group("figures", "files for a paper; pip install 'verl-mrpo[plots]'")
-    figures.add_argument("--figures", type=Path, metavar="DIR", help="write the figures instead of printing")
-    figures.add_argument("--format", nargs="+", choices=("png", "svg", "pdf"), default=["png", "svg", "pdf"],
-                         help="formats of the figures")  # fmt: skip
+    files = out.add_argument_group("files", "for a paper; pip install 'verl-mrpo[plots]'")
+    files.add_argument("--figures", type=Path, metavar="DIR", help="write the figures instead of printing")
+    files.add_argument("--format", nargs="+", choices=("png", "svg", "pdf"), default=["png", "svg", "pdf"],
+                       help="formats of the figures")  # fmt: skip
     return out
 
 
@@ -46,14 +57,16 @@ def main() -> int:
         if getattr(args, name) < least:
             option = name.replace("_", "-")
             command.error(f"--{option} must be a whole number of at least {least}, not {getattr(args, name)}")
+    if (args.also or args.pass_at) and not (args.html or args.figures):
+        command.error("--also and --pass-at are for --html and --figures; in the terminal mrpo score has them")
     try:
         if args.html:
             write_page(args)
         if args.figures:
-            from recipe.mrpo.evaluate.scores.options import ScoreOptions
             from recipe.mrpo.report.figure_files import write_figures
 
-            for file in write_figures(args.runs, args.figures, formats=args.format, scores=ScoreOptions()):
+            scores = score_options(args)
+            for file in write_figures(args.runs, args.figures, formats=args.format, scores=scores, also=args.also):
                 print(file)
         if not args.html and not args.figures:
             if args.svg and len(args.runs) > 1:
@@ -81,8 +94,19 @@ def print_headline(evaluation: Path) -> None:
     print("\n".join(headline(score(rollouts, ScoreOptions(), left_out=left_out))))
 
 
-def write_page(args: argparse.Namespace) -> None:
+def whole_numbers(text: str) -> tuple[int, ...]:
+    from recipe.mrpo.evaluate.scores.command import numbers_of
+
+    return numbers_of(int)(text)
+
+
+def score_options(args: argparse.Namespace) -> ScoreOptions:
     from recipe.mrpo.evaluate.scores.options import ScoreOptions
+
+    return ScoreOptions(pass_at=args.pass_at or ())
+
+
+def write_page(args: argparse.Namespace) -> None:
     from recipe.mrpo.report.page.make import PageOptions, make_page, run_names
 
     options = PageOptions(
@@ -92,7 +116,8 @@ def write_page(args: argparse.Namespace) -> None:
         private_images=args.private_images,
         data=tuple(args.data),
         title=args.title or ", ".join(run_names(args.runs)),
-        scores=ScoreOptions(),
+        scores=score_options(args),
+        also=tuple(args.also),
     )
     facts = make_page(args.runs, args.html, options)
     said = (

@@ -2,6 +2,8 @@
 
 make.py          reads the runs, writes the file
 gather.py        one pass over a run: figures, curves, the rollouts that the page holds
+beside.py        which evaluation each --also belongs to
+pass_at.py       which pass@k are shown
 sample.py        which rollouts those are
 by_position.py   labels and advantages by the place of a step
 judge_time.py    how long judgements took

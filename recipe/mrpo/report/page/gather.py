@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from recipe.mrpo.evaluate.rollouts import Rollout, parts_of, read_rollouts
+from recipe.mrpo.evaluate.scores.columns import columns_of
 from recipe.mrpo.evaluate.scores.options import ScoreOptions
-from recipe.mrpo.evaluate.scores.score import score
+from recipe.mrpo.evaluate.scores.score import scores_of
 from recipe.mrpo.report.page.by_position import ByPosition
 from recipe.mrpo.report.page.curves import curves
 from recipe.mrpo.report.page.judge_time import JudgeTime
+from recipe.mrpo.report.page.pass_at import which_k
 from recipe.mrpo.report.page.sample import GroupSample
 from recipe.mrpo.report.run_files import metrics_by_step
 
@@ -35,6 +38,8 @@ class Run:
 
     name: str
     path: Path
+    also: tuple[Path, ...] = ()
+    """Evaluations of the same questions without the image, or with another one's."""
     sets: list[dict[str, Any]] = field(default_factory=list)
     """Scores of each set of rollouts: an evaluation, the first and the last validation, all training rollouts."""
     curves: list[dict[str, Any]] = field(default_factory=list)
@@ -45,6 +50,7 @@ class Run:
         return {
             "name": self.name,
             "path": str(self.path),
+            "also": [str(path) for path in self.also],
             "sets": [one | {"run": place} for one in self.sets],
             "curves": self.curves,
             "left_out": self.left_out.count,
@@ -54,12 +60,14 @@ class Run:
         }
 
 
-def gather(path: Path, *, name: str, limit: int, options: ScoreOptions) -> Run:
+def gather(path: Path, *, name: str, limit: int, options: ScoreOptions, also: Sequence[Path] = ()) -> Run:
     """Read a training run, a dump file or an evaluation folder once, row by row; at most `limit` rollouts are kept.
 
-    Raises ValueError with a sentence if the path holds no rollouts.
+    `also`: evaluations of the same questions under other conditions, as `mrpo score --also`; only an evaluation has
+    them. Without `options.pass_at` pass@k is given for as many answers as the questions have. Raises ValueError with a
+    sentence if a path holds no rollouts.
     """
-    run = Run(name, path, sample=GroupSample(limit))
+    run = Run(name, path, tuple(also), sample=GroupSample(limit))
     for title, origin, steps, figures in _sets(path):
         positions, judge = ByPosition(), JudgeTime()
 
@@ -74,12 +82,13 @@ def gather(path: Path, *, name: str, limit: int, options: ScoreOptions) -> Run:
             for _ in rollouts:
                 pass
             continue
+        columns = columns_of(chain(rollouts, _beside(run)), cluster=options.cluster)
         run.sets.append(
             {
                 "title": title,
                 "origin": next(iter(origin), None) if origin else None,
                 "step": steps[0] if steps and len(steps) == 1 else None,
-                "scores": score(rollouts, options),
+                "scores": scores_of(columns, replace(options, pass_at=options.pass_at or which_k(columns))),
                 "positions": positions.rows(),
                 "judge_time": judge.summary(),
             }
@@ -87,6 +96,19 @@ def gather(path: Path, *, name: str, limit: int, options: ScoreOptions) -> Run:
     if path.is_dir() and (path / "metrics").is_dir():
         run.curves = curves(metrics_by_step(path, left_out=run.left_out))
     return run
+
+
+def _beside(run: Run) -> Iterator[Rollout]:
+    """The rollouts of other conditions; the list shows them, too. Raises ValueError for a run that has none."""
+    for path in run.also:
+        found = 0
+        for rollout in read_rollouts(path, label=run.name, left_out=run.left_out):
+            if rollout.condition != "image":
+                found += 1
+                run.sample.add(rollout)
+                yield rollout
+        if not found:
+            raise ValueError(f"--also {path} has no answer without the image or with another one; see --condition")
 
 
 def _sets(path: Path) -> Iterator[tuple[str, set[str] | None, list[int] | None, bool]]:

@@ -14,6 +14,7 @@ from recipe.mrpo import __version__
 from recipe.mrpo.evaluate.scores.compare.command import compare_paths
 from recipe.mrpo.evaluate.scores.options import ScoreOptions
 from recipe.mrpo.evaluate.scores.published.read import published
+from recipe.mrpo.report.page.beside import beside
 from recipe.mrpo.report.page.document import document
 from recipe.mrpo.report.page.gather import Run, gather
 from recipe.mrpo.report.page.pack import BLOCK, TEXT_LIMIT, Pack
@@ -35,6 +36,8 @@ class PageOptions:
     """Parquet files with the images; empty: RUN/data/*.parquet."""
     title: str
     scores: ScoreOptions
+    also: tuple[Path, ...] = ()
+    """Evaluations without the image, or with another one's, of the models of the runs."""
 
 
 def make_page(paths: Sequence[Path], file: Path, options: PageOptions) -> dict[str, Any]:
@@ -46,8 +49,8 @@ def make_page(paths: Sequence[Path], file: Path, options: PageOptions) -> dict[s
         raise ValueError(f"--html must be a file in a folder that exists, not {file}")
     names = run_names(paths)
     runs = [
-        gather(path, name=name, limit=options.max_rollouts, options=options.scores)
-        for path, name in zip(paths, names, strict=True)
+        gather(path, name=name, limit=options.max_rollouts, options=options.scores, also=others)
+        for path, name, others in zip(paths, names, beside(paths, options.also), strict=True)
     ]
     for run, share in zip(runs, fair_shares([run.sample.held for run in runs], options.max_rollouts), strict=True):
         run.sample.shrink(share)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "script"
 MODULES = (
-    "dom", "numbers", "data", "words", "theme", "charts", "headline", "comparison", "accuracy",
-    "reasoning", "training", "judging", "about",
+    "dom", "numbers", "data", "words", "theme", "charts", "headline", "comparison", "dots", "accuracy",
+    "pass_at", "reasoning", "training", "prior", "looking", "calibration", "judging", "repeats", "about",
     "filters", "route", "list", "shading", "rollout", "siblings", "browser", "keys", "main",
 )  # fmt: skip
 """Of the page of runs, in the order in which they are joined: a module comes after those that it imports from."""

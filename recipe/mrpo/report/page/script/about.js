@@ -29,7 +29,8 @@ export function about() {
   const missing = Object.entries(facts.images_missing).filter(([, n]) => n).map(([kind, n]) => MISSING[kind](n, facts));
   const items = [
     ["Made", `${facts.made} by mrpo ${facts.version}`],
-    ["Runs", runs.map((run) => h("div", {}, words(run.name), ` (${plural(run.rollouts, "rollout")}): `, words(run.path, "path")))],
+    ["Runs", runs.map((run) => h("div", {}, words(run.name), ` (${plural(run.rollouts, "rollout")}): `, words(run.path, "path"), run.also.length > 0 && "; without the image or with another one: ",
+      run.also.map((path, k) => [k > 0 && ", ", words(path, "path")])))],
     ["Rollouts", `${whole(facts.shown)} of ${whole(facts.rollouts)} in the list, on ${plural(facts.questions, "question")}`],
     ["Images", facts.images
       ? `${plural(facts.images, "image")}, each once, at most ${facts.image_side} pixels wide or high (${whole(facts.images_made_small)} made smaller); `

@@ -3,7 +3,7 @@ import { h, table, words } from "./dom.js";
 import { overview } from "./data.js";
 import { brief, share, signed, whole } from "./numbers.js";
 
-function points(figure) {
+export function points(figure) {
   if (figure.value === null) return "–";
   const range = figure.low === null ? "no interval" : `${signed(100 * figure.low, 1)} to ${signed(100 * figure.high, 1)}`;
   return [`${signed(100 * figure.value, 1)} points`, h("span", { class: "range" }, range)];

@@ -2,10 +2,10 @@
 import { h, replace, byId, words } from "./dom.js";
 import { anyChanged, columns, count, firstFailure, isChanged, questionOf, questions, runs, textsOf } from "./data.js";
 import { brief } from "./numbers.js";
-import { originName } from "./words.js";
+import { IMAGE_SHOWN, originName } from "./words.js";
 
 export const EARLY = 1 / 3;
-export const NO_FILTER = { text: "", run: "", origin: "", step: "", source: "", outcome: "", failure: "", judge: false, changed: false };
+export const NO_FILTER = { text: "", run: "", origin: "", step: "", source: "", condition: "", outcome: "", failure: "", judge: false, changed: false };
 
 const FAILURES = {
   early: (ffp) => ffp !== null && ffp < EARLY,
@@ -33,6 +33,7 @@ function matches(i, state, wanted) {
   if (state.origin !== "" && originName(i) !== state.origin) return false;
   if (state.step !== "" && columns.step[i] !== Number(state.step)) return false;
   if (state.source !== "" && questionOf(i).data_source !== state.source) return false;
+  if (state.condition !== "" && columns.condition[i] !== Number(state.condition)) return false;
   if (state.outcome !== "" && columns.right[i] !== RIGHT[state.outcome]) return false;
   if (state.failure !== "" && !FAILURES[state.failure](firstFailure(columns.labels[i]), columns.labels[i])) return false;
   if (state.judge && !columns.statuses[columns.status[i]].startsWith("failed")) return false;
@@ -71,7 +72,8 @@ export function startFilters(onChange) {
       runs.length > 1 && select("run", "Run", [["", "All"], ...runs.map((run, i) => [i, words(brief(run.name))])]),
       distinct(places).length > 1 && select("origin", "From", [["", "All"], ...distinct(places).map((name) => [name, name])]),
       steps.length > 1 && select("step", "Training step", [["", "All"], ...steps.map((step) => [step, String(step)])]),
-      sources.length > 1 && select("source", "Data set", [["", "All"], ...sources.map((name) => [name, words(brief(name))])])),
+      sources.length > 1 && select("source", "Data set", [["", "All"], ...sources.map((name) => [name, words(brief(name))])]),
+      columns.conditions.length > 1 && select("condition", "Image shown", [["", "Any"], ...columns.conditions.map((name, k) => [k, IMAGE_SHOWN[name]])])),
     h("div", { class: "checks" },
       h("label", {}, h("input", { type: "checkbox", name: "judge" }), "Judge failed"),
       anyChanged() && h("label", {}, h("input", { type: "checkbox", name: "changed" }), "Answer changed"),

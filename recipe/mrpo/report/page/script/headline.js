@@ -42,7 +42,7 @@ function sizes(answers) {
 }
 
 const first = (set) => set.reasoning.stages[0];
-const withRange = (figure) => [share(figure.value), h("span", { class: "range" }, interval(figure))];
+export const withRange = (figure) => [share(figure.value), h("span", { class: "range" }, interval(figure))];
 
 // Which sets the figures below draw; `redraw` is called after a change.
 export function chooser(redraw) {

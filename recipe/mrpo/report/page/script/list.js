@@ -36,7 +36,7 @@ function row(item, i, chosen, total) {
   h("div", { class: "row-top" }, outcomeMark(i), words(brief(q.question, 200), "row-question")),
   h("div", { class: "row-middle" }, labels !== null && labels !== "" ? labelMarks(labels) : h("span", { class: "quiet-text" }, brief(statusWords(status))),
     columns.advantage[i] !== null && h("span", { class: "row-advantage" }, `A ${signed(columns.advantage[i])}`)),
-  h("div", { class: "row-bottom" }, runs.length > 1 && [words(brief(runName(i))), " · "], sets.length > 1 && [whereFrom(i), " · "], words(brief(q.data_source)), ` · sample ${columns.sample[i]}`));
+  h("div", { class: "row-bottom" }, runs.length > 1 && [words(brief(runName(i))), " · "], (sets.length > 1 || columns.conditions.length > 1) && [whereFrom(i), " · "], words(brief(q.data_source)), ` · sample ${columns.sample[i]}`));
 }
 
 // A list that shows `places`; `choose(i)` is called for a click. Returns {show, choose, places}.

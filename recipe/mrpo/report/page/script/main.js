@@ -4,9 +4,13 @@ import { overview, runs } from "./data.js";
 import { chooser, headline } from "./headline.js";
 import { comparison } from "./comparison.js";
 import { accuracy } from "./accuracy.js";
+import { passAt } from "./pass_at.js";
 import { reasoning } from "./reasoning.js";
 import { byPlace, training } from "./training.js";
+import { looking } from "./looking.js";
+import { calibration } from "./calibration.js";
 import { judging } from "./judging.js";
+import { repeats } from "./repeats.js";
 import { about, notices } from "./about.js";
 import { rolloutAt } from "./route.js";
 import { showList, showMissing, showRollout, startBrowser } from "./browser.js";
@@ -17,11 +21,11 @@ const title = overview.facts.title;
 
 function drawFigures() {
   const drawnPart = h("div", {});
-  const redraw = () => replace(drawnPart, accuracy(), reasoning(overview.published), byPlace());
+  const redraw = () => replace(drawnPart, accuracy(), passAt(), reasoning(overview.published), byPlace(), looking(), calibration());
   redraw();
   replace(byId("overview-view"),
     h("div", { class: "intro" }, h("h1", {}, words(title)), h("p", { class: "quiet-text" }, `Made ${overview.facts.made}`)),
-    notices(), headline(), comparison(), chooser(redraw), drawnPart, training(), judging(), about());
+    notices(), headline(), comparison(), chooser(redraw), drawnPart, training(), judging(), repeats(), about());
 }
 
 function route() {

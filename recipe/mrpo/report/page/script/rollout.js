@@ -6,8 +6,11 @@ import { labelOf, statusWords } from "./words.js";
 import { outcomeMark } from "./list.js";
 import { pushed, reward, shadedOutput } from "./shading.js";
 
+const NOT_SHOWN = { no_image: "Not shown to the model. ", other_image: "The model was shown the image of another question. " };
+
 export function picture(i) {
   const q = questionOf(i);
+  const condition = columns.conditions[columns.condition[i]];
   const addresses = q.images.map(imageOf).filter(Boolean);
   if (!addresses.length) {
     const why = overview.facts.data_files ? "No image in this file for this question." : "No image: --data names the parquet files that have them.";
@@ -17,7 +20,7 @@ export function picture(i) {
   return h("figure", { class: "image" },
     addresses.map((address) => h("button", { type: "button", class: "plain", title: "Larger", onclick: () => enlarge(address, name) },
       h("img", { src: address, alt: `Image of the question${name ? `: ${name}` : ""}` }))),
-    name && h("figcaption", {}, words(name)));
+    (name || NOT_SHOWN[condition]) && h("figcaption", {}, NOT_SHOWN[condition], words(name)));
 }
 
 function enlarge(address, name) {

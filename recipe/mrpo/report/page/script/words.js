@@ -16,6 +16,7 @@ export function originName(i) {
   return ORIGIN_NAMES[columns.origins[columns.origin[i]]];
 }
 
+export const IMAGE_SHOWN = { image: "its own", no_image: "none", other_image: "another one" };
 const CONDITIONS = { image: "", no_image: ", without the image", other_image: ", with another image" };
 
 export function whereFrom(i) {
