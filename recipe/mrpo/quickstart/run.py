@@ -94,7 +94,7 @@ def run(
 
     def sample() -> None:
         while True:
-            peak[0] = max(peak[0], processes.memory())
+            peak[0] = processes.peak_memory()
             if done.wait(_SAMPLE_SECONDS):
                 return
 
