@@ -24,6 +24,10 @@
 #                   recipe/mrpo/backbones.py. Not with SGLang, which keeps the size of images (docs/gpu.md)
 #   LOGGER          destinations of metrics; default ["console","file"]: the file lies in OUTPUT_DIR/metrics, and
 #                   `mrpo report OUTPUT_DIR` reads it
+#   TRAIN_FILE VAL_FILE SFT_TRAIN_FILE   parquet files; default: train.parquet and test.parquet of DATA_DIR, and
+#                   train.parquet of SFT_DATA_DIR
+#   MASTER_ADDR NODE_RANK MASTER_PORT    METHOD=sft on several nodes: address of the first node, number of this one, port
+#                   (default 29500). docs/cluster.md
 #   DRY_RUN=1       print the command and the configuration that verl would run with, and stop
 #
 # Arguments are further Hydra overrides and have the last word. VERL_PLATFORM=cpu: tiny models without a GPU (config mrpo_cpu).

@@ -6,7 +6,7 @@
 #
 # The variables are described in examples/common.sh.
 set -euo pipefail
-[[ -n ${BACKBONE:-} ]] || { echo "error: set BACKBONE to a row of \`mrpo backbones\` or to your own, package.module:ROW." >&2; exit 2; }
+[[ -n ${BACKBONE:-} || " $* " == *" --help "* || " $* " == *" -h "* ]] || { echo "error: set BACKBONE to a row of \`mrpo backbones\` or to your own, package.module:ROW." >&2; exit 2; }
 # shellcheck source=examples/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 run "$@"

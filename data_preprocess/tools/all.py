@@ -36,12 +36,12 @@ DIFFERS = 4
 def main(argv: Sequence[str]) -> int:
     """Run the tool. Returns 0; 1 if nothing is there or something cannot be converted; 4 if a test size differs."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_preprocess all", description=__doc__.split("\n\n")[0].split(": ", 1)[1],
+        prog="python -m data_preprocess all", description="The" + __doc__.split("\n\n")[0].split(": the", 1)[1],
         formatter_class=Help,
     )  # fmt: skip
     add = parser.add_argument
     add("--root", type=Path, required=True, metavar="DIR", help="folder with one folder per dataset")
-    add("--out", type=Path, required=True, metavar="DIR")
+    add("--out", type=Path, required=True, metavar="DIR", help="gets a folder for each dataset, and the training mix")
     add("--fetch", action="store_true", help="download missing data sets from the hub")
     add(
         "--medthink",
@@ -49,8 +49,13 @@ def main(argv: Sequence[str]) -> int:
         metavar="DIR",
         help="clone of MedThink's repository; rows without its reasoning are left out",
     )
-    add("--medthink-check", choices=("sha256", "off"), default="sha256")
-    add("--backbone", default=None, help="as for a single dataset")
+    add(
+        "--medthink-check",
+        choices=("sha256", "off"),
+        default="sha256",
+        help="compare its files with the published hashes",
+    )
+    add("--backbone", metavar="NAME", help="as for a single dataset")
     add("--skip-bad", action="store_true", help="as for a single dataset")
     args = parser.parse_args(argv)
     return guarded(lambda: run_all(args), resumes=True)

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         metavar="FILE",
         help="parquet files of one kind (RL or SFT); joined in this order",
     )
-    add("--out", type=Path, required=True, metavar="FILE")
+    add("--out", type=Path, required=True, metavar="FILE", help="the parquet file to write")
     add("--rows", type=positive, metavar="N", help="at most N rows")
     add("--balance", nargs="+", choices=BALANCE, default=[], help="as many rows of each combination as there can be")
     add("--seed", type=int, default=0, help="of the choice within a group")

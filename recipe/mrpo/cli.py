@@ -3,12 +3,12 @@
     mrpo doctor --data train.parquet --model MODEL     # is this machine ready?
     mrpo doctor --plan | --run                         # what will a run need; does this machine train?
     mrpo data vqa_rad --source DIR --out DIR           # data sets to parquet (python -m data_preprocess)
-    mrpo judge ...                                     # the judge's own command line
+    mrpo judge audit | distil | cache                  # measure a judge, teach one, look into its cache
     mrpo evaluate --model CHECKPOINT --data FILE --out DIR   # answers of a model, judgements of them, figures
     mrpo score RUN                                     # accuracy, reasoning, intervals, tables of any run
     mrpo compare RUN RUN ...                           # runs on the same questions: what differs, and is it chance?
     mrpo report RUN ... --html FILE                    # one run or several as a page; without --html in the terminal
-    mrpo explain RUN ROLLOUT                           # the arithmetic of one rollout, step by step
+    mrpo explain RUN [ROLLOUT]                         # the arithmetic of one rollout, step by step
     mrpo watch RUN_DIR                                 # a running job in the terminal
     mrpo backbones | methods                           # the tables
 

@@ -12,8 +12,10 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
     """
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False or action.default == []:  # 0 is one to tell
+        if action.default is False or (not action.default and action.default != 0):  # 0 is one to tell
             return action.help
+        if isinstance(action.default, (list, tuple)):  # as it would be typed
+            return f"{action.help} (default: {' '.join(map(str, action.default))})"
         return super()._get_help_string(action)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+from recipe.mrpo.common.help_text import Help
+
 Row = TypeVar("Row")
 
 
@@ -23,9 +25,11 @@ def run_table_command(
 
     Ends with exit status 2 and one sentence for what `get` or a view refuses with a ValueError.
     """
-    parser = argparse.ArgumentParser(prog=prog, description=description)
-    parser.add_argument(noun, nargs="?", help=", ".join(names))
-    parser.add_argument("what", nargs="?", choices=list(views), default=next(iter(views)))
+    parser = argparse.ArgumentParser(prog=prog, description=description, formatter_class=Help)
+    parser.add_argument(noun, nargs="?", help=f"a row of the table: {', '.join(names)} (default: print the table)")
+    parser.add_argument(
+        "what", nargs="?", choices=list(views), default=next(iter(views)), help="what of the row to print"
+    )
     args = parser.parse_args()
     name = getattr(args, noun)
     try:

@@ -97,8 +97,12 @@ def _stamp(seconds: float | None) -> str | None:
 def add_command(commands) -> None:
     parser = commands.add_parser("cache", help="stats, export and prune of a cache of labels", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
-    for name, run in (("stats", _stats), ("export", _export), ("prune", _prune)):
-        action = actions.add_parser(name)
+    for name, run, does in (
+        ("stats", _stats, "entries and size"),
+        ("export", _export, "print one JSON line an entry"),
+        ("prune", _prune, "delete old entries"),
+    ):
+        action = actions.add_parser(name, help=does, description=f"`mrpo judge cache {name}`: {does}.")
         action.add_argument("path", type=Path, help="the file of mrpo.judge.cache.path")
         action.set_defaults(run=run)
     action.add_argument("--older-than-days", type=float, help="entries older than this go (default: none)")

@@ -13,11 +13,20 @@ RowKey = tuple[str, str, str]
 
 
 def keyed_rows(files: Sequence[Path]) -> Iterator[tuple[RowKey, dict[str, Any]]]:
-    """(key, row with data_source, images and extra_info) of parquet files; 64 rows are in memory at a time."""
+    """(key, row with data_source, images and extra_info) of parquet files; 64 rows are in memory at a time.
+
+    Raises ValueError for a file that is no parquet file.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     for file in files:
-        parquet = pq.ParquetFile(file)
+        if not file.is_file():
+            raise ValueError(f"--data {file} does not exist")
+        try:
+            parquet = pq.ParquetFile(file)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"--data {file} cannot be read as parquet: {error}") from error
         columns = [
             name for name in ("data_source", "prompt", "images", "extra_info") if name in parquet.schema_arrow.names
         ]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.one_process import Busy, only_one
 from recipe.mrpo.common.signals import Stopped, signals_stop
 from recipe.mrpo.quickstart import run, stages
@@ -198,7 +199,7 @@ def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(
         prog="python -m recipe.mrpo.quickstart",
         description="Train a tiny Qwen2.5-VL with MRPO through real verl, on a machine without a GPU.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     out.add_argument("--out", type=Path, default=Path("runs/quickstart"), metavar="DIR", help="folder of the run")
     out.add_argument("--steps", type=int, default=3, help="training steps; more than before: training goes on")

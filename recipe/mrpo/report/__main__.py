@@ -25,8 +25,8 @@ def parser() -> argparse.ArgumentParser:
         "runs", nargs="+", type=Path, metavar="RUN",
         help="a script's OUTPUT_DIR (metrics/, rollouts/, validation/) or the folder of mrpo evaluate",
     )  # fmt: skip
-    out.add_argument("--rollouts", type=int, default=3, help="rollouts to print in the terminal")
-    out.add_argument("--svg", type=Path, default=None, help="also write the terminal's summary as a picture")
+    out.add_argument("--rollouts", type=int, default=3, metavar="N", help="rollouts to print in the terminal")
+    out.add_argument("--svg", type=Path, metavar="FILE", help="also write the terminal's summary as a picture")
     figures = out.add_argument_group("figures", "of the page and of --figures")
     figures.add_argument("--also", type=Path, nargs="+", default=[], metavar="RUN",
                          help="evaluations of the same questions by the same models, without the image or with another "
@@ -35,12 +35,15 @@ def parser() -> argparse.ArgumentParser:
                          help="pass@k; otherwise 2, 4, 8 and so on, where questions have several answers")  # fmt: skip
     page = out.add_argument_group("page", "one HTML file that opens offline")
     page.add_argument("--html", type=Path, metavar="FILE", help="write the page instead of printing")
-    page.add_argument("--title", default=None, help="title of the page; by default the names of the runs")
+    page.add_argument("--title", help="title of the page (default: the names of the runs)")
     page.add_argument("--data", type=Path, nargs="+", default=[], metavar="PARQUET",
-                      help="files with the images; by default RUN/data/*.parquet")  # fmt: skip
-    page.add_argument("--max-rollouts", type=int, default=5000, help="rollouts in the page's list, shared by the runs")
-    page.add_argument("--max-images", type=int, default=500, help="images in the page; each is stored once")
-    page.add_argument("--image-size", type=int, default=512, help="longest side of an image in pixels")
+                      help="files with the images (default: RUN/data/*.parquet)")  # fmt: skip
+    page.add_argument("--max-rollouts", type=int, default=5000, metavar="N",
+                      help="rollouts in the page's list, shared by the runs")  # fmt: skip
+    page.add_argument(
+        "--max-images", type=int, default=500, metavar="N", help="images in the page; each is stored once"
+    )
+    page.add_argument("--image-size", type=int, default=512, metavar="N", help="longest side of an image in pixels")
     page.add_argument("--private-images", action=argparse.BooleanOptionalAction, default=True,
                       help="images of rows that may not leave the machine; the page then must not, either")  # fmt: skip
     files = out.add_argument_group("files", "for a paper; pip install 'verl-mrpo[plots]'")
@@ -60,6 +63,13 @@ def main() -> int:
     if (args.also or args.pass_at) and not (args.html or args.figures):
         command.error("--also and --pass-at are for --html and --figures; in the terminal mrpo score has them")
     try:
+        for run in args.runs:
+            if not run.exists():
+                raise ValueError(f"{run} does not exist; give a run's OUTPUT_DIR or the folder of mrpo evaluate")
+            if run.is_file() and not (args.html or args.figures):
+                raise ValueError(f"{run} is a file; give the run's folder, or --html FILE for a page of one dump")
+        if args.svg and not args.svg.absolute().parent.is_dir():
+            raise ValueError(f"--svg must be a file in a folder that exists, not {args.svg}")
         if args.html:
             write_page(args)
         if args.figures:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.evaluate.rollouts import Rollout, parts_of, read_rollouts
 from recipe.mrpo.options.tree import load_options
 from recipe.mrpo.report.explanation import explanation
@@ -57,6 +58,10 @@ def explain(path: Path, which: str | None, *, step: int | None, tau: float, base
     def rollouts() -> Iterable[Rollout]:
         return read_rollouts(path, steps=steps, origins=origins, left_out=left_out.append)
 
+    if step is not None and step not in (known := sorted({p.step for p in parts_of(path) if p.step is not None})):
+        raise ValueError(
+            f"{path} has no dump of step {step}; it has {', '.join(map(str, known)) or 'none by its step'}"
+        )
     one = chosen(rollouts(), which)
     siblings = [r for r in rollouts() if (r.origin, r.step, r.group) == (one.origin, one.step, one.group)]
     lines = explanation(one, siblings, tau=tau, base=base)
@@ -71,13 +76,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="mrpo explain",
         description="Rewards, group, A, and the label, factor and advantage of each step of one rollout.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("run", type=Path, help="a script's OUTPUT_DIR, a dump, or the folder of mrpo evaluate")
-    parser.add_argument("rollout", nargs="?", help="the beginning of its id or of its question's id")
-    parser.add_argument("--step", type=int, help="a training step; by default the last one")
-    parser.add_argument("--tau", type=float, default=options.tau, help="mrpo.tau of the run")
-    parser.add_argument("--factor-base", type=float, default=options.factor_base, help="mrpo.factor_base of the run")
+    parser.add_argument(
+        "rollout",
+        nargs="?",
+        help="the beginning of its id or of its question's id (default: a telling one)",
+    )
+    parser.add_argument("--step", type=int, metavar="N", help="a training step (default: the last one)")
+    parser.add_argument("--tau", type=float, metavar="X", default=options.tau, help="mrpo.tau of the run")
+    parser.add_argument("--factor-base", type=float, default=options.factor_base, metavar="X",
+                        help="mrpo.factor_base of the run")  # fmt: skip
     args = parser.parse_args(argv)
     if not args.factor_base >= 1:
         parser.error(f"--factor-base must be at least 1, not {args.factor_base}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
+from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.report.live.state import JobState
 from recipe.mrpo.report.live.view import view
 
@@ -58,12 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="mrpo watch",
         description="A running training or evaluation: metrics, judge, time left, last rollouts. Ctrl-C ends it.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("folder", type=Path, help="a script's OUTPUT_DIR, or the folder of mrpo evaluate")
-    parser.add_argument("--every", type=float, default=2.0, help="seconds between two looks")
-    parser.add_argument("--steps", type=int, help="steps of the training, for the time left")
-    parser.add_argument("--rollouts", type=int, default=3, help="rollouts to show")
+    parser.add_argument("--every", type=float, default=2.0, metavar="S", help="seconds between two looks")
+    parser.add_argument("--steps", type=int, metavar="N", help="steps of the training, for the time left")
+    parser.add_argument("--rollouts", type=int, default=3, metavar="N", help="rollouts to show")
     parser.add_argument("--once", action="store_true", help="print what is known now, and end")
     args = parser.parse_args(argv)
     if not args.every > 0:

@@ -136,3 +136,8 @@ def test_the_command_is_known_to_the_console_command():
     from recipe.mrpo.cli import DELEGATES
 
     assert DELEGATES["explain"] == "recipe.mrpo.report.explain" and Path(main.__code__.co_filename).name == "explain.py"
+
+
+def test_a_step_without_a_dump_is_told_with_those_that_there_are(run):
+    status, _, err = run([WRONG, RIGHT], "--step", "99")
+    assert status == 2 and "has no dump of step 99; it has 1" in err

@@ -98,14 +98,22 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("sample", "resamples", "repeat"):
         if getattr(arguments, name) < 0:
             raise ValueError(f"--{name} must be at least 0, not {getattr(arguments, name)}")
+    if arguments.json and not arguments.json.absolute().parent.is_dir():
+        raise ValueError(f"--json must be a file in a folder that exists, not {arguments.json}")
+    for word in arguments.dumps:
+        if not Path(word).is_file():
+            kind = "is a folder" if Path(word).is_dir() else "does not exist"
+            raise ValueError(f"{word} {kind}; give files of rollouts, such as RUN/rollouts/*.jsonl")
     options = read_options(arguments.options)
     node = OmegaConf.to_container(options.judge, resolve=True)
     rollouts = labelled_rollouts([Path(word) for word in arguments.dumps], left_out=_tell)
     if not rollouts:
-        raise ValueError("the dumps hold no labelled rollout")
+        raise ValueError(f"no labelled rollout is in {', '.join(arguments.dumps)}")
     if arguments.sample and not arguments.labels and len(rollouts) > arguments.sample:
         rollouts = random.Random(arguments.seed).sample(rollouts, arguments.sample)
     first, judgements, repeats = [rollout.labels for rollout in rollouts], [], []
+    if arguments.labels and not arguments.labels.is_file():
+        raise ValueError(f"--labels {arguments.labels} does not exist")
     if arguments.labels:
         second = labels_by_people(arguments.labels, rollouts)
     else:

@@ -1,9 +1,11 @@
 """Score a run: a training run's OUTPUT_DIR, one of its dumps, or the folder of an evaluation. Nothing is generated.
 
-mrpo score runs/my_run                             # the last validation
-mrpo score runs/my_run --origin train --steps all  # all training rollouts
-mrpo score runs/eval_200 --pass-at 1,4 --tables tables/
-mrpo score runs/eval_200 --also runs/eval_200_no_image --answers verdict
+    mrpo score runs/my_run                             # the last validation
+    mrpo score runs/my_run --origin train --steps all  # all training rollouts
+    mrpo score runs/eval_200 --pass-at 1,4 --tables tables/
+    mrpo score runs/eval_200 --also runs/eval_200_no_image --answers verdict
+
+What each figure means: docs/evaluation.md.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from recipe.mrpo.common.help_text import Help
 from recipe.mrpo.common.jsonl import read_jsonl
 from recipe.mrpo.worlds import compare
 from recipe.mrpo.worlds.arms import MAIN, Arm, with_failures, with_flips, with_judge
@@ -42,13 +43,13 @@ def finished(file: Path) -> dict[str, dict]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m recipe.mrpo.worlds.chain", description=__doc__,
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)  # fmt: skip
+                                     formatter_class=Help)  # fmt: skip
     add = parser.add_argument
     add("--out", type=Path, default=Path("runs/evidence/chain.jsonl"), help="one line a run; a second start goes on")
     add("--arms", nargs="+", default=list(MAIN), metavar="ARM", help=f"of {', '.join(every_arm())}")
     add("--baseline", default="grpo", help="the arm that the others are compared with")
     add("--seeds", type=int, default=10, help="number of paired seeds, from 0")
-    add("--updates", type=int, default=100)
+    add("--updates", type=int, default=100, help="updates of a run")
     add("--prompts", type=int, default=8, help="prompts of an update")
     add("--rollouts", type=int, default=8, help="rollouts of a prompt")
     add("--cascade", type=float, default=1.0, help="share of steps that depend on the one before")
@@ -64,6 +65,22 @@ def main(argv: list[str] | None = None) -> int:
     wrong = [name for name in [*args.arms, args.baseline] if name not in known]
     if wrong:
         parser.error(f"unknown arm {wrong[0]}; choose from {', '.join(known)}")
+    for name, least in (("seeds", 2), ("updates", 1), ("prompts", 1), ("rollouts", 2)):
+        if getattr(args, name) < least:
+            parser.error(f"--{name} must be at least {least}, not {getattr(args, name)}")
+    if not 0 <= args.cascade <= 1:
+        parser.error(f"--cascade must be in [0, 1], not {args.cascade:g}")
+    if args.lr is not None and not args.lr > 0:
+        parser.error(f"--lr must be above 0, not {args.lr:g}")
+    try:
+        return compared(args, known)
+    except (OSError, ValueError) as error:
+        print(f"error: --out {args.out} cannot be used: {error}", file=sys.stderr)
+        return 2
+
+
+def compared(args: argparse.Namespace, known: dict[str, Arm]) -> int:
+    """The runs that are missing, then the table. Raises OSError or ValueError for a file that cannot be used."""
     import torch
 
     torch.set_num_threads(1)

@@ -291,3 +291,18 @@ def test_dimensions_are_compared_where_both_judges_gave_them(tmp_path, capsys):
     assert found["grounding"]["agreement"] == 0.5 and set(found) == {"grounding", "logic"}
     assert (found["logic"]["not_applicable_first"], found["logic"]["not_applicable_second"]) == (1, 2)
     assert "dimension" in capsys.readouterr().out
+
+
+def test_files_that_are_not_there_are_named_before_a_judge_is_asked(dump, tmp_path, capsys):
+    (tmp_path / "no.parquet").write_text("no parquet")
+    for words, said in (
+        ([str(tmp_path / "no.jsonl")], "no.jsonl does not exist; give files of rollouts"),
+        ([str(tmp_path)], "is a folder; give files of rollouts"),
+        ([str(dump), "--json", str(tmp_path / "no" / "x.json")], "--json must be a file in a folder that exists"),
+        ([str(dump), "--labels", str(tmp_path / "no.jsonl")], "--labels"),
+        ([str(dump), "--data", str(tmp_path / "gone.parquet")], "gone.parquet does not exist"),
+        ([str(dump), "--data", str(tmp_path / "no.parquet")], "no.parquet cannot be read as parquet"),
+    ):
+        assert main(["audit", *words]) == 1
+        out, err = capsys.readouterr()
+        assert said in err and out == ""

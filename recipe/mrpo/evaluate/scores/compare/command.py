@@ -1,7 +1,9 @@
 """Compare runs on the same questions: each with the first one, question by question.
 
-mrpo compare runs/eval_base runs/eval_mrpo
-mrpo compare runs/grpo runs/mrpo --origin validation --steps 200 --tables tables/
+    mrpo compare runs/eval_base runs/eval_mrpo
+    mrpo compare runs/grpo runs/mrpo --origin validation --steps 200 --tables tables/
+
+What each figure means: docs/evaluation.md.
 """
 
 from __future__ import annotations
