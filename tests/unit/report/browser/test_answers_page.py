@@ -183,10 +183,12 @@ def test_hostile_answers_and_names_are_text(opened, pages):
     assert wide <= 0
 
 
-def test_sections_print(opened, page_file):
-    page = opened(page_file)
+def test_sections_print_on_white(opened, page_file):
+    page = opened(page_file, scheme="dark")
     page.tab.wait_for_selector("#calibration svg")
     page.tab.emulate_media(media="print")
     for section in SECTIONS:
         assert page.tab.locator(f"#{section} table:visible, #{section} svg:visible").count() > 0
+    paper = page.tab.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
+    assert paper == "rgb(255, 255, 255)", "also where the system is dark"
     assert page.tab.pdf()[:5] == b"%PDF-"
