@@ -22,7 +22,10 @@ import os
 import runpy
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib.util import find_spec
+
+from recipe.mrpo import __version__
 
 DELEGATES = {  # first word: the module whose own command line takes the rest
     "data": "data_preprocess",
@@ -61,8 +64,14 @@ def delegate(module: str, arguments: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """The command; returns its exit status. Without a word: its help, and exit status 2."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
+        print(__doc__, file=sys.stderr)
+        return 2
+    if words == ["--version"]:
+        print(f"mrpo {__version__}")
+        return 0
     if words[:1] == ["doctor"] and "--plan" in words:
         from recipe.mrpo.doctor.plan.command import main as plan
         from recipe.mrpo.startup.compose import compose_config
@@ -75,7 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words and words[0] in DELEGATES:
         return delegate(DELEGATES[words[0]], words[1:])
     if words and not words[0].startswith("-") and words[0] != "doctor":
-        print(f"error: mrpo {words[0]} is unknown; there are doctor, {', '.join(DELEGATES)}.", file=sys.stderr)
+        close = get_close_matches(words[0], ["doctor", *DELEGATES], n=1)
+        meant = f"did you mean mrpo {close[0]}?" if close else f"there are doctor, {', '.join(DELEGATES)}."
+        print(f"error: mrpo {words[0]} is unknown; {meant}", file=sys.stderr)
         return 2
     parser = argparse.ArgumentParser(
         prog="mrpo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -43,6 +43,8 @@ class Run:
         if self.failed:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failed.most_common())
             lines.append(f"failed checks: {kinds}")
+            if not self.written and set(self.failed) == {"endpoint"}:
+                lines.append("no request was answered as it should be: see the lines above; is --base-url right?")
         if self.left:
             lines.append(f"the budget is spent, {self.left} rows are left; run it again to go on")
         return "\n".join(lines)

@@ -16,8 +16,11 @@ def main(command: list[str]) -> int:
     from recipe.mrpo.common.environment import on_cpu
     from recipe.mrpo.cpu import activate, apply_shim
 
+    if command and command[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0
     if not on_cpu():
-        print("VERL_PLATFORM is not 'cpu': nothing of recipe.mrpo.cpu is active.")
+        print("VERL_PLATFORM is not 'cpu': nothing of recipe.mrpo.cpu is active; set VERL_PLATFORM=cpu.")
         return 1
     if command:
         apply_shim()

@@ -122,7 +122,9 @@ def main(argv: Sequence[str], *, compose: Callable[[str, Sequence[str]], DictCon
     from hydra.errors import HydraException
 
     args = parser().parse_args(argv)
-    if on_cpu():
+    import torch
+
+    if on_cpu() or torch.version.cuda is None:  # a CUDA torchvision beside a CPU torch cannot be imported without it
         from recipe.mrpo.cpu import apply_shim
 
         apply_shim()

@@ -137,6 +137,8 @@ def one_evaluation(typed: argparse.Namespace, parser: argparse.ArgumentParser) -
             print(f"{entry.checkpoint} is not written to the end yet; it stays in the queue", file=sys.stderr)
             return queue.EARLY
     stop = Stop()
+    if typed.out.exists() and not typed.out.is_dir():
+        raise ValueError(f"--out {typed.out} is a file; name a folder")
     typed.out.mkdir(parents=True, exist_ok=True)
     with only_one(typed.out):
         manifest = Manifest(typed.out)

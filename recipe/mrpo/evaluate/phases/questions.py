@@ -62,6 +62,8 @@ class Questions:
         seen: dict[str, int] = {}
         for place, file in enumerate(self._files):
             self._starts.append(len(self.all))
+            if self.columns[0] not in file.schema.names:
+                raise ValueError(f"{file.name} has no column {self.columns[0]}; make it with `mrpo data`.")
             for row in file.rows(self.columns):
                 if limit and len(self.all) >= limit:
                     return

@@ -244,7 +244,8 @@ def test_a_row_that_says_false_as_text_goes_nowhere(annotate, endpoint, capsys):
 def test_an_endpoint_that_is_not_there_fails_every_row_but_not_the_run(annotate, tmp_path, capsys):
     arguments = ["annotate", str(annotate.file), "--out", str(tmp_path / "x"), "--model", "m", "--retries", "0"]
     assert main([*arguments, "--base-url", "http://127.0.0.1:9/v1"]) == INCOMPLETE
-    assert "failed checks: 5 endpoint" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "failed checks: 5 endpoint" in said and "is --base-url right?" in said
 
 
 @pytest.mark.parametrize("content", [b'{"a": 1}\n', b"patients of ward 3", b"\xff\xfe\n", b"[1]\n"])

@@ -139,3 +139,9 @@ def test_what_cannot_be_is_refused_in_one_sentence(evaluate, server, capsys, wor
     err = capsys.readouterr().err
     assert said in err and "secret" not in err and "Traceback" not in err
     assert not server.requests
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["--out", str(tmp_path / "file"), "--model", "m", "--data", "x.parquet"]) == 1
+    assert "file is a file; name a folder" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
@@ -103,3 +104,9 @@ def test_images_and_placeholders_must_be_as_many(count):
         return
     with pytest.raises(ValueError, match="fewer placeholders"):
         chat_messages(prompt, [{"bytes": b"x"}] * count)
+
+
+def test_a_parquet_file_of_another_kind_is_told_by_its_missing_column(tmp_path):
+    pd.DataFrame({"a": [1, 2]}).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match=r"x\.parquet has no column prompt"):
+        Questions([str(tmp_path / "x.parquet")], DATA)
