@@ -7,6 +7,7 @@ engines.py             FSDP2 without a GPU
 distributed.py         process groups on gloo
 weights.py             weights sent to the rollout engine survive the reuse of their buffer
 checkpoint_engine.py   weights to rollout servers in separate processes
+sampler.py             a shorter wait for finished rollouts, for steps of a second
 vllm_plugin.py         vLLM's packed weights
 source_guard.py        a patch refuses a function of verl or vLLM that has changed
 shim/                  torchvision's operators and the name of the vLLM distribution, before anything is imported

@@ -116,7 +116,7 @@ def training_command(layout: Layout, *, steps: int, seed: int, extra: Sequence[s
         "actor_rollout_ref.model.path": layout.model,
         "actor_rollout_ref.rollout.n": 8,
         "actor_rollout_ref.rollout.seed": seed,
-        # 64 MiB, which vLLM fills at its start: 50,000 tokens of the tiny model, and a step needs 20,480
+        # 64 MiB, which vLLM fills at its start: 25,000 tokens of the tiny model, and a step needs 20,480
         "actor_rollout_ref.rollout.engine_kwargs.vllm.kv_cache_memory_bytes": 64 * 2**20,
         "actor_rollout_ref.actor.optim.lr": "1e-4",
         "actor_rollout_ref.actor.use_kl_loss": True,
