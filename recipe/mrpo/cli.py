@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -64,7 +65,20 @@ def delegate(module: str, arguments: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status. Without a word: its help, and exit status 2."""
+    """The command; returns its exit status. Without a word: its help, and exit status 2.
+
+    A reader that has seen enough (`mrpo … | head`) ends it without a word, with the status of SIGPIPE in a shell.
+    """
+    try:
+        code = _main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes what is left when it ends
+        return 128 + signal.SIGPIPE
+    return code
+
+
+def _main(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if not words:
         print(__doc__, file=sys.stderr)

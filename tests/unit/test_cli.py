@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from recipe.mrpo import __version__
@@ -26,3 +30,11 @@ def test_the_version_is_that_of_the_release(capsys):
 def test_a_word_that_is_not_known_is_answered_with_the_closest(capsys, word, said):
     assert main([word]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_early_ends_the_command_without_a_traceback():
+    command = [sys.executable, "-m", "recipe.mrpo.cli", "methods"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE

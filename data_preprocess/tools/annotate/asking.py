@@ -69,6 +69,7 @@ class Model:
                 raise OutOfBudget
             self.run.calls += 1
             reply = await self.client.complete(request, image_max_pixels=self.args.image_max_pixels)
+            self.run.seen(reply.failure)
             self.run.tokens += reply.tokens.both
             self.run.estimated += reply.estimated
             wait = self.retries.wait_s(attempt, reply.failure, reply.wait_s, jitter=random.random())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from recipe.mrpo.endpoint.outage import GIVE_UP_AFTER, is_outage
+
 
 @dataclass
 class Run:
@@ -26,15 +28,29 @@ class Run:
     """The signal after which no further row is asked about."""
     halted: bool = False
     """Has a row ended the run? The requests under way are still waited for."""
+    outages: int = 0
+    """Requests in a row, repeated ones included, in which the endpoint itself did not work."""
+    outage: str = ""
+    """Kind of the last of them."""
 
     def spent(self) -> bool:
         return (self.max_calls is not None and self.calls >= self.max_calls) or (
             self.max_tokens is not None and self.tokens >= self.max_tokens
         )
 
+    def seen(self, failure: str | None) -> None:
+        """Note how a request ended: outages in a row end the run before they use up the budget."""
+        self.outages = self.outages + 1 if is_outage(failure) else 0
+        self.outage = failure or ""
+
+    @property
+    def gone(self) -> bool:
+        """Has the endpoint not worked so often that no further row is asked about?"""
+        return self.outages >= GIVE_UP_AFTER
+
     @property
     def stopping(self) -> bool:
-        return self.halted or self.stopped_by is not None
+        return self.halted or self.gone or self.stopped_by is not None
 
     def summary(self) -> str:
         guessed = f" (of {self.estimated} requests estimated)" if self.estimated else ""
@@ -45,7 +61,12 @@ class Run:
             lines.append(f"failed checks: {kinds}")
             if not self.written and set(self.failed) == {"endpoint"}:
                 lines.append("no request was answered as it should be: see the lines above; is --base-url right?")
-        if self.left:
+        if self.gone:
+            lines.append(
+                f"stopped after {self.outages} requests in a row without a working endpoint ({self.outage}); "
+                f"{self.left} rows are left: correct --base-url or start the endpoint, and run it again to go on"
+            )
+        elif self.left:
             lines.append(f"the budget is spent, {self.left} rows are left; run it again to go on")
         return "\n".join(lines)
 

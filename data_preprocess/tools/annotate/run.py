@@ -92,6 +92,7 @@ async def annotate(rows: Iterator[dict[str, Any]], out: Path, run: Run, model: M
         async def worker() -> None:
             for row in rows:  # shared between the workers; `next` never waits, so two cannot get the same row
                 if run.stopping:
+                    run.left += run.gone
                     return
                 info = row["extra_info"]
                 shown = may_leave_machine(info, row=f"the row of {info['image_id']}")
@@ -129,6 +130,8 @@ async def annotate(rows: Iterator[dict[str, Any]], out: Path, run: Run, model: M
             raise error
     if run.stopped_by is not None:
         raise Stopped(run.stopped_by)
+    if run.gone:
+        run.left += sum(1 for _ in rows)
 
 
 @contextmanager

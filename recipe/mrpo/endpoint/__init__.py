@@ -13,6 +13,7 @@ thoughts.py       a reply without the reasoning that stands before it
 json_in_text.py   JSON objects in a model's text
 untrusted_json.py text of models and data as JSON that no chat template can mistake for its own marks
 tokens.py         how many tokens a call has used: as reported, or estimated
+outage.py         failures of the service, not of one request
 retry.py          when to call again, and how long to wait
 image.py          an image in the size and format that is sent
 prompt_images.py  the images of a row, in every form that verl takes

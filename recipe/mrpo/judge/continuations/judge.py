@@ -26,6 +26,7 @@ from typing import Any
 
 from recipe.mrpo.common.printable import printable
 from recipe.mrpo.endpoint.image import BadImage
+from recipe.mrpo.endpoint.outage import is_outage
 from recipe.mrpo.endpoint.prompt_turns import chat_messages
 from recipe.mrpo.judge.chat.address import where_it_lives
 from recipe.mrpo.judge.chat.calls import Calls
@@ -36,7 +37,7 @@ from recipe.mrpo.judge.continuations import grading
 from recipe.mrpo.judge.continuations.grading import Continued, Grader
 from recipe.mrpo.judge.continuations.labels import Count, first_unknown, labels_of
 from recipe.mrpo.judge.continuations.settings import NODE, ContinuationSettings
-from recipe.mrpo.judge.protect.breaker import Permit, is_outage
+from recipe.mrpo.judge.protect.breaker import Permit
 from recipe.mrpo.judge.protect.budget import OVER_BUDGET
 from recipe.mrpo.judge.protocol import GivenRollout, Judgement, JudgeRequest
 from recipe.mrpo.judge.registry import register_judge

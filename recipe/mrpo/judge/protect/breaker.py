@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from recipe.mrpo.endpoint.outage import is_outage
 from recipe.mrpo.judge.protect.background import in_background
 from recipe.mrpo.judge.protect.budget import OVER_BUDGET
 from recipe.mrpo.judge.protocol import CacheableJudge, Judgement, JudgeRequest
@@ -19,10 +20,6 @@ T = TypeVar("T")
 CIRCUIT_OPEN = "circuit_open"
 OWN_LIMITS = (CIRCUIT_OPEN, *OVER_BUDGET, "limiter_lost")
 """Failures by our own limits: they say nothing about the endpoint."""
-
-
-_OUTAGES_4XX = frozenset({"401", "402", "407", "408", "409", "425", "429"})
-"""Key, payment, proxy and limits: faults of the caller's account, for any request."""
 
 
 class CircuitBreaker:
@@ -133,18 +130,6 @@ class WaitingJudge(CacheableJudge, Protocol):
     """
 
     async def label_with_permit(self, permit: Permit, request: JudgeRequest) -> Judgement: ...
-
-
-def is_outage(failure: str | None) -> bool:
-    """Does this failure say that the endpoint does not work, rather than that it would not answer this one request?
-
-    A rollout decides the length and the text of its request. A refusal of one request (400, 404, 413, 422, most other
-    4xx) is therefore not an outage: otherwise a rollout that cannot be judged would shut off the judge for all others.
-    """
-    if failure is None or not failure.startswith("http_"):
-        return failure in ("timeout", "connection", "tls")
-    status = failure.removeprefix("http_")
-    return not status.startswith("4") or status in _OUTAGES_4XX
 
 
 def _outcome(judgement: Judgement) -> bool | None:

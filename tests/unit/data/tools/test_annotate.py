@@ -12,7 +12,7 @@ import yaml
 
 from data_preprocess.__main__ import main
 from data_preprocess.reasoning.annotation import BadReply, build_messages, check_reply, rubric
-from data_preprocess.tools.annotate import INCOMPLETE
+from data_preprocess.tools.annotate import INCOMPLETE, counts
 from tests.fake_judge_server import FakeJudgeServer
 from tests.unit.data.helpers import VQA_RAD, draw, read_rows, run
 
@@ -246,6 +246,17 @@ def test_an_endpoint_that_is_not_there_fails_every_row_but_not_the_run(annotate,
     assert main([*arguments, "--base-url", "http://127.0.0.1:9/v1"]) == INCOMPLETE
     said = capsys.readouterr().out
     assert "failed checks: 5 endpoint" in said and "is --base-url right?" in said
+
+
+def test_an_endpoint_that_is_gone_does_not_use_up_the_budget(annotate, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(counts, "GIVE_UP_AFTER", 3)
+    arguments = ["annotate", str(annotate.file), "--out", str(tmp_path / "x"), "--model", "m", "--retries", "0"]
+    limits = ["--concurrency", "1", "--max-calls", "100"]
+    assert main([*arguments, *limits, "--base-url", "http://127.0.0.1:9/v1"]) == INCOMPLETE
+    said = capsys.readouterr().out
+    assert "0 rows annotated, 3 requests" in said
+    assert "stopped after 3 requests in a row without a working endpoint (connection); 2 rows are left" in said
+    assert "budget" not in said
 
 
 @pytest.mark.parametrize("content", [b'{"a": 1}\n', b"patients of ward 3", b"\xff\xfe\n", b"[1]\n"])

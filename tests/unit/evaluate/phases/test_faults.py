@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from recipe.mrpo.evaluate.phases.engines.endpoint import OUTAGES
+from recipe.mrpo.endpoint.outage import GIVE_UP_AFTER
 from recipe.mrpo.evaluate.phases.tasks import seed_of
 from tests.unit.evaluate.phases.data import row, write
 from tests.unit.evaluate.phases.results import figures, lines, newest
@@ -96,7 +96,7 @@ def test_an_endpoint_that_is_down_is_not_asked_about_every_question(evaluate, se
     write(evaluate.data, [row(n) for n in range(60)])
     server.fault = fails("generate", status=503)
     assert evaluate("generate", "--concurrency", "2") == 1
-    assert OUTAGES <= server.count("generate") <= OUTAGES + 2
+    assert GIVE_UP_AFTER <= server.count("generate") <= GIVE_UP_AFTER + 2
     left = 60 - server.count("generate")
     assert f", {left} left" in capsys.readouterr().err
     server.fault = fails("none")

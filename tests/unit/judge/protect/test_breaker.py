@@ -8,8 +8,9 @@ from collections import Counter
 
 import pytest
 
+from recipe.mrpo.endpoint.outage import is_outage
 from recipe.mrpo.judge import Judgement, Usage, get_judge
-from recipe.mrpo.judge.protect.breaker import CircuitBreaker, GuardedJudge, Permit, is_outage
+from recipe.mrpo.judge.protect.breaker import CircuitBreaker, GuardedJudge, Permit
 from tests.fake_judge_server import FakeJudgeServer
 
 

@@ -14,6 +14,7 @@ from recipe.mrpo.endpoint.client import ChatClient
 from recipe.mrpo.endpoint.command_line import fault_by_option, retry_policy
 from recipe.mrpo.endpoint.completion import Completion
 from recipe.mrpo.endpoint.image import BadImage, data_url
+from recipe.mrpo.endpoint.outage import GIVE_UP_AFTER, is_outage
 from recipe.mrpo.endpoint.prompt_images import images_of_row
 from recipe.mrpo.endpoint.secret_key import Secret
 from recipe.mrpo.evaluate.phases.prompts import chat_messages, without_images
@@ -21,10 +22,6 @@ from recipe.mrpo.evaluate.phases.questions import Question, Questions
 from recipe.mrpo.evaluate.phases.settings import Settings
 from recipe.mrpo.evaluate.phases.stop import Stop
 from recipe.mrpo.evaluate.phases.tasks import Generated, Task
-from recipe.mrpo.judge.protect.breaker import is_outage
-
-OUTAGES = 20
-"""Outages in a row after which no further question is asked: an endpoint that is down answers none of them."""
 
 
 def checked_endpoint(settings: Settings) -> tuple[Endpoint, Secret]:
@@ -81,7 +78,7 @@ class EndpointEngine:
 
         async def worker() -> None:
             for task in waiting:
-                if stop or self._outages >= OUTAGES:
+                if stop or self._outages >= GIVE_UP_AFTER:
                     return
                 given = await self._answer(client, task, stop)
                 done(task, given)
