@@ -176,7 +176,7 @@ def labels_by_people(file: Path, rollouts: Sequence[Rollout]) -> list[list[int] 
     """Labels of {"step": …, "uid": …, "labels": […]} lines for each rollout, None where the file has none.
 
     Raises ValueError, with the number of bad lines and the first of them, for labels that are not 0 or 1, not one for
-    each step, or given twice.
+    each step, or given twice, and for a file without any.
     """
     by_key = {(rollout.step, rollout.uid): rollout for rollout in rollouts}
     given: dict[tuple[int, str], list[int]] = {}
@@ -192,6 +192,8 @@ def labels_by_people(file: Path, rollouts: Sequence[Rollout]) -> list[list[int] 
     if faults:
         number, fault = next(iter(faults.items()))
         raise ValueError(f"{file}: {len(faults)} of {lines} lines cannot be used, the first is line {number}: {fault}")
+    if not given:
+        raise ValueError(f"{file} has no labels; give lines of step, uid and labels with --labels")
     return [given.get((rollout.step, rollout.uid)) for rollout in rollouts]
 
 

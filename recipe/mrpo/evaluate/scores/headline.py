@@ -74,6 +74,8 @@ def _detectable(micro: Mapping[str, Any]) -> list[str]:
     found = micro["detectable"]
     if found is None:
         return []
+    if found["clustered"] > 1:
+        return ["These questions are too few to tell any two runs apart."]
     return [
         f"Two runs on these questions must differ by {100 * found['clustered']:.1f} points to be told apart "
         f"({100 * found['power']:g} % power, {100 * found['discordant']:g} % discordant questions, design effect "

@@ -108,6 +108,14 @@ def test_labels_by_people_that_cannot_be_used_are_refused_with_line_and_count(tm
     assert printed.out == ""
 
 
+def test_a_file_without_labels_by_people_is_a_sentence(tmp_path, capsys):
+    (tmp_path / "1.jsonl").write_text(line() + "\n")
+    (tmp_path / "people.jsonl").write_text("\n")
+    assert main(["audit", str(tmp_path / "1.jsonl"), "--labels", str(tmp_path / "people.jsonl")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and "people.jsonl has no labels; give lines of step, uid and labels" in printed.err
+
+
 @pytest.mark.parametrize("number", ["--sample", "--resamples"])
 def test_a_negative_number_is_a_sentence(tmp_path, capsys, number):
     (tmp_path / "1.jsonl").write_text(line() + "\n")

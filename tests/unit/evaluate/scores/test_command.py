@@ -57,6 +57,13 @@ def test_scores_of_an_evaluation_are_written_whole(run, tmp_path):
     assert not [file for file in folder.iterdir() if file.name.startswith(".")]
 
 
+def test_no_difference_above_100_points_is_promised_to_be_told_apart(run, tmp_path):
+    (tmp_path / "validation").mkdir()
+    write(tmp_path / "validation" / "0.jsonl", [dump_row("v0_0_0", right=True)])
+    out = run(tmp_path, "--format", "headline")[1]
+    assert "These questions are too few to tell any two runs apart." in out and "must differ by" not in out
+
+
 # --- what is not known ---
 
 
