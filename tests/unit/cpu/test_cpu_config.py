@@ -16,7 +16,9 @@ def test_mrpo_cpu_yaml_sets_options_that_verl_has():
     own = yaml.safe_load((PACKAGE / "config" / "mrpo_cpu.yaml").read_text())
     assert own.pop("defaults") == ["ppo_trainer", "_self_"]  # the last word is ours
     added = {  # free-form nodes of verl, or keys of its dataclasses that its YAML leaves out
+        "actor_rollout_ref.actor.fsdp_config.mixed_precision.param_dtype",
         "actor_rollout_ref.model.override_config.attn_implementation",
+        "actor_rollout_ref.ref.fsdp_config.mixed_precision",
         "actor_rollout_ref.rollout.enable_sleep_mode",
         "actor_rollout_ref.rollout.engine_kwargs.vllm.distributed_executor_backend",
         "actor_rollout_ref.rollout.engine_kwargs.vllm.kv_cache_memory_bytes",
