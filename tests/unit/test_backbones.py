@@ -101,7 +101,7 @@ def test_a_base_model_is_another_checkpoint_than_the_instruct_one():
 )
 def test_the_command_prints_what_the_scripts_read(arguments, code, printed):
     run = subprocess.run(
-        [sys.executable, "-m", "recipe.mrpo.backbones", *arguments], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "recipe.mrpo.backbones", *arguments], capture_output=True, text=True, timeout=900
     )
     assert run.returncode == code
     assert printed in run.stdout + run.stderr

@@ -69,7 +69,7 @@ def test_what_step_credit_adds_to_a_step_is_compared_with_the_rest_of_it():
 def test_figures_are_read_from_what_a_benchmark_prints_and_a_missing_one_is_none():
     code = "print('mrpo   2.50  2.40  1.75 1.50 36.0'); print('mrpo_reading_records 3 3 2 1.6 40'); print('rest')"
     bench = all_benches.Bench("it", ("-c", code), {**all_benches.estimator(1, 1).figures, "other": r"^other (\d+)"})
-    found = all_benches.run(bench, timeout=60)
+    found = all_benches.run(bench, timeout=900)
     known = {name: figure for name, figure in found["figures"].items() if figure is not None}
     assert known == {
         "mrpo x GRPO": 1.75, "mrpo x GRPO, CPU": 1.5, "mrpo CPU ms": 2.4, "mrpo peak MiB": 36.0,
@@ -80,7 +80,7 @@ def test_figures_are_read_from_what_a_benchmark_prints_and_a_missing_one_is_none
 
 def test_a_failing_benchmark_has_no_figures_and_its_reason_stands_in_the_table():
     bench = all_benches.Bench("it", ("-c", "print('CPU 3'); raise SystemExit('too slow')"), {"CPU s": r"^CPU (\d+)"})
-    found = all_benches.run(bench, timeout=60)
+    found = all_benches.run(bench, timeout=900)
     assert found["figures"] == {"CPU s": None} and found["fault"] == "too slow"
     assert "| it | too slow |" in all_benches.markdown({"machine": {"cores": 2}, "benchmarks": [found]})
 

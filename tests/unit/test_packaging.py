@@ -83,7 +83,7 @@ def check(python: Path, folder: Path) -> None:
 
     def run(*command: str | Path) -> str:
         done = subprocess.run(
-            [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
+            [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout

@@ -15,7 +15,7 @@ import signal, subprocess, sys
 
 def test_a_child_can_be_interrupted():
     code = "import os, signal, time; os.kill(os.getpid(), signal.{name}); time.sleep(60)"
-    assert subprocess.run([sys.executable, "-I", "-S", "-c", code], timeout=50).returncode in (-signal.{name}, 1)
+    assert subprocess.run([sys.executable, "-I", "-S", "-c", code], timeout=900).returncode in (-signal.{name}, 1)
 """
 
 

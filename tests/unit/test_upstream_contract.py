@@ -81,7 +81,7 @@ def said(broken_verl) -> str:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(broken_verl), str(ROOT)]), "COLUMNS": "2000"}
     command = [sys.executable, "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider", "--tb=no", "-rf"]
     done = subprocess.run(
-        [*command, "tests/upstream"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280
+        [*command, "tests/upstream"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-1000:]
     return done.stdout

@@ -80,7 +80,7 @@ print(json.dumps(dict(
     commands = [[sys.executable, "-c", f"{start}\n{report}"] for start in starts]
     children = [subprocess.Popen(command, env=environment, **pipes) for command in commands]
     for child in children:
-        output, errors = child.communicate(timeout=120)
+        output, errors = child.communicate(timeout=900)
         assert child.returncode == 0 and "could not register" not in errors, errors
         check_activation(json.loads(output.splitlines()[-1]))
 

@@ -90,7 +90,7 @@ def test_a_module_in_the_working_folder_is_found(tmp_path, code, source, command
     (tmp_path / "my_sets.py").write_text(code)
     words = ["my_sets:hospital", "--source", str(source), "--out", "out"]
     done = subprocess.run(
-        [sys.executable, *command, *words], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=100,
+        [sys.executable, *command, *words], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=900,
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0 and (tmp_path / "out" / "train.parquet").exists(), done.stderr

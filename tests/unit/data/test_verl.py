@@ -92,7 +92,7 @@ def tiny(backbone, train, tmp_path):
     build = [sys.executable, "-m", "recipe.mrpo.tiny", "--backbone", backbone, "--no-warmup", "--data", str(train)]
     out = str(tmp_path / "tiny")
     env = environment(tmp_path)
-    subprocess.run([*build, "--out", out], env=env, check=True, timeout=200, capture_output=True, cwd=ROOT)
+    subprocess.run([*build, "--out", out], env=env, check=True, timeout=900, capture_output=True, cwd=ROOT)
     return out
 
 

@@ -89,7 +89,7 @@ def test_without_any_package_verl_is_missing():
 def python_without_verl(tmp_path_factory):
     """A virtual environment with all packages of this one but verl and ours."""
     folder = tmp_path_factory.mktemp("venv")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=900)
     here = next(folder.glob("lib/python*/site-packages"))
     for part in Path(sysconfig.get_paths()["purelib"]).iterdir():
         if not part.name.startswith(("verl", "__editable__")) and part.suffix != ".pth":
@@ -101,7 +101,7 @@ def test_a_machine_without_verl_is_told_to_install_it(python_without_verl):
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VERL_USE_EXTERNAL_PLUGINS")}
     run = subprocess.run(
         [python_without_verl, "-m", "recipe.mrpo.cli", "doctor", "--json", "--only", "versions", "hooks", "processes"],
-        capture_output=True, text=True, timeout=120, cwd=ROOT, env={**env, "VERL_PLATFORM": "cpu"},
+        capture_output=True, text=True, timeout=900, cwd=ROOT, env={**env, "VERL_PLATFORM": "cpu"},
     )  # fmt: skip
     assert run.returncode == 1 and "Traceback" not in run.stderr, run.stderr
     found = {check["name"]: check for check in json.loads(run.stdout)}

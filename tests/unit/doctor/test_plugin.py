@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 def doctor_process(*arguments, **environment):
     env = {k: v for k, v in os.environ.items() if k != "VERL_USE_EXTERNAL_PLUGINS"}
     return subprocess.run(
-        [sys.executable, "-m", "recipe.mrpo.cli", "doctor", *arguments], capture_output=True, text=True, timeout=280,
+        [sys.executable, "-m", "recipe.mrpo.cli", "doctor", *arguments], capture_output=True, text=True, timeout=900,
         cwd=ROOT, env={**env, "VERL_PLATFORM": "cpu", **environment},
     )  # fmt: skip
 

@@ -62,12 +62,12 @@ def test_a_full_disk_names_the_file_and_says_that_the_run_goes_on(tmp_path):
     command = [sys.executable, "-m", "data_preprocess", "vqa_rad", "--source", str(VQA_RAD), "--out", str(tmp_path)]
     command += ["--limit", "4"]
     bound = f"ulimit -f 100; exec {shlex.join(command)}"
-    failed = subprocess.run(["bash", "-c", bound], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    failed = subprocess.run(["bash", "-c", bound], cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert failed.returncode == 1 and "Traceback" not in failed.stderr
     told, resumes = failed.stderr.splitlines()
     assert told.startswith(f"error: {os.strerror(errno.EFBIG)}: {tmp_path}") and told.endswith(".arrow")
     assert resumes == "What is finished is kept: make room and run the same command again, it goes on."
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=100)
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=900)
     assert hidden(tmp_path) == [] and (tmp_path / "train.parquet").exists()
 
 

@@ -248,7 +248,7 @@ def conversion(source: Path, out: Path) -> list[str]:
 @pytest.mark.long
 def test_a_process_that_is_killed_leaves_no_file_and_the_next_one_goes_on(long_source, tmp_path, number, status, said):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    subprocess.run(conversion(long_source, whole), cwd=ROOT, check=True, timeout=100, capture_output=True)
+    subprocess.run(conversion(long_source, whole), cwd=ROOT, check=True, timeout=900, capture_output=True)
     process = subprocess.Popen(conversion(long_source, cut), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
     while len(list(cut.glob(".train.parquet.parts/*.json"))) < 2 and time.monotonic() < deadline:
@@ -258,7 +258,7 @@ def test_a_process_that_is_killed_leaves_no_file_and_the_next_one_goes_on(long_s
     assert process.returncode == status and said in errors and "Traceback" not in errors
     assert [path.name for path in cut.iterdir()] == [".train.parquet.parts"]
     again = subprocess.run(
-        conversion(long_source, cut), cwd=ROOT, check=True, timeout=100, capture_output=True, text=True
+        conversion(long_source, cut), cwd=ROOT, check=True, timeout=900, capture_output=True, text=True
     )
     assert "rows were there from an interrupted run" in again.stdout
     for path in whole.iterdir():

@@ -120,7 +120,7 @@ def command(endpoint: str, tmp_path: Path, *options: str) -> subprocess.Complete
     env = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0",
            "HF_HUB_DISABLE_XET": "1"}  # fmt: skip
     arguments = [sys.executable, "-m", "data_preprocess.vqa_rad", "--out", str(tmp_path / "out"), *options]
-    return subprocess.run(arguments, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run(arguments, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
 
 
 def test_a_dataset_comes_from_the_hub_at_one_commit(folder, tmp_path):

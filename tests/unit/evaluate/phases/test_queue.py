@@ -126,7 +126,7 @@ def test_a_deleted_checkpoint_is_said_and_counted_and_ends_nothing(config, tmp_p
     append(tmp_path, entry_of(config(), step=5, checkpoint=str(tmp_path / "global_step_5"), async_save=False))
     done = subprocess.run(
         [sys.executable, "-m", "recipe.mrpo.evaluate", "--queue", str(tmp_path)],
-        cwd=ROOT, text=True, capture_output=True, timeout=120,
+        cwd=ROOT, text=True, capture_output=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "does not exist" in done.stderr and "queue of 1: 1 deleted before it was evaluated" in done.stderr

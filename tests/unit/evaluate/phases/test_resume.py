@@ -43,7 +43,7 @@ def command(tmp_path, server):
 
 
 def whole(process: subprocess.Popen) -> str:
-    said = process.communicate(timeout=120)[1]
+    said = process.communicate(timeout=900)[1]
     assert process.returncode == 0, said
     return said
 
@@ -57,7 +57,7 @@ def finished(out: Path) -> list:
         "except SystemExit as leave:\n"
         "    print(json.dumps([leave.code, [m for m in ('torch', 'verl', 'ray', 'vllm') if m in sys.modules]]))"
     )
-    run = subprocess.run([sys.executable, "-c", seen, out], cwd=ROOT, text=True, capture_output=True, timeout=120)
+    run = subprocess.run([sys.executable, "-c", seen, out], cwd=ROOT, text=True, capture_output=True, timeout=900)
     return json.loads(run.stdout.splitlines()[-1])
 
 

@@ -47,7 +47,7 @@ def test_a_spent_budget_turns_away_all_who_wait_at_once(waits_for):
         waiting = [asyncio.create_task(job.acquire(endpoint, HOLD_S)) for _ in range(5)]
         await asyncio.sleep(0.05)
         await job.release(endpoint, lease, Tokens(100))
-        return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+        return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 300)
 
     assert [type(r) for r in asyncio.run(run())] == [BudgetSpent] * 5
 
@@ -94,7 +94,7 @@ def test_a_call_that_never_ends_is_expected_to_use_tokens_only_until_its_slot_co
     async def run():
         job, endpoint = JobLimits(Budget(150)), EndpointKey("a", limits_of())
         await job.acquire(endpoint, 0.05)  # its worker died; 100 tokens are expected of it
-        await asyncio.wait_for(job.acquire(endpoint, HOLD_S), 5)
+        await asyncio.wait_for(job.acquire(endpoint, HOLD_S), 300)
 
     asyncio.run(run())
 

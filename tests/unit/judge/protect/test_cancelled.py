@@ -49,7 +49,7 @@ class Job:
 
     async def slot_is_free(self):
         await ticks(30)
-        lease = await asyncio.wait_for(self.limits.acquire(self.endpoint, HOLD_S), 5)
+        lease = await asyncio.wait_for(self.limits.acquire(self.endpoint, HOLD_S), 300)
         await self.limits.release(self.endpoint, lease, None)
 
 

@@ -19,7 +19,7 @@ def test_the_budget_is_one_for_all_endpoints_and_event_loops_and_rates_are_each_
     one, other = (EndpointKey(name, limits_of(concurrency=1)) for name in "ab")
 
     async def call(endpoint):
-        lease = await asyncio.wait_for(job.acquire(endpoint, HOLD_S, {}), 5)
+        lease = await asyncio.wait_for(job.acquire(endpoint, HOLD_S, {}), 300)
         used[0] += 100
         return lambda: job.release(endpoint, lease, Tokens(100), {"me": Tokens(used[0])})
 

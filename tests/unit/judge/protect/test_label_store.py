@@ -112,7 +112,7 @@ def test_processes_that_open_a_new_file_at_once_wait_for_each_other(tmp_path):
     at = time.time() + 4
     command = [sys.executable, "-c", OPENER, str(tmp_path), str(at)]
     openers = [subprocess.Popen([*command, str(n)], stderr=subprocess.PIPE, text=True) for n in range(6)]
-    said = [opener.communicate(timeout=120)[1] for opener in openers]
+    said = [opener.communicate(timeout=900)[1] for opener in openers]
     assert [opener.returncode for opener in openers] == [0] * 6, said
     for attempt in range(15):
         store = LabelStore(tmp_path / f"{attempt}.db", max_mb=8)

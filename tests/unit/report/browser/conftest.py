@@ -68,6 +68,7 @@ def opened(chromium) -> Iterator[Callable[..., Opened]]:
         file: Path, address: str = "", *, width: int = 1280, height: int = 900, scheme: str = "light"
     ) -> Opened:
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context.set_default_timeout(600_000)  # milliseconds; Playwright's own 30 s are short on a busy machine
         page = Opened(context.new_page())
         made.append((context, page))
         page.go(file, address)
