@@ -46,6 +46,7 @@ class Model:
         messages = build_messages(info["question"], info["answer"], urls)
         for attempt in range(1, self.args.attempts + 1):
             reply = await self._complete(messages, first=attempt == 1)
+            self.run.seen(reply.failure)  # after its retries: a limit that is waited for is no outage
             try:
                 if reply.failure is not None:
                     raise BadReply("endpoint", f"{reply.failure}: {reply.detail}")
@@ -69,7 +70,6 @@ class Model:
                 raise OutOfBudget
             self.run.calls += 1
             reply = await self.client.complete(request, image_max_pixels=self.args.image_max_pixels)
-            self.run.seen(reply.failure)
             self.run.tokens += reply.tokens.both
             self.run.estimated += reply.estimated
             wait = self.retries.wait_s(attempt, reply.failure, reply.wait_s, jitter=random.random())

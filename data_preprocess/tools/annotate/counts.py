@@ -29,7 +29,7 @@ class Run:
     halted: bool = False
     """Has a row ended the run? The requests under way are still waited for."""
     outages: int = 0
-    """Requests in a row, repeated ones included, in which the endpoint itself did not work."""
+    """Asks in a row that ended, after their retries, because the endpoint itself did not work."""
     outage: str = ""
     """Kind of the last of them."""
 
@@ -39,7 +39,7 @@ class Run:
         )
 
     def seen(self, failure: str | None) -> None:
-        """Note how a request ended: outages in a row end the run before they use up the budget."""
+        """Note how an ask ended after its retries: outages in a row end the run before they use up the budget."""
         self.outages = self.outages + 1 if is_outage(failure) else 0
         self.outage = failure or ""
 
@@ -63,7 +63,7 @@ class Run:
                 lines.append("no request was answered as it should be: see the lines above; is --base-url right?")
         if self.gone:
             lines.append(
-                f"stopped after {self.outages} requests in a row without a working endpoint ({self.outage}); "
+                f"stopped after {self.outages} asks in a row without a working endpoint ({self.outage}); "
                 f"{self.left} rows are left: correct --base-url or start the endpoint, and run it again to go on"
             )
         elif self.left:

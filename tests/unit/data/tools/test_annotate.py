@@ -255,7 +255,7 @@ def test_an_endpoint_that_is_gone_does_not_use_up_the_budget(annotate, tmp_path,
     assert main([*arguments, *limits, "--base-url", "http://127.0.0.1:9/v1"]) == INCOMPLETE
     said = capsys.readouterr().out
     assert "0 rows annotated, 3 requests" in said
-    assert "stopped after 3 requests in a row without a working endpoint (connection); 2 rows are left" in said
+    assert "stopped after 3 asks in a row without a working endpoint (connection); 2 rows are left" in said
     assert "budget" not in said
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_preprocess.__main__ import main
-from data_preprocess.tools.annotate import INCOMPLETE
+from data_preprocess.tools.annotate import INCOMPLETE, counts
 from tests.unit.data.helpers import VQA_RAD, read_rows, run
 
 ROOT = Path(__file__).parents[4]
@@ -242,3 +242,11 @@ def wait_until(true):
     while not true():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_a_limit_that_is_waited_for_is_no_outage(annotate, endpoint, monkeypatch):
+    """Twice too many requests before a good reply: more failures in a row than outages that end a run."""
+    monkeypatch.setattr(counts, "GIVE_UP_AFTER", 2)
+    endpoint.script = [(429, b"{}"), (429, b"{}")]
+    assert annotate("--retries", "3") == 0
+    assert len(annotate.lines()) == 5

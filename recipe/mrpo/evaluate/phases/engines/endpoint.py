@@ -98,9 +98,9 @@ class EndpointEngine:
         attempt = 0
         while True:
             reply = await client.complete(request, image_max_pixels=self.max_pixels)
-            self._outages = self._outages + 1 if is_outage(reply.failure) else 0
             wait = self.retries.wait_s(attempt, reply.failure, reply.wait_s, jitter=random.random())
             if wait is None or stop:
+                self._outages = self._outages + 1 if is_outage(reply.failure) else 0  # after its retries
                 return self._generated(reply, prompt)
             await _sleep(wait, stop)
             attempt += 1
