@@ -38,7 +38,13 @@ def key(arm: str, seed: int, lr: float, args: argparse.Namespace) -> str:
 
 
 def finished(file: Path) -> dict[str, dict]:
-    return {row["key"]: row for row in read_jsonl(file)} if file.exists() else {}
+    """Runs that the file holds, which can be added to. Raises OSError or ValueError for a file that cannot be used."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.open("a").close()
+    rows = list(read_jsonl(file))
+    if not all(isinstance(row, dict) and "key" in row for row in rows):
+        raise ValueError("it holds something else than runs of this command")
+    return {row["key"]: row for row in rows}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -73,20 +79,20 @@ def main(argv: list[str] | None = None) -> int:
     if args.lr is not None and not args.lr > 0:
         parser.error(f"--lr must be above 0, not {args.lr:g}")
     try:
-        return compared(args, known)
+        done = finished(args.out)
     except (OSError, ValueError) as error:
         print(f"error: --out {args.out} cannot be used: {error}", file=sys.stderr)
         return 2
+    compared(args, known, done)
+    return 0
 
 
-def compared(args: argparse.Namespace, known: dict[str, Arm]) -> int:
-    """The runs that are missing, then the table. Raises OSError or ValueError for a file that cannot be used."""
+def compared(args: argparse.Namespace, known: dict[str, Arm], done: dict[str, dict]) -> None:
+    """The runs that are missing in `done`, then the table."""
     import torch
 
     torch.set_num_threads(1)
     world = ChainWorld(cascade=args.cascade)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    done = finished(args.out)
     names = list(dict.fromkeys([args.baseline, *args.arms]))
     jobs = [(n, s, lr) for n in names for lr in ([args.lr] if args.lr else RATES) for s in TUNING_SEEDS if not args.lr]
     started, count = time.monotonic(), 0
@@ -113,7 +119,6 @@ def compared(args: argparse.Namespace, known: dict[str, Arm]) -> int:
     table = {name: {s: result(name, s, rates[name]) for s in range(args.seeds)} for name in names}
     print("", file=sys.stderr)
     print(report(table, rates, args.baseline))
-    return 0
 
 
 def report(table: dict[str, dict[int, dict[str, float]]], rates: dict[str, float], baseline: str) -> str:
