@@ -8,28 +8,44 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
 
 @pytest.fixture(scope="session")
-def verl():
-    """verl's modules under test, with the plugin loaded as any process of a run has it."""
+def verl_on_the_cpu() -> Iterator[ModuleType]:
+    """verl with the plugin loaded, as any process of a run without a GPU has it.
+
+    verl asks for its platform once in a process. A test of another machine may have asked first, so it is set.
+    """
     from recipe.mrpo.cpu import activate
 
     before = {name: os.environ.get(name) for name in ("VERL_PLATFORM", "PYTHONPATH", "TQ_NUM_THREADS")}
     os.environ["VERL_PLATFORM"] = "cpu"
     activate()
     import verl  # loads the plugin
+    from verl.plugin.platform import set_platform
+
+    from recipe.mrpo.cpu.platform import PlatformCPU
+
+    set_platform(PlatformCPU())
+    yield verl
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+@pytest.fixture(scope="session")
+def verl(verl_on_the_cpu):
+    """verl's modules under test."""
     from verl.experimental.reward_loop import reward_manager
     from verl.trainer.ppo import core_algos, metric_utils, ray_trainer
     from verl.trainer.ppo.v1 import trainer_base
     from verl.trainer.ppo.v1 import utils as v1_utils
 
-    yield SimpleNamespace(
-        DataProto=verl.DataProto,
+    return SimpleNamespace(
+        DataProto=verl_on_the_cpu.DataProto,
         core_algos=core_algos,
         compute_advantage=ray_trainer.compute_advantage,
         process_validation_metrics=metric_utils.process_validation_metrics,
@@ -37,8 +53,6 @@ def verl():
         trainer_base=trainer_base,
         v1_utils=v1_utils,
     )
-    for name, value in before.items():
-        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -156,16 +156,8 @@ def compose():
 
 
 @pytest.fixture(scope="session")
-def verl():
-    """verl's own schema: `to_dataclass`, `validate`, and the package itself, with the plugin loaded."""
-    from recipe.mrpo.cpu import activate
-
-    before = {name: os.environ.get(name) for name in ("VERL_PLATFORM", "PYTHONPATH", "TQ_NUM_THREADS")}
-    os.environ["VERL_PLATFORM"] = "cpu"
-    activate()
-    import verl  # noqa: F401 - loads the plugin
+def verl(verl_on_the_cpu):
+    """verl's own schema: `to_dataclass`, `validate`, and the package itself."""
     from verl.utils import config
 
-    yield SimpleNamespace(to_dataclass=config.omega_conf_to_dataclass, config=config)
-    for name, value in before.items():
-        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+    return SimpleNamespace(to_dataclass=config.omega_conf_to_dataclass, config=config)
