@@ -145,6 +145,16 @@ HOOKS = (
         needless_with=ACK_TIMEOUT,
     ),
     Hook(
+        f"{VLLM}.bucketed_weight_transfer",
+        "recipe.mrpo.wiring.patches.weight_sync_socket:mark_sockets",
+        "two runs on one host take each other's weights, and both end or hang",
+        needed="vllm",
+        relies_on=(
+            f"{VLLM}.bucketed_weight_transfer:BucketedWeightSender.__init__(self, zmq_handle, *args)",
+            f"{VLLM}.bucketed_weight_transfer:BucketedWeightReceiver.__init__(self, zmq_handle, *args)",
+        ),
+    ),
+    Hook(
         f"{V1}.trainer_separate_async",
         "recipe.mrpo.wiring.patches.async_log_call:mend_log_call",
         "with actor_rollout_ref.hybrid_engine=False the trainer ends at a log call",

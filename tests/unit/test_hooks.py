@@ -69,7 +69,8 @@ def test_every_target_can_be_called(verl, hook):
 def test_the_doctor_shows_every_row():
     checks = check_hooks()
     assert len(checks) == len(HOOKS) and all(check.ok for check in checks)
-    (weights,) = (check for check in checks if "bucketed" in check.says)
+    (weights,) = (check for check in checks if "bound_weight_sync" in check.says)
+    assert "bucketed" in weights.says
     assert weights.says.endswith("bound_weight_sync (runs with actor_rollout_ref.rollout.name=vllm)")
 
 

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 import pytest
 
 from recipe.mrpo.common.source import difference, module_file
-from recipe.mrpo.hooks import ACK_TIMEOUT, HOOKS
+from recipe.mrpo.hooks import ACK_TIMEOUT, HOOKS, VLLM
 
 pytestmark = pytest.mark.skipif(find_spec("verl") is None, reason="verl is not installed")
 
@@ -120,6 +120,14 @@ MENDED = [
         "weight_sync_timeout.py",
         lambda: difference(ACK_TIMEOUT) is not None,
         "verl has its own limit on the weight sync",
+    ),
+    (
+        "weight_sync_socket.py",
+        lambda: (
+            "rl-colocate-zmq-{job_id}-replica-" in source_of(f"{VLLM}.vllm_rollout")
+            and "job_id = ray.get_runtime_context().get_job_id()" in source_of(f"{VLLM}.vllm_rollout")
+        ),
+        "the socket of the weight sync is named after more than the Ray job id",
     ),
     (
         "async_log_call.py",

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from recipe.mrpo.common.environment import METRICS_FILE, VLLM_ROOT_LOG_LEVEL, WEIGHT_SYNC_TIMEOUT_S
+from recipe.mrpo.common.environment import (
+    METRICS_FILE,
+    VLLM_ROOT_LOG_LEVEL,
+    WEIGHT_SYNC_MARK,
+    WEIGHT_SYNC_TIMEOUT_S,
+)
 from recipe.mrpo.options.tree import ESTIMATORS, OPTIONS_FILE, changed_options, load_options
 from recipe.mrpo.startup.backbone import check_backbone
 from recipe.mrpo.startup.checkpoint import warn_of_lost_steps
@@ -40,7 +46,7 @@ def prepare(config: DictConfig) -> None:
     """Complete and check the configuration of an MRPO run in place; leave any other run alone.
 
     Fills `config.mrpo` with every option, turns verl's default reward manager into `mrpo` if the estimator needs it,
-    and hands the weight-sync limit and the level of warnings to the workers. Safe to call twice.
+    and hands the weight-sync limit, a mark of its sockets and the level of warnings to the workers. Safe to call twice.
 
     Raises OptionError with one sentence that names the override to set.
     """
@@ -94,5 +100,6 @@ def _hand_to_workers(config: DictConfig, seconds: float) -> None:
         # verl's file logger may run on another node, whose environment is not this one's.
         ours = {METRICS_FILE: os.environ[METRICS_FILE]} if METRICS_FILE in os.environ else {}
         ours[VLLM_ROOT_LOG_LEVEL] = os.environ.get(VLLM_ROOT_LOG_LEVEL, "WARNING")
+        ours[WEIGHT_SYNC_MARK] = secrets.token_hex(4)
         node = "ray_kwargs.ray_init.runtime_env.env_vars"
         OmegaConf.update(config, node, {**ours, **env, WEIGHT_SYNC_TIMEOUT_S: str(seconds)}, force_add=True)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf, open_dict
 
-from recipe.mrpo.common.environment import VLLM_ROOT_LOG_LEVEL, WEIGHT_SYNC_TIMEOUT_S
+from recipe.mrpo.common.environment import VLLM_ROOT_LOG_LEVEL, WEIGHT_SYNC_MARK, WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.options.tree import load_options
 from recipe.mrpo.startup.before_ray import wrap_validate_config
 from recipe.mrpo.startup.prepare import prepare
@@ -44,9 +44,9 @@ def test_everything_else_stays_as_the_user_had_it(config_of):
     after = OmegaConf.to_container(config)
     assert after.pop("mrpo")
     before["reward"]["reward_manager"]["name"] = "mrpo"
-    assert after["ray_kwargs"]["ray_init"]["runtime_env"].pop("env_vars") == {
-        WEIGHT_SYNC_TIMEOUT_S: "600", VLLM_ROOT_LOG_LEVEL: "WARNING",
-    }  # fmt: skip
+    handed = after["ray_kwargs"]["ray_init"]["runtime_env"].pop("env_vars")
+    assert handed.pop(WEIGHT_SYNC_MARK)
+    assert handed == {WEIGHT_SYNC_TIMEOUT_S: "600", VLLM_ROOT_LOG_LEVEL: "WARNING"}
     assert after == before
 
 
@@ -92,6 +92,15 @@ def test_the_weight_sync_limit_reaches_ray_beside_the_users_own_environment(verl
     assert env[WEIGHT_SYNC_TIMEOUT_S] == "20"
     assert str(env["MINE"]) == "1"
     assert main_ppo.get_ppo_ray_runtime_env(config)["env_vars"].items() <= env.items()  # verl's own are still there
+
+
+def test_two_runs_of_one_configuration_have_sockets_of_their_own(config_of):
+    marks = []
+    for _ in range(2):
+        config = config_of()
+        prepare(config)
+        marks.append(OmegaConf.select(config, f"ray_kwargs.ray_init.runtime_env.env_vars.{WEIGHT_SYNC_MARK}"))
+    assert all(isinstance(mark, str) and mark for mark in marks) and marks[0] != marks[1]
 
 
 @pytest.mark.parametrize(
