@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 import threading
 import types
 from pathlib import Path
@@ -14,6 +12,7 @@ import torch
 
 from recipe.mrpo.common.environment import WEIGHT_SYNC_MARK
 from recipe.mrpo.wiring.patches.weight_sync_socket import mark_sockets
+from tests.unit.wiring.patches.weight_transfer import copy_of_transfer
 
 FOR_EVER = 60
 """Seconds: a busy machine takes its time."""
@@ -21,10 +20,7 @@ FOR_EVER = 60
 
 def transfer_of(monkeypatch, mark):
     """A copy of verl's module, as the processes of one run have it."""
-    path = Path(sys.modules["verl"].__file__).parent / "workers/rollout/vllm_rollout/bucketed_weight_transfer.py"
-    spec = importlib.util.spec_from_file_location(f"transfer_of_{mark}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = copy_of_transfer()
     if mark is None:
         monkeypatch.delenv(WEIGHT_SYNC_MARK, raising=False)
     else:

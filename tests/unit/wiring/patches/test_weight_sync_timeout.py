@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 import threading
 import time
 import types
 from importlib.machinery import PathFinder
-from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +15,7 @@ import zmq
 from recipe.mrpo.common import source
 from recipe.mrpo.common.environment import WEIGHT_SYNC_TIMEOUT_S
 from recipe.mrpo.wiring.patches.weight_sync_timeout import bound_weight_sync
+from tests.unit.wiring.patches.weight_transfer import copy_of_transfer
 
 LIMIT = 0.5
 FOR_EVER = 60
@@ -27,11 +25,7 @@ FOR_EVER = 60
 @pytest.fixture
 def transfer(verl):
     """A private copy of verl's module, so that the patch reaches no other test."""
-    path = Path(sys.modules["verl"].__file__).parent / "workers/rollout/vllm_rollout/bucketed_weight_transfer.py"
-    spec = importlib.util.spec_from_file_location("copy_of_bucketed_weight_transfer", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return copy_of_transfer()
 
 
 class Receiver:
