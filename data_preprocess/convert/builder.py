@@ -21,6 +21,7 @@ from data_preprocess.source.errors import BadRow, DamagedFile
 from data_preprocess.source.image_refs import digest
 from data_preprocess.source.records import Record
 from recipe.mrpo.common import images as common_images
+from recipe.mrpo.common.signals import signals_wait
 
 THREADS = 2
 """Images hashed and decoded at a time; Pillow and hashlib let other threads run meanwhile. Each may hold a whole
@@ -48,11 +49,12 @@ class Builder:
     def build(self, progress: Callable[[Iterable, str, int], Iterable]) -> list[BadRow]:
         """Make the parts that are not there yet; returns the rows that cannot be used."""
         bad: list[BadRow] = []
-        with ThreadPoolExecutor(THREADS) as pool:
+        with signals_wait() as check_signals, ThreadPoolExecutor(THREADS) as pool:
             for chunk, records in progress(self._chunks(), self.result.split, self._count()):
+                check_signals()
                 report = self.parts.report(chunk)
                 if report is None:
-                    rows, report = self._rows(records, pool)
+                    rows, report = self._rows(records, pool, check_signals)
                     self.parts.put(chunk, rows, report)
                 else:
                     self.result.kept += len(records)
@@ -73,10 +75,16 @@ class Builder:
         for chunk in range(self._count()):
             yield chunk, self.records[chunk * CHUNK_ROWS : (chunk + 1) * CHUNK_ROWS]
 
-    def _rows(self, records: list[Record], pool: ThreadPoolExecutor) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _rows(
+        self, records: list[Record], pool: ThreadPoolExecutor, check_signals: Callable[[], None]
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         rows, report = [], {"bad": [], "avoided": [], "converted": [], "rows": []}
-        loaded = [self._load(record) for record in records]  # in order: some sources can only be read forwards
+        loaded = []
+        for record in records:  # in order: some sources can only be read forwards
+            check_signals()
+            loaded.append(self._load(record))
         for record, made in zip(records, pool.map(self._row, records, loaded), strict=True):
+            check_signals()
             if isinstance(made, BadRow):
                 report["bad"].append([str(made.file), made.row, made.reason])
                 continue

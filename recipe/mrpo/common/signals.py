@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -44,3 +45,40 @@ def signals_stop(numbers: Sequence[int] = STOP_SIGNALS, *, keep_handlers: bool =
     chosen = [number for number in numbers if not keep_handlers or signal.getsignal(number) is signal.SIG_DFL]
     with handlers(stop, chosen):
         yield
+
+
+class _Waiting(BaseException):
+    """Leads out of a block of `signals_wait`, at a place where nothing is locked."""
+
+
+@contextlib.contextmanager
+def signals_wait(numbers: Sequence[int] = STOP_SIGNALS) -> Iterator[Callable[[], None]]:
+    """Signals wait inside the block until it calls what it is given, or ends; then they have their usual effect.
+
+    For blocks that share locks with other threads. Python runs a handler between any two instructions, so one that
+    raises may leave `Condition.__enter__` with the lock held: the threads of a pool then wait for it, and the pool for
+    its threads, for ever (docs.python.org/3/library/signal.html, "Note on Signal Handlers and Exceptions"). The call
+    leaves the block first, which may end its threads. A signal that is ignored stays ignored. Outside of the main
+    thread, where handlers never run, nothing changes.
+    """
+    arrived: list[int] = []
+
+    def leave() -> None:
+        if arrived:
+            raise _Waiting
+
+    if threading.current_thread() is not threading.main_thread():
+        yield leave
+        return
+    chosen = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    left = False
+    try:
+        with handlers(lambda number, frame: arrived.append(number), chosen):
+            yield leave
+    except _Waiting:
+        left = True
+    finally:
+        if arrived:
+            signal.raise_signal(arrived[0])
+    if left:  # the usual effect was only to note it, and the block is not finished
+        raise Stopped(arrived[0])

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipe.mrpo.common.signals import handlers
+from recipe.mrpo.common.signals import handlers, signals_wait
 from recipe.mrpo.quickstart.processes import RUN_ID, RunProcesses
 from recipe.mrpo.quickstart.shared_files import remove_stale
 
@@ -111,7 +111,8 @@ def run(
                 start_new_session=True,
             )
             processes.session = process.pid
-            sampler.start()
+            with signals_wait():  # starting a thread waits on a lock of both
+                sampler.start()
             while process.poll() is None and not timed_out:
                 for line in tail.lines():
                     on_line(line)

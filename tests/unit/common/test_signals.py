@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from recipe.mrpo.common.signals import STOP_SIGNALS, Stopped, signals_stop
+from recipe.mrpo.common.signals import STOP_SIGNALS, Stopped, handlers, signals_stop, signals_wait
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,69 @@ def test_an_ignored_signal_stays_ignored_where_handlers_are_kept():
             assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_waits_until_the_block_asks_for_it():
+    did = []
+    with pytest.raises(Stopped, match="SIGTERM"), signals_stop(), signals_wait() as check:
+        check()
+        os.kill(os.getpid(), signal.SIGTERM)
+        did.append("after the signal")
+        check()
+        did.append("after the check")
+    assert did == ["after the signal"]
+
+
+def test_what_waits_comes_after_the_block_has_let_go_of_its_threads():
+    """A second signal must not disturb the end of the threads either."""
+    did = []
+    with pytest.raises(Stopped, match="SIGTERM"), signals_stop(), signals_wait() as check:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            check()
+        finally:
+            os.kill(os.getpid(), signal.SIGHUP)
+            did.append("cleaned up")
+    assert did == ["cleaned up"]
+
+
+def test_ctrl_c_in_a_block_that_never_asks_is_not_lost():
+    before = signal.getsignal(signal.SIGINT)
+    did = []
+    with pytest.raises(KeyboardInterrupt), signals_wait():
+        os.kill(os.getpid(), signal.SIGINT)
+        did.append("the end")
+    assert did == ["the end"] and signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_error_of_the_block_does_not_lose_the_signal():
+    with pytest.raises(Stopped) as caught, signals_stop(), signals_wait():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise OSError("no room")
+    assert isinstance(caught.value.__context__, OSError)
+
+
+def test_an_ignored_signal_does_not_end_a_block():
+    with handlers(signal.SIG_IGN, [signal.SIGHUP]), signals_wait() as check:
+        os.kill(os.getpid(), signal.SIGHUP)
+        check()
+
+
+def test_a_block_that_was_left_says_so_where_the_signal_is_only_noted():
+    noted = []
+    with pytest.raises(Stopped), handlers(lambda number, frame: noted.append(number)), signals_wait() as check:
+        os.kill(os.getpid(), signal.SIGTERM)
+        check()
+    assert noted == [signal.SIGTERM]
+
+
+def test_another_thread_may_use_the_block():
+    def work():
+        with signals_wait() as check:
+            check()
+            return "done"
+
+    before = [signal.getsignal(each) for each in STOP_SIGNALS]
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(work).result() == "done"
+    assert [signal.getsignal(each) for each in STOP_SIGNALS] == before

@@ -266,6 +266,46 @@ def test_a_process_that_is_killed_leaves_no_file_and_the_next_one_goes_on(long_s
     assert sorted(p.name for p in cut.iterdir()) == sorted(p.name for p in whole.iterdir())
 
 
+SIGNAL_WHILE_LOCKED = """
+import concurrent.futures, os, signal, sys, threading
+from data_preprocess.__main__ import main
+
+NUMBER, CALL, MAIN = int(sys.argv[1]), int(sys.argv[2]), threading.get_ident()
+take, calls = threading.Condition.__enter__, 0
+
+def take_and_signal(condition):
+    global calls
+    taken = take(condition)
+    if threading.get_ident() == MAIN and "concurrent" in sys._getframe(1).f_code.co_filename:
+        calls += 1
+        if calls == CALL:
+            os.kill(os.getpid(), NUMBER)
+    return taken
+
+threading.Condition.__enter__ = take_and_signal
+status = main(sys.argv[3:])
+assert calls >= CALL, calls
+sys.exit(status)
+"""
+"""A signal whose handler runs in the instant in which the main thread holds a lock of the image threads."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("call", [1, 40])
+def test_a_signal_while_the_image_threads_share_a_lock_ends_the_conversion(rad, number, call):
+    words = ["vqa_rad", "--source", str(rad.folder), "--out", str(rad.out)]
+    ended = subprocess.run(
+        [sys.executable, "-c", SIGNAL_WHILE_LOCKED, str(int(number)), str(call), *words],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 128 + number
+    assert "the same command goes on where this one stopped" in ended.stderr and "Traceback" not in ended.stderr
+    assert rad.convert() == 0
+
+
 def test_an_image_that_changed_after_an_interruption_is_read_anew(rad, monkeypatch):
     make = Builder.assemble
     monkeypatch.setattr(Builder, "assemble", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
