@@ -24,8 +24,11 @@ class Stopped(BaseException):
 @contextlib.contextmanager
 def handlers(handler: Any, numbers: Sequence[int] = STOP_SIGNALS) -> Iterator[None]:
     """`handler` for these signals inside the block; afterwards the handlers that were there before."""
-    before = {number: signal.signal(number, handler) for number in numbers}
+    before = {}
     try:
+        for number in numbers:
+            before[number] = signal.getsignal(number)  # noted first: the new one may raise at once
+            signal.signal(number, handler)
         yield
     finally:
         for number, previous in before.items():

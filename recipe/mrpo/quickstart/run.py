@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -14,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipe.mrpo.common.signals import handlers, signals_wait
+from recipe.mrpo.common.signals import signals_wait
 from recipe.mrpo.quickstart.processes import RUN_ID, RunProcesses
 from recipe.mrpo.quickstart.shared_files import remove_stale
 
@@ -83,9 +82,10 @@ def run(
 ) -> Finished:
     """Run `command` in its own session with all output appended to `log`; `on_line` sees each line as it comes.
 
-    Ends with the command, even if another process holds the log open. At `timeout` seconds, and when `on_line` or a
-    signal handler (`signals_stop`) raises, the whole run is stopped. When this returns or raises, no process of the run
-    is left, and of Ray's folder only the logs of a run that did not end well, in `ray_logs` beside `log`.
+    Ends with the command, even if another process holds the log open. At `timeout` seconds, and when `on_line` raises
+    or a signal comes, the whole run is stopped; then the signal has its usual effect (`signals_wait`). When this
+    returns or raises, no process of the run is left, and of Ray's folder only the logs of a run that did not end well,
+    in `ray_logs` beside `log`.
     """
     run_id = uuid.uuid4().hex
     run_id_file.write_text(run_id)
@@ -100,7 +100,7 @@ def run(
 
     sampler = threading.Thread(target=sample, daemon=True)
     process, timed_out = None, False
-    with log.open("ab", buffering=0) as out, contextlib.closing(_Tail(log)) as tail:
+    with signals_wait() as check_signals, log.open("ab", buffering=0) as out, contextlib.closing(_Tail(log)) as tail:
         try:
             process = subprocess.Popen(
                 list(command),
@@ -111,26 +111,25 @@ def run(
                 start_new_session=True,
             )
             processes.session = process.pid
-            with signals_wait():  # starting a thread waits on a lock of both
-                sampler.start()
+            sampler.start()
             while process.poll() is None and not timed_out:
+                check_signals()
                 for line in tail.lines():
                     on_line(line)
                 timed_out = time.monotonic() - started > timeout
                 time.sleep(_POLL_SECONDS)
         finally:
-            # An impatient second Ctrl-C must not leave half a run behind.
-            with handlers(signal.SIG_IGN):
-                done.set()
-                if sampler.ident is not None:
-                    sampler.join()
-                well = process is not None and process.poll() == 0
-                processes.stop()
-                remove_stale(since=since)
-                if not well:
-                    _keep_ray_logs(run_id, log.parent / "ray_logs")
-                shutil.rmtree(ray_folder(run_id), ignore_errors=True)
-                run_id_file.unlink(missing_ok=True)
+            # Signals still wait: an impatient second Ctrl-C must not leave half a run behind.
+            done.set()
+            if sampler.ident is not None:
+                sampler.join()
+            well = process is not None and process.poll() == 0
+            processes.stop()
+            remove_stale(since=since)
+            if not well:
+                _keep_ray_logs(run_id, log.parent / "ray_logs")
+            shutil.rmtree(ray_folder(run_id), ignore_errors=True)
+            run_id_file.unlink(missing_ok=True)
         seconds = time.monotonic() - started
         for line in tail.lines():
             on_line(line)

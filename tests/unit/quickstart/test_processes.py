@@ -48,7 +48,14 @@ def pids(lines: list[str]) -> list[int]:
 
 
 def living(numbers: list[int]) -> list[int]:
-    return [n for n in numbers if psutil.pid_exists(n) and psutil.Process(n).status() != psutil.STATUS_ZOMBIE]
+    return [number for number in numbers if lives(number)]
+
+
+def lives(number: int) -> bool:
+    try:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_exit_code_log_and_lines_are_those_of_the_command(tmp_path):
@@ -115,6 +122,23 @@ def test_a_signal_stops_everything_and_tells_its_exit_code(tmp_path, number):
     assert not (tmp_path / "id").exists()
 
 
+def test_an_impatient_second_signal_does_not_disturb_the_cleaning_up(tmp_path, monkeypatch):
+    lines, stop = [], processes.RunProcesses.stop
+
+    def stop_while_interrupted(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        return stop(self)
+
+    monkeypatch.setattr(processes.RunProcesses, "stop", stop_while_interrupted)
+    with pytest.raises(signals.Stopped) as stopped, signals.signals_stop():
+        run(
+            tmp_path, FAMILY + "\n    time.sleep(300)",
+            on_line=lambda line: lines.append(line) or os.kill(os.getpid(), signal.SIGTERM),
+        )  # fmt: skip
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert len(pids(lines)) == 2 and living(pids(lines)) == [] and not (tmp_path / "id").exists()
+
+
 def test_what_a_killed_quickstart_left_is_stopped_at_the_next_start(tmp_path):
     """kill -9 of the quickstart itself: nobody is left to clean up, only the file that names the run."""
     script = f"""
@@ -157,18 +181,32 @@ def test_a_damaged_file_of_a_previous_run_deletes_nothing_else(tmp_path, monkeyp
     assert bounded.clean_up_previous(tmp_path / "id") == 0
 
 
-def test_peak_memory_counts_all_processes_together(tmp_path):
+def test_peak_memory_counts_all_processes_together(tmp_path, monkeypatch):
+    """The command holds its memory until a measurement has begun and ended while it did."""
+    ready, measured, measure = threading.Event(), tmp_path / "measured", processes.RunProcesses.peak_memory
+
+    def measure_and_tell(self):
+        counts = ready.is_set()
+        peak = measure(self)
+        if counts:
+            measured.touch()
+        return peak
+
+    monkeypatch.setattr(processes.RunProcesses, "peak_memory", measure_and_tell)
     child = "x = bytearray(80_000_000); print(flush=True); input()"
     done = run(
         tmp_path,
         f"""
-        import subprocess, sys, time
+        import pathlib, subprocess, sys, time
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         ps = [subprocess.Popen([sys.executable, "-c", {child!r}], **pipes) for _ in range(2)]
         [p.stdout.readline() for p in ps]
-        time.sleep(1)
+        print("ready", flush=True)
+        while not pathlib.Path({str(measured)!r}).exists():
+            time.sleep(0.02)
         [p.communicate(b"\\n") for p in ps]
         """,
+        on_line=lambda line: ready.set(),
     )
     assert 160e6 < done.peak_memory_bytes < 400e6
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from recipe.mrpo.common.signals import STOP_SIGNALS, handlers
@@ -20,19 +20,18 @@ class Stop:
     def __bool__(self) -> bool:
         return self.number is not None
 
-    @contextmanager
+    @contextlib.contextmanager
     def listening(self, number_of_lines: str) -> Iterator[Stop]:
         """The first signal is noted, with a sentence on what happens now; every further one has its default meaning."""
 
         def note(number: int, frame: Any) -> None:
             self.number = number
-            for each in STOP_SIGNALS:
+            for each in chosen:
                 signal.signal(each, signal.SIG_DFL)
-            print(
-                f"\nstopping; {number_of_lines}. The same command goes on from here. Once more kills it.",
-                file=sys.stderr,
-                flush=True,
-            )
+            # Not by print: where the main thread is writing to stderr, Python refuses a second write within the first.
+            told = f"\nstopping; {number_of_lines}. The same command goes on from here. Once more kills it.\n"
+            with contextlib.suppress(OSError):  # nobody reads it any more; it stops all the same
+                os.write(2, told.encode())
 
         if self.number is not None:
             yield self

@@ -202,7 +202,7 @@ def test_an_interrupted_conversion_goes_on_and_ends_with_the_same_bytes(rad, mon
     make = Builder._row
 
     def row_until_stopped(self, record, data):
-        if len(opened) == 33:
+        if len(opened) >= 33:
             raise KeyboardInterrupt
         opened.append(record)
         return make(self, record, data)
@@ -247,14 +247,18 @@ def conversion(source: Path, out: Path) -> list[str]:
 )
 @pytest.mark.long
 def test_a_process_that_is_killed_leaves_no_file_and_the_next_one_goes_on(long_source, tmp_path, number, status, said):
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole = tmp_path / "whole"
     subprocess.run(conversion(long_source, whole), cwd=ROOT, check=True, timeout=900, capture_output=True)
-    process = subprocess.Popen(conversion(long_source, cut), cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 300
-    while len(list(cut.glob(".train.parquet.parts/*.json"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=300)
+    for attempt in range(5):
+        cut = tmp_path / f"cut{attempt}"
+        process = subprocess.Popen(conversion(long_source, cut), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 300
+        while len(list(cut.glob(".train.parquet.parts/*.json"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=300)
+        if not (cut / "train.parquet").exists():
+            break  # else it was done before the signal came
     assert process.returncode == status and said in errors and "Traceback" not in errors
     assert [path.name for path in cut.iterdir()] == [".train.parquet.parts"]
     again = subprocess.run(

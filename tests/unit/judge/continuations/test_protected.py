@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -71,16 +72,18 @@ def test_a_spent_budget_is_the_failure_whatever_else_went_wrong(options_of, case
 
 
 def test_an_endpoint_that_is_down_is_left_alone_and_probed_by_one_call(options_of, case_of):
-    quick = {**QUICK, "openai__max_retries": 0, "breaker__failures": 2, "breaker__pause_s": 0.05}
+    quick = {**QUICK, "openai__max_retries": 0, "breaker__failures": 2, "breaker__pause_s": 60}
     with FakeJudgeServer(says=lambda body: RIGHT, faults={"http_503": 1.0}) as server:
         options = options_of(**quick, openai__base_url=server.base_url)
 
         async def run():
             judge = get_judge(options)
+            breaker, now = judge.judge.breaker, time.monotonic()
+            breaker.clock = lambda: now
             try:
                 first = [await judge.label(case_of()) for _ in range(2)]
                 shut = await judge.label(case_of())
-                await asyncio.sleep(0.1)
+                breaker.clock = lambda: now + breaker.pause_s
                 before = len(server.requests)
                 probe = await judge.label(case_of())
                 return first, shut, probe, len(server.requests) - before

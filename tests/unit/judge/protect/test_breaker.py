@@ -93,7 +93,10 @@ async def label_at_once(judge, request, count):
 
 
 def test_rollouts_that_wait_for_a_slot_do_not_wait_for_every_timeout_of_a_hanging_judge(options_of, request_of):
-    slots, retries, failures, timeout_s = 2, 1, 2, 0.4
+    slots, retries, failures, timeout_s = 2, 1, 2, 1.0
+    with FakeJudgeServer() as server:  # a process's first call takes longer than others
+        first = get_judge(options_of(name="openai", openai__base_url=server.base_url))
+        assert asyncio.run(first.label(request_of())).labels
     with FakeJudgeServer(faults={"hang": 1.0}) as server:
         node = {"openai__timeout_s": timeout_s, "openai__max_retries": retries, "openai__concurrency": slots,
                 "breaker__failures": failures, "breaker__pause_s": 60}  # fmt: skip

@@ -74,14 +74,23 @@ def test_labels_of_another_number_of_steps_are_no_hit(tmp_path):
     assert store.get(key(1), count=2) == (0, 1)
 
 
-WRITER = """
-import hashlib, sys
-from recipe.mrpo.judge.protect.label_store import BadEntry, LabelStore
+PATIENT = """
+import hashlib, sys, time
+from recipe.mrpo.judge.protect import label_store
+from recipe.mrpo.judge.protect.label_store import LabelStore
+label_store.LOCK_TIMEOUT_S = 60
+"""
+"""SQLite gives its lock to any of those that wait, and a disk may be slow: no writer gives up here."""
+
+WRITER = (
+    PATIENT
+    + """
 store = LabelStore(sys.argv[1], max_mb=8)
 for n in range(int(sys.argv[2]), int(sys.argv[3])):
     store.put(hashlib.sha256(str(n).encode()).digest(), (n % 2,))
     print(n, flush=True)
 """
+)
 
 
 def writer(path, start, stop, **options):
@@ -97,13 +106,14 @@ def test_many_processes_share_one_file(tmp_path):
     assert all(store.get(key(n), count=1) == (n % 2,) for n in range(800))
 
 
-OPENER = """
-import sys, time
-from recipe.mrpo.judge.protect.label_store import LabelStore
+OPENER = (
+    PATIENT
+    + """
 for attempt in range(15):
     time.sleep(max(0, float(sys.argv[2]) + 0.2 * attempt - time.time()))
     LabelStore(f"{sys.argv[1]}/{attempt}.db", max_mb=8).put(sys.argv[3].encode(), (1,))
 """
+)
 
 
 @pytest.mark.long

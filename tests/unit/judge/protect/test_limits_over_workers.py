@@ -39,7 +39,7 @@ def worker_class():
 def workers():
     root = str(Path(__file__).parents[4])
     environment = {"env_vars": {"PYTHONPATH": root}}
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env=environment)
     yield [worker_class().remote() for _ in range(3)]
     ray.shutdown()
 
@@ -81,15 +81,15 @@ def test_the_budget_is_one_for_all_members_of_an_ensemble_in_all_workers(workers
 
 def test_an_open_breaker_ends_the_waits_of_its_worker_for_the_jobs_rate(workers, options_of, request_of):
     with FakeJudgeServer(script=["http_500", "ok"]) as server:
-        node = {"openai__max_retries": 0, "breaker__failures": 1, "limits__requests_per_minute": 10}
+        node = {"openai__max_retries": 0, "breaker__failures": 1, "limits__requests_per_minute": 3}
         options = options_of(name="openai", openai__base_url=server.base_url, **node)
         label(workers[:2], options, request_of(), 0)  # the judges are made
         start = time.monotonic()
         down = label(workers[:1], options, request_of(), 20)
         assert sorted(failure for _, failure in down) == ["circuit_open"] * 19 + ["http_500"]
-        assert time.monotonic() - start < 4, "a permit comes every six seconds"
+        assert time.monotonic() - start < 15, "a permit comes every twenty seconds"
         assert label(workers[1:2], options, request_of(), 1) == [GOOD]
-        assert time.monotonic() - start < 10, "and the next one is the other worker's"
+        assert time.monotonic() - start < 35, "and the next one is the other worker's"
 
 
 def test_a_limiter_that_died_is_made_anew_with_what_was_spent(workers, options_of, request_of):

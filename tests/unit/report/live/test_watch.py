@@ -179,7 +179,6 @@ def test_it_waits_for_a_job_that_has_not_begun_and_an_interrupt_ends_it(tmp_path
     command = [sys.executable, "-m", "recipe.mrpo.report.watch", str(folder), "--every", "0.05"]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     try:
         assert "nothing has been written yet" in process.stdout.readline()
