@@ -1,9 +1,10 @@
-"""verl 0.9.1 as this process can import it (VERL_PLATFORM=cpu): once, because it costs seconds."""
+"""A port where nobody answers, and verl 0.9.1 as this process can import it: once, because it costs seconds."""
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -12,6 +13,13 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
+
+
+@pytest.fixture(scope="module")
+def closed_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can answer there
+        yield taken.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from data_preprocess.tools.annotate.asking import Model
 from data_preprocess.tools.annotate.counts import OutOfBudget, Run
 from data_preprocess.tools.rows import iter_questions
 from recipe.mrpo.common.printable import printable
-from recipe.mrpo.common.signals import STOP_SIGNALS, Stopped
+from recipe.mrpo.common.signals import Stopped, heeded
 from recipe.mrpo.endpoint.privacy import may_leave_machine
 
 MAX_LINE = 400
@@ -138,8 +137,7 @@ async def annotate(rows: Iterator[dict[str, Any]], out: Path, run: Run, model: M
 def _finishing_first(run: Run) -> Iterator[None]:
     """Meanwhile a first signal only stops the asking; a second one has its usual effect."""
     loop = asyncio.get_running_loop()
-    # A signal that is ignored stays ignored: nohup ignores SIGHUP.
-    numbers = [n for n in STOP_SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+    numbers = heeded()
 
     def stop(number: int) -> None:
         run.stopped_by = number

@@ -21,6 +21,11 @@ class Stopped(BaseException):
         super().__init__("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
 
 
+def heeded(numbers: Sequence[int] = STOP_SIGNALS) -> list[int]:
+    """Those of these signals that this process does not ignore: nohup ignores SIGHUP, and that stays."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 @contextlib.contextmanager
 def handlers(handler: Any, numbers: Sequence[int] = STOP_SIGNALS) -> Iterator[None]:
     """`handler` for these signals inside the block; afterwards the handlers that were there before."""
@@ -37,15 +42,15 @@ def handlers(handler: Any, numbers: Sequence[int] = STOP_SIGNALS) -> Iterator[No
 
 @contextlib.contextmanager
 def signals_stop(numbers: Sequence[int] = STOP_SIGNALS, *, keep_handlers: bool = False) -> Iterator[None]:
-    """These signals raise Stopped inside the block.
+    """These signals raise Stopped inside the block; one that is ignored stays ignored.
 
-    `keep_handlers`: only where a signal has its default meaning; nohup ignores SIGHUP, and that stays.
+    `keep_handlers`: only where a signal has its default meaning, because another program's handler may be there.
     """
 
     def stop(number: int, frame: Any) -> None:
         raise Stopped(number)
 
-    chosen = [number for number in numbers if not keep_handlers or signal.getsignal(number) is signal.SIG_DFL]
+    chosen = [n for n in heeded(numbers) if not keep_handlers or signal.getsignal(n) is signal.SIG_DFL]
     with handlers(stop, chosen):
         yield
 
@@ -73,10 +78,9 @@ def signals_wait(numbers: Sequence[int] = STOP_SIGNALS) -> Iterator[Callable[[],
     if threading.current_thread() is not threading.main_thread():
         yield leave
         return
-    chosen = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     left = False
     try:
-        with handlers(lambda number, frame: arrived.append(number), chosen):
+        with handlers(lambda number, frame: arrived.append(number), heeded(numbers)):
             yield leave
     except _Waiting:
         left = True

@@ -22,15 +22,19 @@ def test_a_signal_raises_with_its_name_and_exit_status(number, name):
     assert [signal.getsignal(each) for each in STOP_SIGNALS] == before
 
 
-def test_an_ignored_signal_stays_ignored_where_handlers_are_kept():
-    """nohup starts a process with SIGHUP ignored."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with signals_stop((signal.SIGTERM, signal.SIGHUP), keep_handlers=True):
-            os.kill(os.getpid(), signal.SIGHUP)
-            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    finally:
-        signal.signal(signal.SIGHUP, before)
+@pytest.mark.parametrize("keep_handlers", [False, True])
+def test_an_ignored_signal_stays_ignored(keep_handlers):
+    """nohup starts a process with SIGHUP ignored; a run in the background goes on when its terminal is closed."""
+    with handlers(signal.SIG_IGN, [signal.SIGHUP]), signals_stop(keep_handlers=keep_handlers):
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+
+
+def test_the_handler_of_another_program_is_kept_where_it_is_asked_for():
+    noted = []
+    with handlers(lambda number, frame: noted.append(number), [signal.SIGTERM]), signals_stop(keep_handlers=True):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert noted == [signal.SIGTERM]
 
 
 def test_a_signal_waits_until_the_block_asks_for_it():

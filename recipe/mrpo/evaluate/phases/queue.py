@@ -18,7 +18,7 @@ from typing import Any
 
 from recipe.mrpo.common.jsonl import checked_lines
 from recipe.mrpo.common.printable import printable
-from recipe.mrpo.common.signals import STOP_SIGNALS, handlers
+from recipe.mrpo.common.signals import handlers, heeded
 from recipe.mrpo.evaluate.checkpoints import QUEUE
 from recipe.mrpo.evaluate.phases.settings import split_overrides
 
@@ -100,7 +100,7 @@ def work_off(folder: Path, words: Sequence[str], stopping: list[int]) -> int:
         one = ["--queue", str(folder), "--entry", entry.out.name]
         command = [sys.executable, "-m", "recipe.mrpo.evaluate", *words, *one]
         # Ctrl-C reaches the child as well, which ends at a whole line; here it only keeps the next one from starting.
-        with handlers(lambda signal_number, frame: stopping.append(signal_number), STOP_SIGNALS):
+        with handlers(lambda signal_number, frame: stopping.append(signal_number), heeded()):
             status = subprocess.run(command, check=False).returncode
         counts[status if status in WORDS else FAILED] += 1
     told = ", ".join(f"{count} {WORDS[status]}" for status, count in sorted(counts.items()))

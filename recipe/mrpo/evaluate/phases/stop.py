@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-from recipe.mrpo.common.signals import STOP_SIGNALS, handlers
+from recipe.mrpo.common.signals import handlers, heeded
 
 
 class Stop:
@@ -36,7 +36,6 @@ class Stop:
         if self.number is not None:
             yield self
             return
-        # nohup ignores SIGHUP, and a shell's background job SIGINT: that stays.
-        chosen = [n for n in STOP_SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+        chosen = heeded()
         with handlers(note, chosen):
             yield self

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -163,11 +162,9 @@ def test_a_retry_after_is_waited_for(asked, request_of):
     assert judgement.labels == LABELS and server.times[1] - server.times[0] >= 1.0
 
 
-def test_an_endpoint_that_is_down_is_a_lost_connection(asked, request_of):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can answer there
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
-        judgement = asked(request_of(), name="openai", openai__base_url=url, openai__max_retries=1)
+def test_an_endpoint_that_is_down_is_a_lost_connection(asked, request_of, closed_port):
+    url = f"http://127.0.0.1:{closed_port}/v1"
+    judgement = asked(request_of(), name="openai", openai__base_url=url, openai__max_retries=1)
     assert (judgement.failure, judgement.usage.calls, judgement.usage.retries) == ("connection", 2, 1)
 
 
